@@ -1,0 +1,216 @@
+"""The routes of WIRE.md: requests in, documents out. What they mean is decided elsewhere."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import secrets
+import time
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from aiobench.local import documents
+from aiobench.local.benchmarks import InvalidRequest, parse_benchmark
+from aiobench.local.guard import RESULTS_PREFIX, Guard
+from aiobench.local.metrics import METRICS, NORMALIZATIONS
+from aiobench.local.results import Signer
+from aiobench.local.store import Store
+from aiobench.local.systems import SYSTEMS
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from starlette.requests import Request
+    from starlette.types import ASGIApp
+
+    from aiobench.local.benchmarks import Benchmark
+    from aiobench.local.runner import Runner
+    from aiobench.local.store import Job
+    from aiobench.local.workspace import Workspace
+
+__all__ = ["build_app"]
+
+MAX_BODY = 1 << 20  # bytes; a benchmark takes a few hundred
+
+_Asset = TypeVar("_Asset")
+
+
+def build_app(workspace: Workspace, runner: Runner, base_url: str) -> ASGIApp:
+    """Make the application of a workspace.
+
+    Args:
+        workspace: What it serves.
+        runner: What runs the jobs it starts.
+        base_url: Where it will be reached.
+
+    Returns:
+        The ASGI application, guarded; it must be given lifespan events.
+    """
+    routes = _Routes(workspace, runner, base_url)
+    app = Starlette(
+        routes=[
+            Route("/sdk/benchmarks", routes.create_benchmark, methods=["POST"]),
+            Route("/sdk/benchmarks/normalization-options", routes.normalization_options, methods=["POST"]),
+            Route("/sdk/benchmarks/jobs/{id}", routes.job),
+            Route("/sdk/benchmarks/{id}", routes.benchmark),
+            Route("/sdk/benchmarks/{id}/jobs", routes.jobs),
+            Route("/sdk/benchmarks/{id}/start", routes.start, methods=["POST"]),
+            Route("/sdk/models/{id}", routes.model),
+            Route("/sdk/datasets/{id}/overview", routes.dataset),
+            Route("/sdk/metrics", routes.metrics),
+            Route("/sdk/metrics/{id}", routes.metric),
+            Route(RESULTS_PREFIX + "{id}.csv", routes.results),
+        ],
+        exception_handlers={HTTPException: _http_error, InvalidRequest: _invalid_request},
+        lifespan=routes.lifespan,
+    )
+    app.router.redirect_slashes = False
+    return Guard(app, api_key=workspace.settings.api_key, origin=base_url)
+
+
+class _Routes:
+    def __init__(self, workspace: Workspace, runner: Runner, base_url: str) -> None:
+        self._workspace = workspace
+        self._runner = runner
+        self._base_url = base_url
+        self._signer = Signer(workspace.settings.secret, workspace.settings.report_seconds)
+        self._store: Store
+
+    @contextlib.asynccontextmanager
+    async def lifespan(self, _app: Starlette) -> AsyncIterator[None]:
+        # Opened here because this is the server's thread, and a store belongs to its thread.
+        with Store(self._workspace.database) as self._store:
+            yield
+
+    async def create_benchmark(self, request: Request) -> Response:
+        payload = await _json(request)
+        benchmark = parse_benchmark(
+            payload, benchmark_id=secrets.token_hex(12), datasets=self._workspace.datasets
+        )
+        self._store.add_benchmark(benchmark)
+        return JSONResponse({"id": benchmark.id}, status_code=201)
+
+    async def benchmark(self, request: Request) -> Response:
+        return JSONResponse(documents.benchmark_document(self._benchmark(request)))
+
+    async def start(self, request: Request) -> Response:
+        benchmark = self._benchmark(request)
+        dataset = self._workspace.datasets.get(benchmark.dataset_id)
+        if dataset is None:
+            raise InvalidRequest(
+                f"Dataset {benchmark.dataset_id} of the benchmark is no longer in the workspace"
+            )
+        job_id = secrets.token_hex(12)
+        self._store.add_job(job_id, benchmark, len(dataset.segments))
+        self._runner.submit(job_id)
+        return JSONResponse({"jobId": job_id}, status_code=201)
+
+    async def jobs(self, request: Request) -> Response:
+        benchmark = self._benchmark(request)
+        return JSONResponse(
+            [
+                documents.job_list_entry(job_id, benchmark.id, status, created, updated)
+                for job_id, status, created, updated in self._store.jobs_of(benchmark.id)
+            ]
+        )
+
+    async def job(self, request: Request) -> Response:
+        job = self._store.job(request.path_params["id"])
+        if job is None:
+            _not_found("Benchmark job")
+        return JSONResponse(documents.job_document(job, now=time.time(), report_url=self._report_url(job)))
+
+    async def normalization_options(self, request: Request) -> Response:
+        payload = await _json(request)
+        if not isinstance(payload, dict) or not isinstance(payload.get("modelIds"), list):
+            raise InvalidRequest("The body must be a JSON object with metricId and modelIds")
+        _find(METRICS, payload.get("metricId"), "Metric")
+        for model_id in payload["modelIds"]:
+            _find(SYSTEMS, model_id, "Model")
+        return JSONResponse([{"value": name} for name in NORMALIZATIONS])
+
+    async def model(self, request: Request) -> Response:
+        model_id = request.path_params["id"]
+        return JSONResponse(documents.model_document(model_id, _find(SYSTEMS, model_id, "Model")))
+
+    async def dataset(self, request: Request) -> Response:
+        dataset = _find(self._workspace.datasets, request.path_params["id"], "Dataset")
+        return JSONResponse(documents.dataset_document(dataset))
+
+    async def metric(self, request: Request) -> Response:
+        return JSONResponse(documents.metric_document(_find(METRICS, request.path_params["id"], "Metric")))
+
+    async def metrics(self, _request: Request) -> Response:
+        return JSONResponse({"results": [documents.metric_document(metric) for metric in METRICS.values()]})
+
+    async def results(self, request: Request) -> Response:
+        query = request.query_params
+        expires, signature = query.get("expires", ""), query.get("signature", "")
+        if not self._signer.genuine(request.url.path, expires, signature):
+            return _forbidden("SignatureDoesNotMatch", "The signature does not match the address")
+        if self._signer.expired(expires):
+            return _forbidden("AccessDenied", "Request has expired; ask the job for a new address")
+        path = self._workspace.results(request.path_params["id"])
+        if not path.is_file():
+            _not_found("Results")
+        # Starlette's answer knows ranges, If-Range and HEAD, and its ETag is strong.
+        return FileResponse(path, media_type="text/csv; charset=utf-8", filename=path.name)
+
+    def _benchmark(self, request: Request) -> Benchmark:
+        benchmark = self._store.benchmark(request.path_params["id"])
+        if benchmark is None:
+            _not_found("Benchmark")
+        return benchmark
+
+    def _report_url(self, job: Job) -> str:
+        if job.status != "completed":
+            return ""
+        return self._base_url + self._signer.sign(f"{RESULTS_PREFIX}{job.id}.csv")
+
+
+def _find(assets: Mapping[str, _Asset], asset_id: object, kind: str) -> _Asset:
+    if not isinstance(asset_id, str) or asset_id not in assets:
+        _not_found(kind)
+    return assets[asset_id]
+
+
+def _not_found(kind: str) -> NoReturn:
+    raise HTTPException(404, f"{kind} not found")
+
+
+async def _json(request: Request) -> Any:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY:
+            raise HTTPException(413, f"The body is longer than {MAX_BODY} bytes")
+    try:
+        payload = json.loads(body, parse_constant=_no_constant)
+        json.dumps(payload, ensure_ascii=False).encode()  # lone surrogates can be read but not stored
+    except (ValueError, RecursionError) as error:
+        raise InvalidRequest("The body is not valid JSON") from error
+    return payload
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+async def _http_error(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return JSONResponse(
+        {"statusCode": error.status_code, "message": error.detail}, error.status_code, error.headers
+    )
+
+
+async def _invalid_request(_request: Request, error: Exception) -> Response:
+    return JSONResponse({"statusCode": 400, "message": str(error)}, status_code=400)
+
+
+def _forbidden(code: str, message: str) -> Response:
+    body = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code><Message>{message}</Message></Error>'
+    return Response(body, status_code=403, media_type="application/xml")

@@ -1,0 +1,184 @@
+"""`LocalBackend`: the server, its jobs and its workspace, started and stopped as one."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import anyio
+import anyio.to_thread
+from attrs import frozen
+
+from aiobench.errors import ClientStateError, MissingExtraError
+
+if TYPE_CHECKING:
+    import os
+    from types import TracebackType
+
+    from aiobench import Client
+    from aiobench.sync import Client as SyncClient
+
+__all__ = ["LocalBackend"]
+
+
+@frozen
+class _Running:
+    base_url: str
+    api_key: str
+    datasets: dict[str, str]
+    models: dict[str, str]
+    metrics: dict[str, str]
+    stack: ExitStack
+
+
+class LocalBackend:
+    """A benchmark platform of one's own: a real HTTP server on loopback that speaks the platform's protocol.
+
+    Use it as `async with LocalBackend() as backend`, as `with LocalBackend() as backend`, or with `start()` and
+    `stop()`; it can be started again after it was stopped. It needs no account and no network, and listens on 127.0.0.1
+    only. Benchmarks started on it run in threads of this process: real models on real data, scored by real metrics.
+
+    A workspace is a folder: `workspace.json` (key and settings), `datasets/` (a folder for each, see
+    `aiobench.local.datasets.load_datasets`), `jobs.sqlite` and `results/`. What is missing is made, so that a new folder
+    holds the demo's data. Jobs survive a restart: one that was running goes on where it stood.
+
+    Args:
+        workspace: The folder, created if need be. None: a temporary one, removed by `stop()`.
+        port: The port to listen on; 0 for any free one.
+    """
+
+    def __init__(self, workspace: str | os.PathLike[str] | None = None, *, port: int = 0) -> None:
+        self._workspace = None if workspace is None else Path(workspace)
+        self._port = port
+        self._state: _Running | None = None
+
+    def __repr__(self) -> str:
+        return f"<LocalBackend({self._state.base_url if self._state else 'stopped'})>"
+
+    @property
+    def base_url(self) -> str:
+        """The address to give a client, such as `http://127.0.0.1:40123`."""
+        return self._running.base_url
+
+    @property
+    def api_key(self) -> str:
+        """The key to give a client: random, the same for the life of the workspace."""
+        return self._running.api_key
+
+    @property
+    def datasets(self) -> dict[str, str]:
+        """What to run on: names by id, in order."""
+        return dict(self._running.datasets)
+
+    @property
+    def models(self) -> dict[str, str]:
+        """What to run: names by id, in order. Each runs on every dataset."""
+        return dict(self._running.models)
+
+    @property
+    def metrics(self) -> dict[str, str]:
+        """What to score with: names by id, in order. Each works for every dataset."""
+        return dict(self._running.metrics)
+
+    def client(self, **options: Any) -> Client:
+        """Make a client of this backend.
+
+        Args:
+            **options: Further arguments of `aiobench.Client`.
+
+        Returns:
+            The client; closing it is the caller's.
+        """
+        from aiobench import Client
+
+        return Client(self.api_key, base_url=self.base_url, **options)
+
+    def sync_client(self, **options: Any) -> SyncClient:
+        """Make a synchronous client of this backend.
+
+        Args:
+            **options: Further arguments of `aiobench.sync.Client`.
+
+        Returns:
+            The client; closing it is the caller's.
+        """
+        from aiobench.sync import Client
+
+        return Client(self.api_key, base_url=self.base_url, **options)
+
+    def start(self) -> None:
+        """Start serving; return when requests are answered.
+
+        Raises:
+            MissingExtraError: The extra `local` is not installed.
+            ConfigurationError: The port is taken, or the workspace cannot be used.
+            ClientStateError: It runs already.
+        """
+        if self._state is not None:
+            raise ClientStateError(f"{self!r} is already running; stop it first, or make another")
+        try:
+            from aiobench.local.app import build_app
+            from aiobench.local.metrics import METRICS
+            from aiobench.local.runner import Runner
+            from aiobench.local.server import ServerThread, bind_loopback
+            from aiobench.local.systems import SYSTEMS
+            from aiobench.local.workspace import lock_workspace, open_workspace
+        except ImportError as error:
+            raise MissingExtraError("aiobench.local", extra="local") from error
+        with ExitStack() as stack:
+            root = self._workspace
+            if root is None:
+                root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="aiobench-local-")))
+            stack.callback(lock_workspace(root).close)
+            workspace = open_workspace(root)
+            listener = bind_loopback(self._port)
+            base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            runner = Runner(workspace)
+            server = ServerThread(build_app(workspace, runner, base_url), listener)
+            runner.start()
+            stack.callback(runner.stop)
+            server.start()
+            stack.callback(server.stop)
+            self._state = _Running(
+                base_url=base_url,
+                api_key=workspace.settings.api_key,
+                datasets={dataset.id: dataset.name for dataset in workspace.datasets.values()},
+                models={model_id: system.label for model_id, system in SYSTEMS.items()},
+                metrics={metric.id: metric.name for metric in METRICS.values()},
+                stack=stack.pop_all(),
+            )
+
+    def stop(self) -> None:
+        """Stop serving and leave jobs where they stand; return when every thread has ended. Does nothing when stopped."""
+        state, self._state = self._state, None
+        if state is not None:
+            state.stack.close()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    async def __aenter__(self) -> Self:
+        await anyio.to_thread.run_sync(self.start)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(self.stop)
+
+    @property
+    def _running(self) -> _Running:
+        if self._state is None:
+            raise ClientStateError(
+                "the local backend is not running; use `with LocalBackend() as backend` or start()"
+            )
+        return self._state

@@ -1,0 +1,161 @@
+"""Benchmarks: what a `POST sdk/benchmarks` may say, and what is kept of it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from attrs import frozen
+
+from aiobench.local.metrics import METRICS, NORMALIZATIONS, Scorer
+from aiobench.local.systems import SYSTEMS, configure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from aiobench.local.datasets import Dataset
+
+__all__ = ["Benchmark", "InvalidRequest", "ModelRun", "parse_benchmark"]
+
+
+class InvalidRequest(Exception):
+    """Raised when a request asks for what cannot be; answered with 400 and the text."""
+
+
+@frozen
+class ModelRun:
+    """A model of a benchmark, as one iteration of its jobs runs it."""
+
+    model_id: str
+    display_name: str | None
+    configuration: Mapping[str, Any]
+
+    @property
+    def label(self) -> str:
+        """Say what results call it: its display name, else its id."""
+        return self.model_id if self.display_name is None else self.display_name
+
+
+@frozen
+class Benchmark:
+    """A dataset, models and scores, ready to be started any number of times."""
+
+    id: str
+    name: str
+    dataset_id: str
+    models: tuple[ModelRun, ...]
+    scorers: tuple[Scorer, ...]
+
+    def to_json(self) -> str:
+        """Write it down for the store."""
+        return json.dumps(
+            {
+                "id": self.id,
+                "name": self.name,
+                "dataset": self.dataset_id,
+                "models": [[run.model_id, run.display_name, dict(run.configuration)] for run in self.models],
+                "scorers": [[scorer.metric.id, list(scorer.normalization)] for scorer in self.scorers],
+            }
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> Benchmark:
+        """Read what `to_json` wrote."""
+        kept = json.loads(text)
+        return cls(
+            id=kept["id"],
+            name=kept["name"],
+            dataset_id=kept["dataset"],
+            models=tuple(ModelRun(*run) for run in kept["models"]),
+            scorers=tuple(Scorer(METRICS[metric], options) for metric, options in kept["scorers"]),
+        )
+
+
+def parse_benchmark(payload: object, *, benchmark_id: str, datasets: Mapping[str, Dataset]) -> Benchmark:
+    """Check a request for a benchmark (WIRE.md, "Routes") and turn it into one.
+
+    Args:
+        payload: The decoded body.
+        benchmark_id: The new benchmark's id.
+        datasets: What the workspace holds.
+
+    Returns:
+        The benchmark.
+
+    Raises:
+        InvalidRequest: The request breaks a rule, or names something unknown.
+    """
+    if not isinstance(payload, dict):
+        raise InvalidRequest("The body must be a JSON object")
+    name = payload.get("name")
+    if not isinstance(name, str) or not name.strip():
+        raise InvalidRequest("Please give the benchmark a name")
+    wanted = payload.get("datasets")
+    if not isinstance(wanted, list) or len(wanted) != 1:
+        raise InvalidRequest("Please use exactly one dataset")
+    dataset_id = _known(wanted[0], datasets, "dataset")
+    models, scorers = tuple(_models(payload)), tuple(dict.fromkeys(_scorers(payload)))
+    if not models:
+        raise InvalidRequest("Please use at least one model")
+    if not scorers:
+        raise InvalidRequest("Please use at least one metric")
+    return Benchmark(benchmark_id, name, dataset_id, models, scorers)
+
+
+def _known(asset_id: object, assets: Mapping[str, object], kind: str) -> str:
+    if not isinstance(asset_id, str) or asset_id not in assets:
+        raise InvalidRequest(f"Unknown {kind} {asset_id!r}; there are {', '.join(assets)}")
+    return asset_id
+
+
+def _models(payload: Mapping[str, Any]) -> Iterator[ModelRun]:
+    plain, named = _list(payload, "model"), _list(payload, "models")
+    if plain and named:
+        raise InvalidRequest("Please provide a display name for all models or for none of them")
+    for entry in plain:
+        model_id = entry.get("id") if isinstance(entry, dict) else entry
+        yield ModelRun(_known(model_id, SYSTEMS, "model"), None, {})
+    for entry in named:
+        if not isinstance(entry, dict):
+            raise InvalidRequest("Each of models must be an object with id, displayName and configurations")
+        model_id = _known(entry.get("id"), SYSTEMS, "model")
+        display_name = entry.get("displayName")
+        if not isinstance(display_name, str) or not display_name:
+            raise InvalidRequest("Please provide a display name for all models or for none of them")
+        configuration = _configuration(entry.get("configurations"), model_id)
+        yield ModelRun(model_id, display_name, configuration)
+
+
+def _configuration(text: object, model_id: str) -> Mapping[str, Any]:
+    try:
+        configuration = json.loads(text) if isinstance(text, str) and text else text or {}
+        if not isinstance(configuration, dict):
+            raise ValueError(f"model {model_id}: configurations must be a JSON object")
+        configure(model_id, configuration)
+    except (ValueError, RecursionError) as error:
+        raise InvalidRequest(f"Bad configuration of a model: {error}") from error
+    return configuration
+
+
+def _scorers(payload: Mapping[str, Any]) -> Iterator[Scorer]:
+    for entry in _list(payload, "metrics"):
+        if not isinstance(entry, dict):
+            raise InvalidRequest("Each of metrics must be an object with id and configurations")
+        metric = METRICS[_known(entry.get("id"), METRICS, "metric")]
+        # The SDK sends [[]] for no normalization, a list of lists for some; one that was added bare arrives as a string.
+        for options in _list(entry, "configurations") or [[]]:
+            chosen = [options] if isinstance(options, str) else options
+            if not isinstance(chosen, list):
+                raise InvalidRequest("Each configuration of a metric must be a list of normalization options")
+            yield Scorer(
+                metric, tuple(_known(option, NORMALIZATIONS, "normalization option") for option in chosen)
+            )
+
+
+def _list(payload: Mapping[str, Any], key: str) -> list[Any]:
+    value = payload.get(key)
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise InvalidRequest(f"{key} must be a list")
+    return value

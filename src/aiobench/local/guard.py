@@ -1,0 +1,96 @@
+"""What stands before every route: who may talk to the backend, and how every answer is marked (FAULTS.md, F30)."""
+
+from __future__ import annotations
+
+import hmac
+import json
+import logging
+import re
+import uuid
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+__all__ = ["RESULTS_PREFIX", "Guard"]
+
+RESULTS_PREFIX = "/results/"  # open to whoever holds a signed address; the rest needs the key
+
+_HOST = re.compile(r"(127\.0\.0\.1|localhost)(:\d+)?", re.IGNORECASE)
+
+_log = logging.getLogger("aiobench.local")
+
+
+class Guard:
+    """Lets a request through to the app, or answers it.
+
+    A page of another site can reach a port of this machine, by its own name (DNS rebinding) or by ours. So a foreign
+    `Host` and a foreign `Origin` are refused, no CORS header is ever sent, and nothing but signed results is served
+    without the key.
+
+    Args:
+        app: What is guarded.
+        api_key: The key.
+        origin: The server's own origin, such as `http://127.0.0.1:8000`.
+    """
+
+    def __init__(self, app: ASGIApp, *, api_key: str, origin: str) -> None:
+        self._app = app
+        self._authorization = f"Token {api_key}".encode("latin-1", "replace")
+        self._origins = {origin, origin.replace("127.0.0.1", "localhost")}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection's scope (ASGI 3)."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = uuid.uuid4().hex
+        started = False
+
+        async def marked(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+            await send(message)
+
+        refusal = self._refusal(scope["path"], dict(scope["headers"]))
+        if refusal is not None:
+            await _answer(marked, *refusal)
+            return
+        try:
+            await self._app(scope, receive, marked)
+        except Exception:
+            _log.exception(
+                "request %s: %s %s could not be answered", request_id, scope["method"], scope["path"]
+            )
+            if not started:
+                await _answer(marked, 500, "Internal server error; the log of aiobench.local says more")
+
+    def _refusal(self, path: str, headers: Mapping[bytes, bytes]) -> tuple[int, str] | None:
+        host = headers.get(b"host", b"").decode("latin-1")
+        if not _HOST.fullmatch(host):
+            return 421, "This backend answers only to 127.0.0.1 and localhost"
+        origin = headers.get(b"origin")
+        if origin is not None and origin.decode("latin-1") not in self._origins:
+            return 403, "Pages of other sites may not use this backend"
+        if path.startswith(RESULTS_PREFIX):
+            return None
+        if not hmac.compare_digest(headers.get(b"authorization", b""), self._authorization):
+            return 401, "Missing or wrong API key; send the header Authorization: Token <key>"
+        return None
+
+
+async def _answer(send: Send, status: int, message: str) -> None:
+    body = json.dumps({"statusCode": status, "message": message}).encode()
+    headers: list[tuple[bytes, bytes]] = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+    ]
+    if status == 401:
+        headers.append((b"www-authenticate", b"Token"))
+    start: dict[str, Any] = {"type": "http.response.start", "status": status, "headers": headers}
+    await send(start)
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,78 @@
+"""The results of a job as a CSV file, and the signed address it is fetched from."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import hmac
+import os
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from aiobench.local.benchmarks import Benchmark
+    from aiobench.local.datasets import Dataset
+    from aiobench.local.store import SegmentResult
+
+__all__ = ["Signer", "write_results"]
+
+
+def write_results(
+    path: Path, benchmark: Benchmark, dataset: Dataset, runs: Sequence[Sequence[SegmentResult]]
+) -> None:
+    """Write the results, one row per segment and model (WIRE.md, "Results CSV"); a whole file or none is at the path.
+
+    Args:
+        path: Where to.
+        benchmark: What was run.
+        dataset: What it was run on.
+        runs: The results of each of the benchmark's models, in its order.
+    """
+    unfinished = path.with_suffix(".part")
+    with unfinished.open("w", encoding="utf-8", newline="") as lines:
+        writer = csv.writer(lines, lineterminator="\n")
+        writer.writerow(
+            ["segment_id", "Model", "Model_success", "source", "reference", "hypothesis", "topic"]
+            + [scorer.long_name for scorer in benchmark.scorers]
+            + ["credits_used", "runTimeInSecs"]
+        )
+        for model, results in zip(benchmark.models, runs, strict=True):
+            for result in results:
+                segment = dataset.segments[result.segment]
+                writer.writerow(
+                    [result.segment, model.label, result.failure is None, segment.source, segment.reference]
+                    + [result.hypothesis, segment.topic, *result.scores, result.credits, result.runtime]
+                )
+    os.replace(unfinished, path)
+
+
+class Signer:
+    """Makes addresses that open a path for a while, and tells its own from others.
+
+    Args:
+        secret: What the signatures are made with (HMAC-SHA256, RFC 2104).
+        lifetime: Seconds an address is good for.
+    """
+
+    def __init__(self, secret: str, lifetime: float) -> None:
+        self._secret = secret.encode()
+        self._lifetime = lifetime
+
+    def sign(self, path: str) -> str:
+        """Return the path with the query that opens it."""
+        expires = str(int(time.time() + self._lifetime))
+        return f"{path}?expires={expires}&signature={self._signature(path, expires)}"
+
+    def genuine(self, path: str, expires: str, signature: str) -> bool:
+        """Tell whether this signer signed that path, expired or not."""
+        return hmac.compare_digest(self._signature(path, expires).encode(), signature.encode())
+
+    def expired(self, expires: str) -> bool:
+        """Tell whether the time of a genuine signature is over."""
+        return time.time() >= int(expires)
+
+    def _signature(self, path: str, expires: str) -> str:
+        return hmac.new(self._secret, f"{path}\n{expires}".encode(), hashlib.sha256).hexdigest()

@@ -1,0 +1,175 @@
+"""Jobs: run in threads of their own, a segment at a time, so that they can be watched, stopped and taken up again."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from aiobench.local.explain import explain
+from aiobench.local.results import write_results
+from aiobench.local.scores import score_entry
+from aiobench.local.store import TERMINAL, SegmentResult, Store
+from aiobench.local.systems import SYSTEMS, configure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from aiobench.local.benchmarks import Benchmark, ModelRun
+    from aiobench.local.datasets import Dataset, Segment
+    from aiobench.local.store import Job
+    from aiobench.local.systems import Translate
+    from aiobench.local.workspace import Workspace
+
+__all__ = ["Runner"]
+
+WORKERS = 2
+RECORD_EVERY = 0.05  # seconds between two writes of a job: what a watcher can see, and what a crash can lose
+
+_log = logging.getLogger("aiobench.local")
+
+
+class _Stopped(Exception):
+    """Raised when a job is left where it stands, to be resumed by the next start."""
+
+
+class Runner:
+    """Runs a workspace's jobs; those that an earlier backend left unfinished first.
+
+    Args:
+        workspace: Where the jobs are.
+    """
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._waiting: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._stopping = threading.Event()
+        self._workers = [
+            threading.Thread(target=self._work, name=f"aiobench-local-job-{number}", daemon=True)
+            for number in range(WORKERS)
+        ]
+
+    def start(self) -> None:
+        """Start working."""
+        with Store(self._workspace.database) as store:
+            for job_id in store.unfinished():
+                self._waiting.put(job_id)
+        for worker in self._workers:
+            worker.start()
+
+    def submit(self, job_id: str) -> None:
+        """Have a queued job run."""
+        self._waiting.put(job_id)
+
+    def stop(self) -> None:
+        """Leave every job where it stands and wait for the threads to end."""
+        self._stopping.set()
+        for _ in self._workers:
+            self._waiting.put(None)
+        for worker in self._workers:
+            worker.join()
+
+    def _work(self) -> None:
+        with Store(self._workspace.database) as store:
+            while (job_id := self._waiting.get()) is not None and not self._stopping.is_set():
+                try:
+                    self._run(store, job_id)
+                except _Stopped:
+                    return
+                except Exception:
+                    _log.exception("job %s failed: the backend could not run it", job_id)
+                    store.end_job(job_id, "failed", None)
+
+    def _run(self, store: Store, job_id: str) -> None:
+        job = store.job(job_id)
+        if job is None:
+            raise LookupError(f"no job {job_id}")
+        benchmark = job.benchmark
+        dataset = self._workspace.datasets.get(benchmark.dataset_id)
+        if dataset is None or len(dataset.segments) != job.segments:
+            raise LookupError(
+                f"dataset {benchmark.dataset_id} is gone or changed since job {job_id} was started"
+            )
+        store.begin_job(job_id)
+        _log.info("job %s: running %d models on %s", job_id, len(benchmark.models), dataset.id)
+        for number, run in enumerate(benchmark.models):
+            if job.iterations[number].status not in TERMINAL:
+                self._iterate(store, job, number, run, dataset)
+        runs = [list(store.results(job_id, number)) for number in range(len(benchmark.models))]
+        write_results(self._workspace.results(job_id), benchmark, dataset, runs)
+        store.end_job(job_id, "completed", explain(benchmark, dataset, runs))
+        _log.info("job %s: completed", job_id)
+
+    def _iterate(self, store: Store, job: Job, number: int, run: ModelRun, dataset: Dataset) -> None:
+        done = job.iterations[number].done
+        unrecorded: list[SegmentResult] = []
+        recorded_at = time.monotonic()
+        for result in self._results(job.benchmark, run, dataset, first=done):
+            unrecorded.append(result)
+            if time.monotonic() - recorded_at >= RECORD_EVERY:
+                store.record(job.id, number, unrecorded)
+                unrecorded, recorded_at = [], time.monotonic()
+        store.record(job.id, number, unrecorded)
+        if self._stopping.is_set():
+            raise _Stopped
+        results = list(store.results(job.id, number))
+        scores = [
+            score_entry(scorer, column, results, dataset.segments)
+            for column, scorer in enumerate(job.benchmark.scorers)
+        ]
+        status = "failed" if all(result.failure is not None for result in results) else "completed"
+        store.end_iteration(job.id, number, status, scores)
+
+    def _results(
+        self, benchmark: Benchmark, run: ModelRun, dataset: Dataset, *, first: int
+    ) -> Iterator[SegmentResult]:
+        translate = _prepare(run, dataset)
+        price = SYSTEMS[run.model_id].price / 1000
+        for index in range(first, len(dataset.segments)):
+            started = time.perf_counter()
+            hypothesis, failure = _attempt(translate, dataset.segments[index])
+            spare = self._workspace.settings.segment_seconds - (time.perf_counter() - started)
+            if self._stopping.wait(max(spare, 0.0)):
+                return
+            runtime = time.perf_counter() - started
+            scores = _scores(benchmark, hypothesis, dataset.segments[index], run)
+            yield SegmentResult(index, hypothesis, failure, scores, price * len(hypothesis or ""), runtime)
+
+
+def _prepare(run: ModelRun, dataset: Dataset) -> Translate:
+    try:
+        return configure(run.model_id, run.configuration).translator(dataset)
+    except (
+        Exception
+    ) as error:  # a model that cannot do this dataset fails on each of its segments, and says why
+        _log.warning("model %s cannot translate %s: %r", run.label, dataset.id, error)
+        reason = error
+
+        def refuse(_source: str) -> str:
+            raise reason
+
+        return refuse
+
+
+def _attempt(translate: Translate, segment: Segment) -> tuple[str | None, str | None]:
+    try:
+        return translate(segment.source), None
+    except Exception as error:  # whatever a model raises is its failure on this segment, not the job's
+        return None, str(error) or type(error).__name__
+
+
+def _scores(
+    benchmark: Benchmark, hypothesis: str | None, segment: Segment, run: ModelRun
+) -> tuple[float | None, ...]:
+    if hypothesis is None:
+        return (None,) * len(benchmark.scorers)
+    scores: list[float | None] = []
+    for scorer in benchmark.scorers:
+        try:
+            scores.append(scorer.score(hypothesis, segment.reference))
+        except Exception as error:  # a score that cannot be computed is missing, and counted as failed
+            _log.warning("%s cannot score %s on %r: %r", scorer.long_name, run.label, segment.source, error)
+            scores.append(None)
+    return tuple(scores)

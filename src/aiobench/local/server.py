@@ -1,0 +1,105 @@
+"""The HTTP server: uvicorn in a thread with an event loop of its own, on loopback only."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from aiobench.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+__all__ = ["ServerThread", "bind_loopback"]
+
+ADDRESS = "127.0.0.1"
+GRACE = 1  # seconds that requests in flight have to end when the server stops
+
+
+def bind_loopback(port: int) -> socket.socket:
+    """Take a port of the loopback interface.
+
+    Args:
+        port: Which; 0 for any free one.
+
+    Returns:
+        The socket, bound.
+
+    Raises:
+        ConfigurationError: The port cannot be had.
+    """
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        # So that a port can be had again right after its last server stopped (TIME_WAIT).
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((ADDRESS, port))
+        listener.listen()
+    except (OSError, OverflowError) as error:
+        listener.close()
+        raise ConfigurationError(
+            f"the local backend cannot listen on port {port} of {ADDRESS}: {error}; choose another port, or 0 for any"
+        ) from error
+    return listener
+
+
+class _Config(uvicorn.Config):
+    def configure_logging(self) -> None:
+        """Leave the process's logging as it is; uvicorn would set levels and handlers for everybody."""
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, ready: threading.Event) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        self._ready.set()
+
+
+class ServerThread:
+    """Serves an application from a thread.
+
+    Args:
+        app: The ASGI application.
+        listener: The bound socket; closed when the server stops.
+    """
+
+    def __init__(self, app: ASGIApp, listener: socket.socket) -> None:
+        self._ready = threading.Event()
+        config = _Config(
+            app,
+            loop="asyncio",
+            ws="none",
+            lifespan="on",
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=GRACE,
+        )
+        self._server = _Server(config, self._ready)
+        self._listener = listener
+        self._thread = threading.Thread(target=self._serve, name="aiobench-local-server", daemon=True)
+
+    def start(self) -> None:
+        """Start serving; return when requests are answered."""
+        self._thread.start()
+        self._ready.wait()
+        if not self._server.started:
+            self._thread.join()
+            raise RuntimeError("the local backend's server did not start; the log of uvicorn.error says why")
+
+    def stop(self) -> None:
+        """Stop serving; return when the thread has ended."""
+        self._server.should_exit = True
+        self._thread.join()
+
+    def _serve(self) -> None:
+        try:
+            self._server.run(sockets=[self._listener])
+        finally:
+            self._listener.close()
+            self._ready.set()

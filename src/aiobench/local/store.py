@@ -1,0 +1,231 @@
+"""What is kept of benchmarks and jobs, in one SQLite file.
+
+A `Store` belongs to the thread that opened it. The journal is a write-ahead log, so the server's reads never wait for
+the jobs' writes.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from typing import TYPE_CHECKING, Any, Self
+
+from attrs import frozen
+
+from aiobench.local.benchmarks import Benchmark
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+    from types import TracebackType
+
+__all__ = ["TERMINAL", "Iteration", "Job", "SegmentResult", "Store"]
+
+TERMINAL = ("completed", "failed")
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS benchmarks (id TEXT PRIMARY KEY, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS jobs (
+    seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, benchmark_id TEXT NOT NULL REFERENCES benchmarks (id),
+    status TEXT NOT NULL, segments INTEGER NOT NULL, created REAL NOT NULL, updated REAL NOT NULL,
+    started REAL, ended REAL, explanation TEXT);
+CREATE INDEX IF NOT EXISTS jobs_of_benchmark ON jobs (benchmark_id);
+CREATE TABLE IF NOT EXISTS iterations (
+    job_id TEXT NOT NULL REFERENCES jobs (id), number INTEGER NOT NULL, status TEXT NOT NULL,
+    done INTEGER NOT NULL DEFAULT 0, failed INTEGER NOT NULL DEFAULT 0, credits REAL NOT NULL DEFAULT 0,
+    runtime REAL NOT NULL DEFAULT 0, scores TEXT NOT NULL DEFAULT '[]', PRIMARY KEY (job_id, number)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS results (
+    job_id TEXT NOT NULL REFERENCES jobs (id), number INTEGER NOT NULL, segment INTEGER NOT NULL,
+    hypothesis TEXT, failure TEXT, scores TEXT NOT NULL, credits REAL NOT NULL, runtime REAL NOT NULL,
+    PRIMARY KEY (job_id, number, segment)) WITHOUT ROWID;
+"""
+
+
+@frozen
+class SegmentResult:
+    """What one model made of one segment.
+
+    Attributes:
+        segment: The segment's index in its dataset.
+        hypothesis: The translation, or None when there is none.
+        failure: Why there is none.
+        scores: One figure for each of the benchmark's scorers; None where it could not be computed.
+        runtime: Seconds.
+    """
+
+    segment: int
+    hypothesis: str | None
+    failure: str | None
+    scores: tuple[float | None, ...]
+    credits: float
+    runtime: float
+
+
+@frozen
+class Iteration:
+    """One model's run within a job, so far."""
+
+    number: int
+    status: str
+    done: int
+    failed: int
+    credits: float
+    runtime: float
+    scores: list[dict[str, Any]]
+
+
+@frozen
+class Job:
+    """A job as it stands; times are seconds since the epoch."""
+
+    seq: int
+    id: str
+    benchmark: Benchmark
+    status: str
+    segments: int
+    created: float
+    updated: float
+    started: float | None
+    ended: float | None
+    explanation: dict[str, Any] | None
+    iterations: tuple[Iteration, ...]
+
+
+class Store:
+    """The file, opened.
+
+    Args:
+        path: Where it is, or is to be.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._db = sqlite3.connect(path, timeout=10.0, isolation_level=None)
+        self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + _SCHEMA)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._db.close()
+
+    def add_benchmark(self, benchmark: Benchmark) -> None:
+        """Keep a new benchmark."""
+        self._db.execute("INSERT INTO benchmarks VALUES (?, ?)", (benchmark.id, benchmark.to_json()))
+
+    def benchmark(self, benchmark_id: str) -> Benchmark | None:
+        """Find a benchmark, or None."""
+        row = self._db.execute("SELECT body FROM benchmarks WHERE id = ?", (benchmark_id,)).fetchone()
+        return Benchmark.from_json(row[0]) if row else None
+
+    def add_job(self, job_id: str, benchmark: Benchmark, segments: int) -> None:
+        """Keep a new job, queued."""
+        now = time.time()
+        with self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.execute(
+                "INSERT INTO jobs (id, benchmark_id, status, segments, created, updated) VALUES (?, ?, 'queued', ?, ?, ?)",
+                (job_id, benchmark.id, segments, now, now),
+            )
+            self._db.executemany(
+                "INSERT INTO iterations (job_id, number, status) VALUES (?, ?, 'queued')",
+                [(job_id, number) for number in range(len(benchmark.models))],
+            )
+
+    def job(self, job_id: str) -> Job | None:
+        """Find a job, or None."""
+        row = self._db.execute(
+            "SELECT seq, jobs.id, body, status, segments, created, updated, started, ended, explanation"
+            " FROM jobs JOIN benchmarks ON benchmarks.id = benchmark_id WHERE jobs.id = ?",
+            (job_id,),
+        ).fetchone()
+        if row is None:
+            return None
+        seq, _, body, *state, explanation = row
+        iterations = self._db.execute(
+            "SELECT number, status, done, failed, credits, runtime, scores FROM iterations WHERE job_id = ?"
+            " ORDER BY number",
+            (job_id,),
+        )
+        return Job(
+            seq,
+            job_id,
+            Benchmark.from_json(body),
+            *state,
+            explanation=json.loads(explanation) if explanation else None,
+            iterations=tuple(
+                Iteration(*columns, scores=json.loads(scores)) for *columns, scores in iterations
+            ),
+        )
+
+    def jobs_of(self, benchmark_id: str) -> list[tuple[str, str, float, float]]:
+        """List a benchmark's jobs, oldest first: id, status, created, updated."""
+        return self._db.execute(
+            "SELECT id, status, created, updated FROM jobs WHERE benchmark_id = ? ORDER BY seq",
+            (benchmark_id,),
+        ).fetchall()
+
+    def unfinished(self) -> list[str]:
+        """List the ids of the jobs that have not ended, oldest first."""
+        rows = self._db.execute("SELECT id FROM jobs WHERE status NOT IN (?, ?) ORDER BY seq", TERMINAL)
+        return [job_id for (job_id,) in rows]
+
+    def begin_job(self, job_id: str) -> None:
+        """Note that a job runs; when it did before, its first start stands."""
+        now = time.time()
+        self._db.execute(
+            "UPDATE jobs SET status = 'in_progress', started = coalesce(started, ?), updated = ? WHERE id = ?",
+            (now, now, job_id),
+        )
+
+    def end_job(self, job_id: str, status: str, explanation: dict[str, Any] | None) -> None:
+        """Note how a job ended."""
+        now = time.time()
+        self._db.execute(
+            "UPDATE jobs SET status = ?, explanation = ?, ended = ?, updated = ? WHERE id = ?",
+            (status, json.dumps(explanation) if explanation else None, now, now, job_id),
+        )
+
+    def record(self, job_id: str, number: int, results: Sequence[SegmentResult]) -> None:
+        """Keep the results of some segments of an iteration, and move its counts, both or neither."""
+        rows = [
+            (job_id, number, r.segment, r.hypothesis, r.failure, json.dumps(r.scores), r.credits, r.runtime)
+            for r in results
+        ]
+        counts = (
+            len(results),
+            sum(result.failure is not None for result in results),
+            sum(result.credits for result in results),
+            sum(result.runtime for result in results),
+        )
+        with self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.executemany("INSERT INTO results VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            self._db.execute(
+                "UPDATE iterations SET status = 'in_progress', done = done + ?, failed = failed + ?,"
+                " credits = credits + ?, runtime = runtime + ? WHERE job_id = ? AND number = ?",
+                (*counts, job_id, number),
+            )
+            self._db.execute("UPDATE jobs SET updated = ? WHERE id = ?", (time.time(), job_id))
+
+    def end_iteration(self, job_id: str, number: int, status: str, scores: list[dict[str, Any]]) -> None:
+        """Note how an iteration ended, with its scores."""
+        with self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.execute(
+                "UPDATE iterations SET status = ?, scores = ? WHERE job_id = ? AND number = ?",
+                (status, json.dumps(scores), job_id, number),
+            )
+            self._db.execute("UPDATE jobs SET updated = ? WHERE id = ?", (time.time(), job_id))
+
+    def results(self, job_id: str, number: int) -> Iterator[SegmentResult]:
+        """Yield an iteration's results in the order of the segments."""
+        rows = self._db.execute(
+            "SELECT segment, hypothesis, failure, scores, credits, runtime FROM results"
+            " WHERE job_id = ? AND number = ? ORDER BY segment",
+            (job_id, number),
+        )
+        for segment, hypothesis, failure, scores, credit, runtime in rows:
+            yield SegmentResult(segment, hypothesis, failure, tuple(json.loads(scores)), credit, runtime)

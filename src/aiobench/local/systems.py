@@ -1,0 +1,167 @@
+"""The models a workspace offers: systems that really translate names, each with its own way of being wrong.
+
+A system's fields are its parameters. `translator(dataset)` prepares it for a dataset and returns a function from a
+source to a translation; whatever that function raises makes the segment a failed one.
+"""
+
+from __future__ import annotations
+
+import gettext
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+import pycountry
+from attrs import field, fields_dict, frozen, validators
+from rapidfuzz import fuzz, process, utils
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from aiobench.local.datasets import Dataset
+
+    Translate = Callable[[str], str]
+
+__all__ = ["SYSTEMS", "System", "configure", "parameters"]
+
+
+class System(Protocol):
+    """What the runner needs of a model; `price` is in credits per 1,000 characters of output."""
+
+    label: ClassVar[str]
+    supplier: ClassVar[str]
+    price: ClassVar[float]
+
+    def translator(self, dataset: Dataset) -> Translate:
+        """Prepare for a dataset; return the function that translates one source."""
+
+
+class _NoTranslation(gettext.NullTranslations):
+    def gettext(self, message: str) -> str:
+        raise LookupError("the catalogue has no such name")
+
+
+def _catalogue(language: str) -> gettext.NullTranslations:
+    return gettext.translation("iso3166-1", pycountry.LOCALES_DIR, languages=[language])
+
+
+@frozen
+class IsoGettext:
+    """The translations of ISO 3166-1 that ship with pycountry; like any gettext, it answers with the source for a name
+    it does not know."""
+
+    label: ClassVar[str] = "ISO 3166-1 names"
+    supplier: ClassVar[str] = "pycountry"
+    price: ClassVar[float] = 0.5
+
+    def translator(self, dataset: Dataset) -> Translate:
+        try:
+            return _catalogue(dataset.target_language).gettext
+        except FileNotFoundError:
+            return gettext.NullTranslations().gettext
+
+
+@frozen
+class IsoStrict:
+    """The same catalogue, but a name it does not know is a failure: the CLDR says `Russia`, ISO 3166-1 does not."""
+
+    label: ClassVar[str] = "ISO 3166-1 names, strict"
+    supplier: ClassVar[str] = "pycountry"
+    price: ClassVar[float] = 0.5
+
+    def translator(self, dataset: Dataset) -> Translate:
+        catalogue = _catalogue(dataset.target_language)
+        catalogue.add_fallback(_NoTranslation())
+        return catalogue.gettext
+
+
+@frozen
+class NearestName:
+    """The translation of the ISO 3166-1 name that looks most like the source, right or wrong.
+
+    Attributes:
+        min_similarity: Below this similarity (0 to 100) the segment fails.
+    """
+
+    label: ClassVar[str] = "Nearest ISO 3166-1 name"
+    supplier: ClassVar[str] = "rapidfuzz"
+    price: ClassVar[float] = 2.0
+
+    min_similarity: float = field(
+        default=0.0, validator=[validators.instance_of((int, float)), validators.ge(0), validators.le(100)]
+    )
+
+    def translator(self, dataset: Dataset) -> Translate:
+        catalogue = _catalogue(dataset.target_language)
+        names = [
+            name
+            for country in pycountry.countries
+            for name in {country.name, getattr(country, "common_name", country.name)}
+        ]
+        prepared = {name: utils.default_process(name) for name in sorted(names)}
+
+        def translate(source: str) -> str:
+            best = process.extractOne(
+                utils.default_process(source), prepared, scorer=fuzz.WRatio, score_cutoff=self.min_similarity
+            )
+            if best is None:
+                raise LookupError(f"no name is {self.min_similarity:g}% similar")
+            return catalogue.gettext(best[2])
+
+        return translate
+
+
+@frozen
+class CopySource:
+    """The baseline: the source, untranslated.
+
+    Attributes:
+        case: `keep`, `lower` or `upper`.
+    """
+
+    label: ClassVar[str] = "Copy of the source"
+    supplier: ClassVar[str] = "aiobench"
+    price: ClassVar[float] = 0.0
+
+    case: str = field(default="keep", validator=validators.in_(("keep", "lower", "upper")))
+
+    def translator(self, dataset: Dataset) -> Translate:
+        return {"keep": str, "lower": str.lower, "upper": str.upper}[self.case]
+
+
+SYSTEMS: Mapping[str, type[System]] = {
+    "iso-gettext": IsoGettext,
+    "iso-strict": IsoStrict,
+    "nearest-name": NearestName,
+    "copy-source": CopySource,
+}
+
+
+def parameters(system: type[System]) -> dict[str, Any]:
+    """Return a system's parameters and their defaults."""
+    return {name: attribute.default for name, attribute in fields_dict(system).items()}
+
+
+def configure(model_id: str, configuration: Mapping[str, Any]) -> System:
+    """Make a system with its parameters set.
+
+    Args:
+        model_id: A key of `SYSTEMS`.
+        configuration: Parameters by name; the others keep their defaults.
+
+    Returns:
+        The system.
+
+    Raises:
+        ValueError: A parameter is unknown or its value is of no use.
+    """
+    system = SYSTEMS[model_id]
+    known = parameters(system)
+    unknown = sorted(configuration.keys() - known.keys())
+    if unknown:
+        raise ValueError(
+            f"model {model_id} has no parameter {unknown[0]!r}; it has {sorted(known) or 'none'}"
+        )
+    try:
+        return system(**configuration)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"model {model_id}: {error.args[0]}") from error

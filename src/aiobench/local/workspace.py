@@ -1,0 +1,149 @@
+"""A workspace: the folder that holds a backend's settings, datasets, jobs and results."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import sqlite3
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from aiobench.errors import ConfigurationError
+from aiobench.local.datasets import load_datasets, write_demo_datasets
+from aiobench.local.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from aiobench.local.datasets import Dataset
+
+__all__ = ["Settings", "Workspace", "lock_workspace", "open_workspace"]
+
+
+@frozen
+class Settings:
+    """What `workspace.json` says.
+
+    Attributes:
+        api_key: The key that requests must carry.
+        secret: What result addresses are signed with.
+        segment_seconds: The least a segment takes, so that a job of the fast local systems has a course to watch.
+        report_seconds: How long a result address is good for.
+    """
+
+    api_key: str
+    secret: str
+    segment_seconds: float
+    report_seconds: float
+
+
+@frozen
+class Workspace:
+    """A workspace, read."""
+
+    root: Path
+    settings: Settings
+    datasets: Mapping[str, Dataset]
+
+    @property
+    def database(self) -> Path:
+        """Return where benchmarks and jobs are kept."""
+        return self.root / "jobs.sqlite"
+
+    def results(self, job_id: str) -> Path:
+        """Return where the results of a job are kept."""
+        return self.root / "results" / f"{job_id}.csv"
+
+
+def lock_workspace(root: Path) -> sqlite3.Connection:
+    """Take a workspace for this backend alone, creating the folder if need be.
+
+    The lock is SQLite's, on a file of its own: it works alike on every system and ends with the process that holds it.
+
+    Args:
+        root: The folder.
+
+    Returns:
+        What holds the lock; close it to let go.
+
+    Raises:
+        ConfigurationError: The folder cannot be used, or another backend has it.
+    """
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        lock = sqlite3.connect(root / "lock", timeout=0.0, isolation_level=None, check_same_thread=False)
+    except (OSError, sqlite3.Error) as error:
+        raise ConfigurationError(
+            f"the workspace {root} cannot be used: {error}; choose another folder"
+        ) from error
+    try:
+        lock.execute("BEGIN EXCLUSIVE")
+    except sqlite3.Error as error:
+        lock.close()
+        if getattr(error, "sqlite_errorname", "") == "SQLITE_BUSY":
+            raise ConfigurationError(
+                f"another local backend uses the workspace {root}; stop it, or choose another folder"
+            ) from error
+        raise ConfigurationError(
+            f"the workspace {root} cannot be used: {error}; choose another folder"
+        ) from error
+    return lock
+
+
+def open_workspace(root: Path) -> Workspace:
+    """Read a workspace; what is missing is made, so an empty folder becomes the demo's.
+
+    Args:
+        root: The folder, locked.
+
+    Returns:
+        The workspace.
+
+    Raises:
+        ConfigurationError: Something in the folder cannot be read or written.
+    """
+    try:
+        settings = _settings(root / "workspace.json")
+        if not (root / "datasets").exists():
+            unfinished = root / "datasets.part"
+            write_demo_datasets(unfinished)
+            unfinished.rename(root / "datasets")
+        (root / "results").mkdir(exist_ok=True)
+        workspace = Workspace(root, settings, load_datasets(root / "datasets"))
+        with Store(workspace.database):
+            pass
+    except (OSError, sqlite3.Error) as error:
+        raise ConfigurationError(
+            f"the workspace {root} cannot be used: {error}; choose another folder"
+        ) from error
+    return workspace
+
+
+def _settings(path: Path) -> Settings:
+    defaults = {
+        "apiKey": secrets.token_hex(32),
+        "secret": secrets.token_hex(32),
+        "segmentSeconds": 0.001,
+        "reportSeconds": 3600.0,
+    }
+    try:
+        kept = json.loads(path.read_text("utf-8")) if path.exists() else {}
+        merged = defaults | kept
+        settings = Settings(
+            api_key=str(merged["apiKey"]),
+            secret=str(merged["secret"]),
+            segment_seconds=float(merged["segmentSeconds"]),
+            report_seconds=float(merged["reportSeconds"]),
+        )
+    except (ValueError, TypeError) as error:
+        raise ConfigurationError(
+            f"{path} is not a workspace's settings ({error}); mend it or delete it"
+        ) from error
+    if merged != kept:
+        # The key is in it: for the owner's eyes only, from the first byte on.
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+            file.write(json.dumps(merged, indent=2) + "\n")
+    return settings
