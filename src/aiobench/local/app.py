@@ -14,7 +14,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from aiobench.local import documents
-from aiobench.local.benchmarks import InvalidRequest, parse_benchmark
+from aiobench.local.benchmarks import InvalidRequest, parse_benchmark, parse_normalization_query
 from aiobench.local.guard import RESULTS_PREFIX, Guard
 from aiobench.local.metrics import METRICS, NORMALIZATIONS
 from aiobench.local.results import Signer
@@ -22,7 +22,7 @@ from aiobench.local.store import Store
 from aiobench.local.systems import SYSTEMS
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncGenerator, Mapping
 
     from starlette.requests import Request
     from starlette.types import ASGIApp
@@ -65,7 +65,11 @@ def build_app(workspace: Workspace, runner: Runner, base_url: str) -> ASGIApp:
             Route("/sdk/metrics/{id}", routes.metric),
             Route(RESULTS_PREFIX + "{id}.csv", routes.results),
         ],
-        exception_handlers={HTTPException: _http_error, InvalidRequest: _invalid_request},
+        exception_handlers={
+            HTTPException: _http_error,
+            InvalidRequest: _invalid_request,
+            Exception: _server_error,
+        },
         lifespan=routes.lifespan,
     )
     app.router.redirect_slashes = False
@@ -81,7 +85,7 @@ class _Routes:
         self._store: Store
 
     @contextlib.asynccontextmanager
-    async def lifespan(self, _app: Starlette) -> AsyncIterator[None]:
+    async def lifespan(self, _app: Starlette) -> AsyncGenerator[None]:
         # Opened here because this is the server's thread, and a store belongs to its thread.
         with Store(self._workspace.database) as self._store:
             yield
@@ -125,11 +129,9 @@ class _Routes:
         return JSONResponse(documents.job_document(job, now=time.time(), report_url=self._report_url(job)))
 
     async def normalization_options(self, request: Request) -> Response:
-        payload = await _json(request)
-        if not isinstance(payload, dict) or not isinstance(payload.get("modelIds"), list):
-            raise InvalidRequest("The body must be a JSON object with metricId and modelIds")
-        _find(METRICS, payload.get("metricId"), "Metric")
-        for model_id in payload["modelIds"]:
+        metric_id, model_ids = parse_normalization_query(await _json(request))
+        _find(METRICS, metric_id, "Metric")
+        for model_id in model_ids:
             _find(SYSTEMS, model_id, "Model")
         return JSONResponse([{"value": name} for name in NORMALIZATIONS])
 
@@ -209,6 +211,11 @@ async def _http_error(_request: Request, error: Exception) -> Response:
 
 async def _invalid_request(_request: Request, error: Exception) -> Response:
     return JSONResponse({"statusCode": 400, "message": str(error)}, status_code=400)
+
+
+async def _server_error(_request: Request, _error: Exception) -> Response:
+    message = "Internal server error; the log of aiobench.local says more under this request's id"
+    return JSONResponse({"statusCode": 500, "message": message}, status_code=500)
 
 
 def _forbidden(code: str, message: str) -> Response:

@@ -134,6 +134,7 @@ class LocalBackend:
             stack.callback(lock_workspace(root).close)
             workspace = open_workspace(root)
             listener = bind_loopback(self._port)
+            stack.callback(listener.close)
             base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
             runner = Runner(workspace)
             server = ServerThread(build_app(workspace, runner, base_url), listener)

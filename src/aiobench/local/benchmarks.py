@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from attrs import frozen
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from aiobench.local.datasets import Dataset
 
-__all__ = ["Benchmark", "InvalidRequest", "ModelRun", "parse_benchmark"]
+__all__ = ["Benchmark", "InvalidRequest", "ModelRun", "parse_benchmark", "parse_normalization_query"]
 
 
 class InvalidRequest(Exception):
@@ -67,15 +67,15 @@ class Benchmark:
             name=kept["name"],
             dataset_id=kept["dataset"],
             models=tuple(ModelRun(*run) for run in kept["models"]),
-            scorers=tuple(Scorer(METRICS[metric], options) for metric, options in kept["scorers"]),
+            scorers=tuple(Scorer(METRICS[metric], tuple(options)) for metric, options in kept["scorers"]),
         )
 
 
-def parse_benchmark(payload: object, *, benchmark_id: str, datasets: Mapping[str, Dataset]) -> Benchmark:
+def parse_benchmark(body: object, *, benchmark_id: str, datasets: Mapping[str, Dataset]) -> Benchmark:
     """Check a request for a benchmark (WIRE.md, "Routes") and turn it into one.
 
     Args:
-        payload: The decoded body.
+        body: The decoded body.
         benchmark_id: The new benchmark's id.
         datasets: What the workspace holds.
 
@@ -85,13 +85,12 @@ def parse_benchmark(payload: object, *, benchmark_id: str, datasets: Mapping[str
     Raises:
         InvalidRequest: The request breaks a rule, or names something unknown.
     """
-    if not isinstance(payload, dict):
-        raise InvalidRequest("The body must be a JSON object")
+    payload = _object(body)
     name = payload.get("name")
     if not isinstance(name, str) or not name.strip():
         raise InvalidRequest("Please give the benchmark a name")
-    wanted = payload.get("datasets")
-    if not isinstance(wanted, list) or len(wanted) != 1:
+    wanted = _list(payload, "datasets")
+    if len(wanted) != 1:
         raise InvalidRequest("Please use exactly one dataset")
     dataset_id = _known(wanted[0], datasets, "dataset")
     models, scorers = tuple(_models(payload)), tuple(dict.fromkeys(_scorers(payload)))
@@ -100,6 +99,22 @@ def parse_benchmark(payload: object, *, benchmark_id: str, datasets: Mapping[str
     if not scorers:
         raise InvalidRequest("Please use at least one metric")
     return Benchmark(benchmark_id, name, dataset_id, models, scorers)
+
+
+def parse_normalization_query(body: object) -> tuple[object, list[Any]]:
+    """Read a request for the normalization options of a metric and some models.
+
+    Args:
+        body: The decoded body.
+
+    Returns:
+        The metric's id and the models' ids, as given.
+
+    Raises:
+        InvalidRequest: The body has another shape.
+    """
+    payload = _object(body)
+    return payload.get("metricId"), _list(payload, "modelIds")
 
 
 def _known(asset_id: object, assets: Mapping[str, object], kind: str) -> str:
@@ -113,24 +128,20 @@ def _models(payload: Mapping[str, Any]) -> Iterator[ModelRun]:
     if plain and named:
         raise InvalidRequest("Please provide a display name for all models or for none of them")
     for entry in plain:
-        model_id = entry.get("id") if isinstance(entry, dict) else entry
-        yield ModelRun(_known(model_id, SYSTEMS, "model"), None, {})
-    for entry in named:
-        if not isinstance(entry, dict):
-            raise InvalidRequest("Each of models must be an object with id, displayName and configurations")
+        yield ModelRun(_known(entry, SYSTEMS, "model"), None, {})
+    for entry in map(_object, named):
         model_id = _known(entry.get("id"), SYSTEMS, "model")
         display_name = entry.get("displayName")
         if not isinstance(display_name, str) or not display_name:
             raise InvalidRequest("Please provide a display name for all models or for none of them")
-        configuration = _configuration(entry.get("configurations"), model_id)
-        yield ModelRun(model_id, display_name, configuration)
+        yield ModelRun(model_id, display_name, _configuration(entry.get("configurations"), model_id))
 
 
 def _configuration(text: object, model_id: str) -> Mapping[str, Any]:
+    if not isinstance(text, str | None):
+        raise InvalidRequest("configurations of a model must be a string that holds a JSON object")
     try:
-        configuration = json.loads(text) if isinstance(text, str) and text else text or {}
-        if not isinstance(configuration, dict):
-            raise ValueError(f"model {model_id}: configurations must be a JSON object")
+        configuration = _object(json.loads(text or "{}"))
         configure(model_id, configuration)
     except (ValueError, RecursionError) as error:
         raise InvalidRequest(f"Bad configuration of a model: {error}") from error
@@ -138,22 +149,27 @@ def _configuration(text: object, model_id: str) -> Mapping[str, Any]:
 
 
 def _scorers(payload: Mapping[str, Any]) -> Iterator[Scorer]:
-    for entry in _list(payload, "metrics"):
-        if not isinstance(entry, dict):
-            raise InvalidRequest("Each of metrics must be an object with id and configurations")
+    for entry in map(_object, _list(payload, "metrics")):
         metric = METRICS[_known(entry.get("id"), METRICS, "metric")]
-        # The SDK sends [[]] for no normalization, a list of lists for some; one that was added bare arrives as a string.
+        # [[]] says: as it is. An option that a user of the SDK added bare arrives as a string instead of a list.
         for options in _list(entry, "configurations") or [[]]:
-            chosen = [options] if isinstance(options, str) else options
-            if not isinstance(chosen, list):
-                raise InvalidRequest("Each configuration of a metric must be a list of normalization options")
-            yield Scorer(
-                metric, tuple(_known(option, NORMALIZATIONS, "normalization option") for option in chosen)
+            chosen = (
+                [options]
+                if isinstance(options, str)
+                else _list({"configurations": options}, "configurations")
             )
+            known = [_known(option, NORMALIZATIONS, "normalization option") for option in chosen]
+            yield Scorer(metric, tuple(known))
+
+
+def _object(value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise InvalidRequest(f"A JSON object was expected instead of {json.dumps(value)[:60]}")
+    return cast("dict[str, Any]", value)
 
 
 def _list(payload: Mapping[str, Any], key: str) -> list[Any]:
-    value = payload.get(key)
+    value: Any = payload.get(key)
     if value is None:
         return []
     if not isinstance(value, list):

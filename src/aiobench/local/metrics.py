@@ -7,8 +7,10 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 import jiwer
-from attrs import field, frozen
-from sacrebleu.metrics import BLEU, CHRF, TER
+from attrs import frozen
+from sacrebleu.metrics.bleu import BLEU
+from sacrebleu.metrics.chrf import CHRF
+from sacrebleu.metrics.ter import TER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -98,7 +100,7 @@ class Scorer:
     """
 
     metric: Metric
-    normalization: tuple[str, ...] = field(converter=tuple)
+    normalization: tuple[str, ...]
 
     @property
     def id(self) -> str:

@@ -78,7 +78,7 @@ class Runner:
                     self._run(store, job_id)
                 except _Stopped:
                     return
-                except Exception:
+                except Exception:  # noqa: BLE001 - one broken job must not end the worker; it is logged and marked failed
                     _log.exception("job %s failed: the backend could not run it", job_id)
                     store.end_job(job_id, "failed", None)
 
@@ -141,9 +141,7 @@ class Runner:
 def _prepare(run: ModelRun, dataset: Dataset) -> Translate:
     try:
         return configure(run.model_id, run.configuration).translator(dataset)
-    except (
-        Exception
-    ) as error:  # a model that cannot do this dataset fails on each of its segments, and says why
+    except Exception as error:  # noqa: BLE001 - a model that cannot do this dataset fails on each segment
         _log.warning("model %s cannot translate %s: %r", run.label, dataset.id, error)
         reason = error
 
@@ -156,7 +154,7 @@ def _prepare(run: ModelRun, dataset: Dataset) -> Translate:
 def _attempt(translate: Translate, segment: Segment) -> tuple[str | None, str | None]:
     try:
         return translate(segment.source), None
-    except Exception as error:  # whatever a model raises is its failure on this segment, not the job's
+    except Exception as error:  # noqa: BLE001 - whatever a model raises is its failure on this segment
         return None, str(error) or type(error).__name__
 
 
@@ -169,7 +167,7 @@ def _scores(
     for scorer in benchmark.scorers:
         try:
             scores.append(scorer.score(hypothesis, segment.reference))
-        except Exception as error:  # a score that cannot be computed is missing, and counted as failed
+        except Exception as error:  # noqa: BLE001 - a score that cannot be computed is missing, and counted
             _log.warning("%s cannot score %s on %r: %r", scorer.long_name, run.label, segment.source, error)
             scores.append(None)
     return tuple(scores)

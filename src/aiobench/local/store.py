@@ -79,7 +79,6 @@ class Iteration:
 class Job:
     """A job as it stands; times are seconds since the epoch."""
 
-    seq: int
     id: str
     benchmark: Benchmark
     status: str
@@ -137,26 +136,31 @@ class Store:
     def job(self, job_id: str) -> Job | None:
         """Find a job, or None."""
         row = self._db.execute(
-            "SELECT seq, jobs.id, body, status, segments, created, updated, started, ended, explanation"
+            "SELECT body, status, segments, created, updated, started, ended, explanation"
             " FROM jobs JOIN benchmarks ON benchmarks.id = benchmark_id WHERE jobs.id = ?",
             (job_id,),
         ).fetchone()
         if row is None:
             return None
-        seq, _, body, *state, explanation = row
+        body, status, segments, created, updated, started, ended, explanation = row
         iterations = self._db.execute(
             "SELECT number, status, done, failed, credits, runtime, scores FROM iterations WHERE job_id = ?"
             " ORDER BY number",
             (job_id,),
         )
         return Job(
-            seq,
-            job_id,
-            Benchmark.from_json(body),
-            *state,
+            id=job_id,
+            benchmark=Benchmark.from_json(body),
+            status=status,
+            segments=segments,
+            created=created,
+            updated=updated,
+            started=started,
+            ended=ended,
             explanation=json.loads(explanation) if explanation else None,
             iterations=tuple(
-                Iteration(*columns, scores=json.loads(scores)) for *columns, scores in iterations
+                Iteration(number, status, done, failed, credit, runtime, json.loads(scores))
+                for number, status, done, failed, credit, runtime, scores in iterations
             ),
         )
 

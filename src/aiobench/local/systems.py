@@ -1,13 +1,10 @@
-"""The models a workspace offers: systems that really translate names, each with its own way of being wrong.
-
-A system's fields are its parameters. `translator(dataset)` prepares it for a dataset and returns a function from a
-source to a translation; whatever that function raises makes the segment a failed one.
-"""
+"""The models a workspace offers: systems that really translate names, each with its own way of being wrong."""
 
 from __future__ import annotations
 
 import gettext
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, ClassVar
 
 import pycountry
 from attrs import field, fields_dict, frozen, validators
@@ -24,15 +21,30 @@ if TYPE_CHECKING:
 __all__ = ["SYSTEMS", "System", "configure", "parameters"]
 
 
-class System(Protocol):
-    """What the runner needs of a model; `price` is in credits per 1,000 characters of output."""
+@frozen
+class System(ABC):
+    """A model; its fields are its parameters.
+
+    Attributes:
+        label: Its name for people.
+        supplier: Who made what it builds on.
+        price: Credits for 1,000 characters of output; play money, so that there is something to see.
+    """
 
     label: ClassVar[str]
     supplier: ClassVar[str]
     price: ClassVar[float]
 
+    @abstractmethod
     def translator(self, dataset: Dataset) -> Translate:
-        """Prepare for a dataset; return the function that translates one source."""
+        """Prepare for a dataset.
+
+        Args:
+            dataset: What will be translated; its target language is what matters.
+
+        Returns:
+            A function from a source to its translation; whatever it raises makes that segment a failed one.
+        """
 
 
 class _NoTranslation(gettext.NullTranslations):
@@ -45,9 +57,8 @@ def _catalogue(language: str) -> gettext.NullTranslations:
 
 
 @frozen
-class IsoGettext:
-    """The translations of ISO 3166-1 that ship with pycountry; like any gettext, it answers with the source for a name
-    it does not know."""
+class IsoGettext(System):
+    """The translations of ISO 3166-1 that ship with pycountry; as gettext does, it keeps a name it does not know."""
 
     label: ClassVar[str] = "ISO 3166-1 names"
     supplier: ClassVar[str] = "pycountry"
@@ -61,7 +72,7 @@ class IsoGettext:
 
 
 @frozen
-class IsoStrict:
+class IsoStrict(System):
     """The same catalogue, but a name it does not know is a failure: the CLDR says `Russia`, ISO 3166-1 does not."""
 
     label: ClassVar[str] = "ISO 3166-1 names, strict"
@@ -75,7 +86,7 @@ class IsoStrict:
 
 
 @frozen
-class NearestName:
+class NearestName(System):
     """The translation of the ISO 3166-1 name that looks most like the source, right or wrong.
 
     Attributes:
@@ -111,7 +122,7 @@ class NearestName:
 
 
 @frozen
-class CopySource:
+class CopySource(System):
     """The baseline: the source, untranslated.
 
     Attributes:
@@ -125,7 +136,8 @@ class CopySource:
     case: str = field(default="keep", validator=validators.in_(("keep", "lower", "upper")))
 
     def translator(self, dataset: Dataset) -> Translate:
-        return {"keep": str, "lower": str.lower, "upper": str.upper}[self.case]
+        convert: dict[str, Translate] = {"keep": str, "lower": str.lower, "upper": str.upper}
+        return convert[self.case]
 
 
 SYSTEMS: Mapping[str, type[System]] = {

@@ -6,7 +6,7 @@ import json
 import os
 import secrets
 import sqlite3
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
@@ -76,9 +76,7 @@ def lock_workspace(root: Path) -> sqlite3.Connection:
         root.mkdir(parents=True, exist_ok=True)
         lock = sqlite3.connect(root / "lock", timeout=0.0, isolation_level=None, check_same_thread=False)
     except (OSError, sqlite3.Error) as error:
-        raise ConfigurationError(
-            f"the workspace {root} cannot be used: {error}; choose another folder"
-        ) from error
+        raise _unusable(root, error) from error
     try:
         lock.execute("BEGIN EXCLUSIVE")
     except sqlite3.Error as error:
@@ -87,9 +85,7 @@ def lock_workspace(root: Path) -> sqlite3.Connection:
             raise ConfigurationError(
                 f"another local backend uses the workspace {root}; stop it, or choose another folder"
             ) from error
-        raise ConfigurationError(
-            f"the workspace {root} cannot be used: {error}; choose another folder"
-        ) from error
+        raise _unusable(root, error) from error
     return lock
 
 
@@ -116,21 +112,23 @@ def open_workspace(root: Path) -> Workspace:
         with Store(workspace.database):
             pass
     except (OSError, sqlite3.Error) as error:
-        raise ConfigurationError(
-            f"the workspace {root} cannot be used: {error}; choose another folder"
-        ) from error
+        raise _unusable(root, error) from error
     return workspace
 
 
+def _unusable(root: Path, error: Exception) -> ConfigurationError:
+    return ConfigurationError(f"the workspace {root} cannot be used: {error}; choose another folder")
+
+
 def _settings(path: Path) -> Settings:
-    defaults = {
+    defaults: dict[str, Any] = {
         "apiKey": secrets.token_hex(32),
         "secret": secrets.token_hex(32),
         "segmentSeconds": 0.001,
         "reportSeconds": 3600.0,
     }
     try:
-        kept = json.loads(path.read_text("utf-8")) if path.exists() else {}
+        kept: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else {}
         merged = defaults | kept
         settings = Settings(
             api_key=str(merged["apiKey"]),
@@ -138,6 +136,8 @@ def _settings(path: Path) -> Settings:
             segment_seconds=float(merged["segmentSeconds"]),
             report_seconds=float(merged["reportSeconds"]),
         )
+        if not (0 <= settings.segment_seconds <= 60 and 0 <= settings.report_seconds <= 10**9):
+            raise ValueError("segmentSeconds must lie in 0 to 60, reportSeconds in 0 to 10**9")
     except (ValueError, TypeError) as error:
         raise ConfigurationError(
             f"{path} is not a workspace's settings ({error}); mend it or delete it"
