@@ -1,0 +1,100 @@
+"""Every check of the project, one session each: `nox -s NAME`; `nox -l` lists them.
+
+uv makes the environments where it is installed, virtualenv and pip where it is not.
+"""
+
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.reuse_venv = "yes"
+nox.options.sessions = ["tests", "lint", "types", "docs"]
+
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+EXTRAS = PYPROJECT["project"]["optional-dependencies"]
+
+
+def install(session: nox.Session, *what: str, group: str) -> None:
+    """Install *what* and a dependency group; bytecode waits for the first import, which halves pip's time."""
+    session.install(*what, *nox.project.dependency_groups(PYPROJECT, group), env={"PIP_NO_COMPILE": "1"})
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the tests; arguments go to pytest: `nox -s tests -- -k watch`, `nox -s tests -- -n 2 --cov`."""
+    install(session, "-e", ".[all]", group="test")
+    session.run("pytest", *session.posargs or ("-n", "auto"))
+
+
+@nox.session
+def lowest(session: nox.Session) -> None:
+    """Run the tests on the oldest dependencies that the project says it supports."""
+    requirements = [*PYPROJECT["project"]["dependencies"], *(r for extra in EXTRAS.values() for r in extra)]
+    oldest = [r.partition(",")[0].replace(">=", "==") for r in requirements if not r.startswith("aiobench")]
+    constraints = Path(session.create_tmp(), "lowest.txt")
+    constraints.write_text("\n".join(r.replace("[distributed]", "") for r in oldest), encoding="utf-8")
+    install(session, "-e", ".[all]", "--constraint", str(constraints), group="test")
+    session.run("pytest", *session.posargs or ("-n", "auto"))
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style, spelling, the contracts between the layers and the package's metadata."""
+    install(session, group="lint")
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+    session.run("codespell")
+    session.run("lint-imports", env={"PYTHONPATH": "src"})
+    session.run("validate-pyproject", "pyproject.toml")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check the types with mypy and with pyright."""
+    install(session, "-e", ".[all]", group="types")
+    session.run("mypy")
+    session.run("pyright")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation into `site/`; a warning is an error."""
+    install(session, group="docs")
+    session.run("mkdocs", "build", "--strict")
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Build the wheel and the sdist into `dist/` and look into them."""
+    install(session, group="package")
+    for old in Path("dist").glob("aiobench-*"):
+        old.unlink()
+    session.run("python", "-m", "build", "--installer", "pip", silent=True)
+    session.run("twine", "check", "--strict", *map(str, Path("dist").glob("aiobench-*")))
+    session.run("python", "tools/check_dist.py", "dist")
+
+
+@nox.session(default=False)
+def changelog(session: nox.Session) -> None:
+    """Show what the next release will say; `nox -s changelog -- build --version X.Y.Z` writes it."""
+    install(session, group="changelog")
+    session.run("towncrier", *session.posargs or ("build", "--draft", "--version", "next"))
+
+
+# What an extra is for, as the import that needs it.
+IMPORTS = {
+    "": "import aiobench",
+    "local": "from aiobench.local import LocalBackend; LocalBackend().__enter__().__exit__(None, None, None)",
+    "aiohttp": "import aiobench, httpx_aiohttp",
+}
+
+
+@nox.session(requires=["build"], reuse_venv=False)
+@nox.parametrize("extra", list(IMPORTS))
+def package(session: nox.Session, extra: str) -> None:
+    """Install the wheel with one extra, and nothing else, and import what the extra is for."""
+    (wheel,) = Path("dist").glob("aiobench-*.whl")
+    session.install(f"aiobench[{extra}] @ {wheel.resolve().as_uri()}", env={"PIP_NO_COMPILE": "1"})
+    session.run("python", "-c", IMPORTS[extra])
