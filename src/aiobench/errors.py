@@ -139,11 +139,15 @@ class APIConnectionError(APIError):
 
     Attributes:
         attempts: How many times the request was tried.
+        maybe_sent: False when the request surely did not reach the server.
     """
 
-    def __init__(self, message: str, *, attempts: int = 1, request_id: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, attempts: int = 1, maybe_sent: bool = True, request_id: str | None = None
+    ) -> None:
         super().__init__(message, request_id=request_id)
         self.attempts = attempts
+        self.maybe_sent = maybe_sent
 
 
 class APITimeoutError(APIConnectionError, TimeoutError):
@@ -213,14 +217,22 @@ class InvalidResponseError(APIError):
 
     Attributes:
         body: The beginning of the reply, with keys and signatures taken out.
+        too_large: Whether it was given up because of its size.
         attempts: How many times the request was tried.
     """
 
     def __init__(
-        self, message: str, *, body: str = "", attempts: int = 1, request_id: str | None = None
+        self,
+        message: str,
+        *,
+        body: str = "",
+        too_large: bool = False,
+        attempts: int = 1,
+        request_id: str | None = None,
     ) -> None:
         super().__init__(message, request_id=request_id)
         self.body = body
+        self.too_large = too_large
         self.attempts = attempts
 
 

@@ -1,0 +1,101 @@
+"""Reading a reply's body with a cap on what it decodes to, and telling a cut one from a whole one.
+
+httpx decodes a chunk as a whole, so that 64 kB of a gzip bomb become 64 MB before anyone can count, and it takes a
+truncated stream for a whole one (FAULTS F05, F06). zlib itself can do better on both counts.
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    import httpx
+
+__all__ = [
+    "BodyTooLargeError",
+    "CutBodyError",
+    "UnknownEncodingError",
+    "decoder_for",
+    "raw_chunks",
+    "read_body",
+]
+
+PIECE = 256 * 1024  # decoded bytes at a time
+
+
+class BodyTooLargeError(Exception):
+    """Raised when a body decodes to more than its cap."""
+
+
+class CutBodyError(Exception):
+    """Raised when a compressed body ends before its end, or is damaged."""
+
+
+class UnknownEncodingError(Exception):
+    """Raised when a body has a content encoding that was not asked for."""
+
+
+class _Identity:
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
+        yield chunk
+
+    def finish(self) -> None:
+        pass
+
+
+class _Inflate:
+    """Decodes gzip or zlib in pieces of bounded size, and knows whether the stream has ended."""
+
+    def __init__(self) -> None:
+        self._zlib = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
+
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
+        try:
+            while chunk:
+                if piece := self._zlib.decompress(chunk, PIECE):
+                    yield piece
+                chunk = self._zlib.unconsumed_tail
+        except zlib.error as error:
+            raise CutBodyError(f"its compressed body is damaged: {error}") from error
+
+    def finish(self) -> None:
+        if not self._zlib.eof:
+            raise CutBodyError("its compressed body is cut")
+
+
+def decoder_for(response: httpx.Response) -> _Identity | _Inflate:
+    encoding = response.headers.get("content-encoding", "identity").strip().lower()
+    if encoding in {"", "identity"}:
+        return _Identity()
+    if encoding in {"gzip", "x-gzip", "deflate"}:
+        return _Inflate()
+    raise UnknownEncodingError(f"its content encoding {encoding!r} was not asked for")
+
+
+def raw_chunks(response: httpx.Response) -> AsyncIterator[bytes]:
+    """Iterate over the bytes as they arrive: `aiter_raw` without its re-chunking and bookkeeping."""
+    return response.stream.__aiter__()  # type: ignore[union-attr]  # an async transport gives an async stream
+
+
+async def read_body(response: httpx.Response, limit: int) -> bytes:
+    """Read and decode a body.
+
+    Raises:
+        BodyTooLargeError: If it decodes to more than *limit* bytes.
+        CutBodyError: If its compressed stream is not whole.
+        UnknownEncodingError: If it is encoded in a way that was not asked for.
+    """
+    decoder = decoder_for(response)
+    pieces: list[bytes] = []
+    size = 0
+    async for chunk in raw_chunks(response):
+        for piece in decoder.feed(chunk):
+            size += len(piece)
+            if size > limit:
+                raise BodyTooLargeError(f"it is larger than {limit} bytes")
+            pieces.append(piece)
+    decoder.finish()
+    return b"".join(pieces)

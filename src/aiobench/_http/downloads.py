@@ -1,0 +1,90 @@
+"""Results to disk: tried again, resumed where they were cut, and whole or not there at the end."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+
+from aiobench._http.credentials import without_query
+from aiobench._http.part_files import PartFile
+from aiobench._http.retries import backoff
+from aiobench._http.session import CallOptions
+from aiobench._http.transfers import InterruptedTransferError, Place, Transfer, on_disk
+from aiobench.errors import APIStatusError, DownloadError, ResultExpiredError
+
+__all__ = ["download"]
+
+logger = logging.getLogger("aiobench.http")
+
+HEALTHY = 2**20  # bytes: an attempt that brought so many does not count as one more failure in a row
+EXPIRED = frozenset({400, 401, 403, 404, 410})  # what storage services answer for a signature that is too old
+
+
+async def download(
+    transfer: Transfer, target: Path, options: CallOptions, fresh_url: Callable[[], Awaitable[str]]
+) -> Path:
+    """Download a job's results to *target*.
+
+    Args:
+        transfer: From where and how.
+        target: The file; it is replaced when the new one is whole.
+        options: How often an interrupted download is taken up again.
+        fresh_url: Asks the platform for the present result URL; asked a second time when the first was refused.
+
+    Returns:
+        The path of the file.
+
+    Raises:
+        DownloadError: If the file cannot be had, or not be written; which class says why.
+        APIError: If a server cannot be reached or fails, again and again.
+    """
+    url = await fresh_url()
+    part = await on_disk(transfer, url, lambda: PartFile(target))
+    place = Place()
+    try:
+        try:
+            await _fill(part, place, url, transfer, options)
+        except APIStatusError as error:
+            if error.status_code not in EXPIRED:
+                raise _refused(transfer, url, error) from error
+            logger.info("%s; asking for a fresh URL", error)
+            url = await fresh_url()
+            try:
+                await _fill(part, place, url, transfer, options)
+            except APIStatusError as again:
+                raise _refused(transfer, url, again) from again
+        return await on_disk(transfer, url, part.publish)
+    finally:
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(part.discard, limiter=transfer.session.disk)
+
+
+async def _fill(part: PartFile, place: Place, url: str, transfer: Transfer, options: CallOptions) -> None:
+    """Receive the file in as many attempts as it takes, or as there may be."""
+    failures = 0
+    while True:
+        before = place.done
+        try:
+            return await transfer.run(url, part, place)
+        except InterruptedTransferError as interruption:
+            failures = 1 if place.done - before >= HEALTHY else failures + 1
+            error = interruption.error
+            asked = getattr(error, "retry_after", None) or 0.0
+            if failures > options.max_retries or asked > options.max_retry_after:
+                if hasattr(error, "attempts"):
+                    error.attempts = failures
+                raise error from interruption.__cause__
+        delay = max(backoff(failures, transfer.session.random), asked)
+        logger.info("%s; going on at byte %d in %.2f s", error, place.done, delay)
+        await transfer.session.sleep(delay)
+
+
+def _refused(transfer: Transfer, url: str, error: APIStatusError) -> DownloadError:
+    what = {"job_id": transfer.job_id, "url": without_query(url)}
+    if error.status_code in EXPIRED:
+        return ResultExpiredError(f"{error}, and so did a fresh result URL; look at the job on the platform", **what)
+    return DownloadError(f"{error}: the server of the results refuses", **what)

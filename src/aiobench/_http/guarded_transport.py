@@ -1,0 +1,63 @@
+"""httpx's transport for results: it dials only addresses that were checked."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import httpcore
+import httpx
+
+if TYPE_CHECKING:
+    from aiobench._http.result_urls import ResultURLRules
+
+__all__ = ["KEEPALIVE", "ONE_CONNECTION", "GuardedTransport"]
+
+KEEPALIVE = 55.0  # seconds an idle connection is kept: less than the 60 s of common load balancers
+ONE_CONNECTION = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEPALIVE)
+
+
+class _GuardedBackend(httpcore.AnyIOBackend):
+    """Looks names up itself and dials what it found, so that no second look-up can say something else."""
+
+    def __init__(self, rules: ResultURLRules) -> None:
+        self._rules = rules
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        try:
+            addresses = await self._rules.addresses(host, port)
+        except (OSError, UnicodeError) as error:
+            raise httpcore.ConnectError(f"the host {host} is not known: {error}") from error
+        failure: Exception | None = None
+        for address in addresses:
+            try:
+                return await super().connect_tcp(address, port, timeout, local_address, socket_options)
+            except httpcore.ConnectError as error:  # another address may be reachable
+                failure = error
+        raise failure or httpcore.ConnectError(f"the host {host} has no address")
+
+
+class GuardedTransport(httpx.AsyncHTTPTransport):
+    """A transport of one connection whose network backend checks addresses.
+
+    httpx has no argument for a backend, so its pool is replaced by one that has: httpcore's public class, with the
+    settings that httpx itself would give it.
+    """
+
+    def __init__(self, context: ssl.SSLContext, rules: ResultURLRules) -> None:
+        super().__init__(verify=context, trust_env=False, limits=ONE_CONNECTION)
+        self._pool = httpcore.AsyncConnectionPool(
+            ssl_context=context,
+            max_connections=1,
+            max_keepalive_connections=1,
+            keepalive_expiry=KEEPALIVE,
+            network_backend=_GuardedBackend(rules),
+        )

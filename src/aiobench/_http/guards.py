@@ -1,0 +1,49 @@
+"""Where and when a client may be used: one event loop, one process, until it is closed."""
+
+from __future__ import annotations
+
+import os
+
+from anyio.lowlevel import current_token
+
+from aiobench.errors import ClientClosedError, ForkedClientError, WrongEventLoopError
+
+__all__ = ["Guard"]
+
+
+class Guard:
+    """Remembers the loop and the process of the first use, and refuses every other."""
+
+    def __init__(self) -> None:
+        self.is_closed = False
+        self._loop: object = None
+        self._process: int | None = None
+
+    @property
+    def is_forked(self) -> bool:
+        return self._process is not None and self._process != os.getpid()
+
+    @property
+    def is_used(self) -> bool:
+        return self._process is not None
+
+    def check(self) -> None:
+        """Refuse a use that cannot work.
+
+        Raises:
+            ClientClosedError: After the client was closed.
+            ForkedClientError: In a child process of the one that used the client.
+            WrongEventLoopError: In another event loop than the first.
+        """
+        if self.is_closed:
+            raise ClientClosedError("this client is closed; make a new one")
+        loop = current_token().native_token
+        if self._process is None:
+            self._process, self._loop = os.getpid(), loop
+        elif self._process != os.getpid():
+            raise ForkedClientError("this client was used before os.fork(); make a new one in the child process")
+        elif self._loop is not loop:
+            raise WrongEventLoopError(
+                "this client belongs to another event loop: its connections cannot move; "
+                "make a client in each asyncio.run(), or use aiobench.sync"
+            )

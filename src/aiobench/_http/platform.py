@@ -1,0 +1,79 @@
+"""The platform's routes as calls: one session, with the options of one view of the client."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from attrs import frozen
+
+from aiobench._http.session import ApiRequest, CallOptions, Session
+from aiobench._wire import routes
+from aiobench._wire.benchmarks import BenchmarkDocument, benchmark_document, created_id, normalization_options
+from aiobench._wire.heads import ListEntry, job_list
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Platform"]
+
+T = TypeVar("T")
+
+
+@frozen
+class Platform:
+    """What can be asked of the platform.
+
+    Every call raises the errors of `Session.call()`.
+    """
+
+    session: Session
+    options: CallOptions
+
+    def job_request(self, job_id: str) -> ApiRequest:
+        return self.session.request("GET", routes.job(job_id), self.options, what=f"job {job_id}")
+
+    async def job(self, request: ApiRequest, decode: Callable[[bytes], T]) -> T:
+        """Ask for a job document, again and again where that helps."""
+        return await self.session.call(request, decode, self.options)
+
+    async def poll(self, request: ApiRequest, decode: Callable[[bytes], T]) -> T:
+        """Ask once, after whatever pause the server has asked for: a schedule decides about asking again."""
+        await self.session.let_pause_pass()
+        return await self.session.attempt(request, decode, timeout=self.options.timeout)
+
+    def job_list_request(self, benchmark_id: str) -> ApiRequest:
+        what = f"the jobs of benchmark {benchmark_id}"
+        return self.session.request("GET", routes.benchmark_jobs(benchmark_id), self.options, what=what)
+
+    async def job_list(self, benchmark_id: str) -> list[ListEntry]:
+        return await self.session.call(self.job_list_request(benchmark_id), job_list, self.options)
+
+    async def benchmark(self, benchmark_id: str) -> BenchmarkDocument:
+        what = f"benchmark {benchmark_id}"
+        request = self.session.request("GET", routes.benchmark(benchmark_id), self.options, what=what)
+        return await self.session.call(request, benchmark_document, self.options)
+
+    async def create_benchmark(self, payload: dict[str, Any]) -> str:
+        """Create a benchmark; return its id."""
+        what = f"creating benchmark {payload['name']!r}"
+        request = self.session.request("POST", routes.BENCHMARKS, self.options, what=what, json=payload, is_safe=False)
+        return await self.session.call(request, created_id, self.options)
+
+    async def normalization_options(self, metric_id: str, model_id: str) -> list[str]:
+        request = self.session.request(
+            "POST",
+            routes.NORMALIZATION_OPTIONS,
+            self.options,
+            what=f"the normalization options of metric {metric_id} for model {model_id}",
+            json={"metricId": metric_id, "modelIds": [model_id]},
+        )
+        return await self.session.call(request, normalization_options, self.options)
+
+    def start_request(self, benchmark_id: str) -> ApiRequest:
+        return self.session.request(
+            "POST",
+            routes.benchmark_start(benchmark_id),
+            self.options,
+            what=f"starting benchmark {benchmark_id}",
+            is_safe=False,
+        )

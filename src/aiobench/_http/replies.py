@@ -1,0 +1,123 @@
+"""What a reply means: (status, headers, body) → nothing, or the error it stands for. No I/O."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from attrs import frozen
+
+from aiobench._http.credentials import redacted, without_query
+from aiobench._http.retry_after import retry_after
+from aiobench._wire.decoding import MalformedDocumentError, decoded
+from aiobench.errors import (
+    APIError,
+    APIStatusError,
+    AuthenticationError,
+    BadRequestError,
+    ConflictError,
+    InvalidResponseError,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitError,
+    ServerError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Reply", "error_of", "invalid", "is_retried"]
+
+SNIPPET = 500  # characters of a body that an error shows
+REQUEST_ID_HEADERS = (
+    "x-request-id",
+    "x-amzn-requestid",
+    "x-amz-request-id",
+    "x-correlation-id",
+    "request-id",
+)
+CLASSES: dict[int, type[APIStatusError]] = {
+    400: BadRequestError,
+    401: AuthenticationError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    409: ConflictError,
+    422: BadRequestError,
+    429: RateLimitError,
+}
+ADVICE = {
+    401: "check the API key",
+    403: "this key may not do that",
+    404: "check the id, and that the key belongs to the team that owns it",
+    429: "the server asks for fewer requests",
+}
+
+
+@frozen
+class Reply:
+    """A reply that was read whole; `what` says in words what was asked for."""
+
+    what: str
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def request_id(self) -> str | None:
+        return next((found for name in REQUEST_ID_HEADERS if (found := self.headers.get(name))), None)
+
+
+def error_of(reply: Reply, *secrets: str) -> APIError | None:
+    """Return the error that a reply stands for, or None where it is a success."""
+    status = reply.status
+    if 200 <= status < 300:
+        return None
+    if status < 400:
+        target = without_query(reply.headers.get("location", ""))
+        return invalid(reply, f"redirected to {target!r}, which is not followed: it could take the key", *secrets)
+    body = _snippet(reply, *secrets)
+    message = _message(reply, *secrets) or body
+    text = f"{reply.what}: HTTP {status}"
+    if message:
+        text += f", {message!r}"
+    if advice := ADVICE.get(status):
+        text += f"; {advice}"
+    if reply.request_id:
+        text += f" (request {reply.request_id})"
+    return CLASSES.get(status, ServerError if status >= 500 else APIStatusError)(
+        text,
+        status_code=status,
+        message=message,
+        body=body,
+        retry_after=retry_after(reply.headers),
+        request_id=reply.request_id,
+    )
+
+
+def invalid(reply: Reply, why: str, *secrets: str) -> InvalidResponseError:
+    """Make the error of a reply that is not what its route promises."""
+    return InvalidResponseError(
+        f"{reply.what}: HTTP {reply.status}, but {why}",
+        body=_snippet(reply, *secrets),
+        request_id=reply.request_id,
+    )
+
+
+def is_retried(error: APIError) -> bool:
+    """Tell whether asking again may help: no answer, 408, 429, 5xx, or an answer that makes no sense."""
+    if isinstance(error, APIStatusError):
+        return error.status_code in {408, 429} or error.status_code >= 500
+    return True
+
+
+def _message(reply: Reply, *secrets: str) -> str:
+    try:
+        document = decoded(reply.body)
+    except MalformedDocumentError:
+        return ""
+    message = cast("dict[str, Any]", document).get("message") if isinstance(document, dict) else None
+    return redacted(message, *secrets)[:SNIPPET] if isinstance(message, str) else ""
+
+
+def _snippet(reply: Reply, *secrets: str) -> str:
+    # cut last: a secret across the edge would be half shown
+    return redacted(reply.body[: 4 * SNIPPET].decode(errors="replace"), *secrets)[:SNIPPET]

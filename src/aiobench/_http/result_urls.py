@@ -1,0 +1,124 @@
+"""Which result URLs are followed, and to which addresses (FAULTS F15, F16).
+
+Our own code rather than `httpx-secure`, which guards an `httpx.AsyncClient` only: here the check sits where names
+become addresses, below every transport that aiobench makes, so that the address that was checked is the one dialled.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Collection
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from typing import TypeAlias
+
+import anyio
+import httpx
+from attrs import frozen
+
+from aiobench._http.base_url import is_loopback_name
+from aiobench._http.credentials import without_query
+from aiobench.errors import UnsafeURLError
+
+__all__ = ["ResultURLRules", "UnsafeAddressError", "unsafe_url"]
+
+Address: TypeAlias = IPv4Address | IPv6Address
+NAT64 = IPv6Network("64:ff9b::/96")
+HINT = "allow_result_hosts= can name a host for which that is fine"
+
+
+class UnsafeAddressError(Exception):
+    """Raised below a transport when a host is at an address where no results should be."""
+
+
+@frozen
+class ResultURLRules:
+    """Decides where results may be fetched from.
+
+    Attributes:
+        loopback_allowed: Whether the platform itself is on loopback, so that its results may be, too.
+        allowed_hosts: Hosts whose private or plain-http URLs are fine.
+    """
+
+    loopback_allowed: bool
+    allowed_hosts: Collection[str]
+
+    def checked(self, text: str, *, job_id: str, before: httpx.URL | None = None) -> httpx.URL:
+        """Check what can be seen of a URL; *before* is where a redirect to it came from.
+
+        Raises:
+            UnsafeURLError: If it is not https (or plain http where that is fine), has user info, no host, or an
+                address as host where no results should be.
+        """
+        try:
+            url = before.join(text) if before is not None else httpx.URL(text)
+        except (httpx.InvalidURL, ValueError, TypeError) as error:
+            raise unsafe_url(text, job_id, "it is not a URL") from error
+        if url.scheme not in {"http", "https"} or not url.host:
+            raise unsafe_url(text, job_id, "it is not an https URL")
+        if url.userinfo:
+            raise unsafe_url(text, job_id, "it holds user info")
+        if url.scheme == "http":
+            if before is not None and before.scheme == "https":
+                raise unsafe_url(text, job_id, "it redirects from https to plain http")
+            if not self._is_allowed(url.host) and not (self.loopback_allowed and is_loopback_name(url.host)):
+                raise unsafe_url(text, job_id, f"it is plain http; {HINT}")
+        address = _literal(url.host)
+        if address is not None and not self._is_allowed(url.host) and not self._is_fine(address):
+            raise unsafe_url(text, job_id, f"{url.host} is not on the public internet; {HINT}")
+        return url
+
+    async def addresses(self, host: str, port: int) -> list[str]:
+        """Look up the addresses of *host*, all of which must be fine: who answers for it is not trusted otherwise.
+
+        Raises:
+            UnsafeAddressError: If one is not.
+            OSError: If the host is not known.
+        """
+        found = await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        names = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+        for name in names:
+            address = _literal(name)
+            if not self._is_allowed(host) and (address is None or not self._is_fine(address)):
+                raise UnsafeAddressError(f"{host} is at {name}, not on the public internet; {HINT}")
+        return names
+
+    def _is_fine(self, address: Address) -> bool:
+        inner = _unwrapped(address)
+        if self.loopback_allowed and inner.is_loopback:
+            return True
+        return inner.is_global and not inner.is_multicast and (inner is not address or address.is_global)
+
+    def _is_allowed(self, host: str) -> bool:
+        return _plain(host) in map(_plain, self.allowed_hosts)
+
+
+def _plain(host: str) -> str:
+    return host.lower().strip("[]").rstrip(".")
+
+
+def _literal(host: str) -> Address | None:
+    try:
+        return ip_address(host.partition("%")[0])
+    except ValueError:
+        return None
+
+
+def _unwrapped(address: Address) -> Address:
+    """Take an IPv4 address out of the IPv6 one that wraps it: mapped, 6to4, Teredo or NAT64."""
+    if isinstance(address, IPv6Address):
+        if address.ipv4_mapped is not None:
+            return address.ipv4_mapped
+        if address.sixtofour is not None:
+            return address.sixtofour
+        if address.teredo is not None:
+            return address.teredo[1]
+        if address in NAT64:
+            return IPv4Address(address.packed[-4:])
+    return address
+
+
+def unsafe_url(url: str, job_id: str, why: str) -> UnsafeURLError:
+    shown = without_query(str(url))
+    if "@" in shown:  # user info may be a password
+        shown = shown.partition("://")[0] + "://…@" + shown.rpartition("@")[2]
+    return UnsafeURLError(f"the results of job {job_id} are not fetched from {shown}: {why}", job_id=job_id, url=shown)

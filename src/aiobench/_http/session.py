@@ -1,0 +1,283 @@
+"""Requests to the platform: sent, read, translated into values or errors, and tried again."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable, Mapping
+from time import monotonic
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import anyio
+import httpx
+import msgspec
+from attrs import field, frozen
+
+from aiobench._http.bodies import BodyTooLargeError, CutBodyError, UnknownEncodingError, read_body
+from aiobench._http.connections import Connections
+from aiobench._http.guarded_transport import KEEPALIVE
+from aiobench._http.guards import Guard
+from aiobench._http.pauses import Pauses
+from aiobench._http.replies import Reply, error_of, invalid, is_retried
+from aiobench._http.retries import RetryBudget, backoff
+from aiobench._version import __version__
+from aiobench._wire.decoding import MalformedDocumentError
+from aiobench.errors import (
+    APIConnectionError,
+    APIError,
+    APITimeoutError,
+    ClientClosedError,
+    ConfigurationError,
+    RateLimitError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from aiobench._http.transports import TransportMaker
+
+__all__ = ["ApiRequest", "CallOptions", "Session"]
+
+logger = logging.getLogger("aiobench.http")
+T = TypeVar("T")
+
+MAX_JSON = 8 * 2**20  # decoded bytes of one reply
+USER_AGENT = f"aiobench/{__version__}"
+
+
+@frozen
+class CallOptions:
+    """What one view of a client asks of its calls; times in seconds."""
+
+    timeout: float
+    max_retries: int
+    max_retry_after: float
+    headers: Mapping[str, str] = field(factory=dict[str, str], repr=False)
+
+
+@frozen
+class ApiRequest:
+    """A request that is ready to be sent, as often as needed.
+
+    Attributes:
+        what: What it asks for, in words, for errors and the log.
+        http: The request itself.
+        is_safe: Whether the server may receive it twice without harm.
+    """
+
+    what: str
+    http: httpx.Request = field(repr=False)
+    is_safe: bool = True
+
+
+class Session:
+    """Everything that the views of one client share: connections, the pauses and the retry budget."""
+
+    def __init__(
+        self,
+        *,
+        base_url: httpx.URL,
+        api_key: str,
+        transports: TransportMaker,
+        result_transports: TransportMaker,
+        max_connections: int,
+        now: Callable[[], float] = monotonic,
+        sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
+    ) -> None:
+        self.base_url = base_url
+        self.guard = Guard()
+        self.pauses = Pauses()
+        self.budget = RetryBudget()
+        self.now, self.sleep = now, sleep
+        self.random = random.Random()  # noqa: S311 - jitter, not a secret
+        self.origin = str(base_url.copy_with(path="/"))
+        self._api = Connections(transports.make, limit=max_connections, keep_idle=KEEPALIVE, now=now)
+        self.results = Connections(result_transports.make, limit=max_connections, keep_idle=0.0, now=now)
+        self.disk = anyio.CapacityLimiter(4)  # threads for files: a slow disk must not take those of the user
+        self._api_key = api_key
+        self._base = str(base_url)
+
+    def __repr__(self) -> str:
+        return f"<Session {self._base} api={self._api!r} results={self.results!r}>"
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        options: CallOptions,
+        *,
+        what: str,
+        json: Any = None,
+        is_safe: bool = True,
+    ) -> ApiRequest:
+        """Prepare a request; *path* is relative to the base URL and quoted."""
+        headers = {
+            "User-Agent": USER_AGENT,
+            "Accept": "application/json",
+            "Accept-Encoding": "gzip",
+            **options.headers,
+            "Authorization": f"Token {self._api_key}",
+        }
+        content = None
+        if json is not None:
+            try:
+                content = msgspec.json.encode(json)
+            except (TypeError, UnicodeEncodeError) as error:
+                raise ConfigurationError(f"{what}: an argument cannot be sent as JSON: {error}") from error
+            headers["Content-Type"] = "application/json"
+        return ApiRequest(what, httpx.Request(method, self._base + path, headers=headers, content=content), is_safe)
+
+    async def call(self, request: ApiRequest, decode: Callable[[bytes], T], options: CallOptions) -> T:
+        """Send a request until it succeeds, retries no longer help, or `max_retries` are used up.
+
+        Raises:
+            APIError: The error of the last attempt.
+        """
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                await self.let_pause_pass(longest=options.max_retry_after)
+                return await self.attempt(request, decode, timeout=options.timeout)
+            except APIError as error:
+                if hasattr(error, "attempts"):
+                    error.attempts = attempt
+                delay = self._delay(request, error, attempt, options)
+                if delay is None:
+                    raise
+                logger.info("%s; trying again in %.2f s (attempt %d)", error, delay, attempt)
+            await self.sleep(delay)
+
+    def _delay(self, request: ApiRequest, error: APIError, attempt: int, options: CallOptions) -> float | None:
+        """Decide on a retry: the seconds to wait before it, or None for no retry."""
+        if attempt > options.max_retries or not is_retried(error):
+            return None
+        if not request.is_safe and not was_surely_not_received(error):
+            return None
+        asked = getattr(error, "retry_after", None) or 0.0
+        if asked > options.max_retry_after or not self.budget.allows(self.now()):
+            return None
+        return max(backoff(attempt, self.random), asked)
+
+    async def let_pause_pass(self, *, longest: float = float("inf")) -> None:
+        """Wait until the server, which answered 429 to someone, may be asked again.
+
+        Raises:
+            RateLimitError: If that takes more than *longest* seconds; at once.
+        """
+        while (remaining := self.pauses.remaining(self.origin, self.now())) > 0:
+            if remaining > longest:
+                raise RateLimitError(
+                    f"{self._base} answered 429 and asks for no requests for another {remaining:.0f} s",
+                    status_code=429,
+                    retry_after=remaining,
+                )
+            # spread out: everyone who waits would be back in the same moment
+            await self.sleep(remaining + self.random.uniform(0.0, min(1.0, 0.1 * remaining)))
+
+    async def attempt(self, request: ApiRequest, decode: Callable[[bytes], T], *, timeout: float) -> T:
+        """Send a request once; *timeout* counts from a free connection to the last byte.
+
+        Raises:
+            APIError: If it brings no usable reply; which class says why.
+            ClientStateError: If this client cannot be used here and now.
+        """
+        self.guard.check()
+        started = self.now()
+        error: APIError | None
+        cause: Exception | None = None
+        value: T
+        try:
+            reply = await self._exchange(request, timeout)
+        except APIError as failure:
+            self.budget.record(failed=True)
+            logger.debug("%s", failure)
+            raise
+        error = error_of(reply, self._api_key)
+        if error is None:
+            try:
+                value = decode(reply.body)
+            except MalformedDocumentError as failure:
+                error, cause = invalid(reply, str(failure), self._api_key), failure
+        if isinstance(error, RateLimitError):
+            self.pauses.extend(self.origin, error.retry_after, self.now())
+        self.budget.record(failed=error is not None and is_retried(error))
+        logger.debug("%s: HTTP %d, %.0f ms", request.what, reply.status, 1000 * (self.now() - started))
+        if error is not None:
+            raise error from cause
+        return value
+
+    async def _exchange(self, request: ApiRequest, timeout: float) -> Reply:
+        # An unsafe request gets a connection of its own: on one that was kept, nobody could tell whether
+        # the server had closed it before or after it read the request.
+        fresh = not request.is_safe
+        while True:
+            async with self._api.borrow(request.http.url, fresh=fresh) as lease:
+                response: httpx.Response | None = None
+                with anyio.move_on_after(timeout):
+                    try:
+                        response = await lease.transport.handle_async_request(request.http)
+                        body = await read_body(response, MAX_JSON)
+                        await response.stream.aclose()  # type: ignore[union-attr]  # an async stream, as the transport's
+                    except (BodyTooLargeError, CutBodyError, UnknownEncodingError) as failure:
+                        lease.spoil()
+                        reply = Reply(request.what, response.status_code, response.headers, b"")  # type: ignore[union-attr]
+                        error = invalid(reply, str(failure), self._api_key)
+                        error.too_large = isinstance(failure, BodyTooLargeError)
+                        raise error from failure
+                    except Exception as failure:  # whatever a transport raises: kept as the cause
+                        lease.spoil()
+                        if self.guard.is_closed:
+                            raise ClientClosedError(f"{request.what}: the client was closed meanwhile") from failure
+                        if lease.is_reused and response is None:  # the server had closed it while it was idle (F03)
+                            fresh = True
+                            continue
+                        raise connection_error(request.what, self.origin, failure) from failure
+                    return Reply(request.what, response.status_code, response.headers, body)
+                lease.spoil()
+                raise APITimeoutError(f"{request.what}: no complete reply from {self.origin} within {timeout:g} s")
+
+    def keep_no_connections(self) -> None:
+        """Close each connection after its request, so that nothing is left to be closed."""
+        self._api.keep_idle = 0.0
+
+    async def aclose(self) -> None:
+        """Close all connections; calls in flight raise `ClientClosedError`."""
+        if self.guard.is_closed:
+            return
+        if self.guard.is_used and not self.guard.is_forked:
+            self.guard.check()
+        self.guard.is_closed = True
+        if self.guard.is_used and not self.guard.is_forked:
+            await self._api.aclose()
+            await self.results.aclose()
+
+
+def connection_error(what: str, origin: str, failure: Exception) -> APIConnectionError:
+    """Translate what a transport raised; its innermost cause says most."""
+    cause: BaseException = failure
+    never_sent = False
+    while True:
+        never_sent = never_sent or isinstance(cause, httpx.ConnectError) or _is_aiohttp_connect_error(cause)
+        if cause.__cause__ is None:
+            break
+        cause = cause.__cause__
+    reason = str(cause) or str(failure) or "no reason given"
+    kind = (
+        APITimeoutError
+        if isinstance(failure, httpx.TimeoutException | TimeoutError) and not never_sent
+        else APIConnectionError
+    )
+    return kind(f"{what}: could not talk to {origin}: {reason} ({type(cause).__name__})", maybe_sent=not never_sent)
+
+
+def _is_aiohttp_connect_error(error: BaseException) -> bool:
+    # by name, for aiohttp may not be installed; httpx-aiohttp reports every broken connection as a failed one
+    return any(cls.__name__ == "ClientConnectorError" for cls in type(error).__mro__)
+
+
+def was_surely_not_received(error: APIError) -> bool:
+    """Tell whether a request that must not be sent twice can be sent again."""
+    if isinstance(error, APIConnectionError):
+        return not error.maybe_sent
+    return isinstance(error, RateLimitError)

@@ -1,0 +1,89 @@
+"""Starting a job exactly once, although the answer to a POST may be lost (FAULTS F10)."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from aiobench._http.retries import backoff
+from aiobench._http.session import was_surely_not_received
+from aiobench._wire.benchmarks import started_job_id
+from aiobench.errors import APIError, APIStatusError, InvalidResponseError, StartOutcomeUnknownError
+
+if TYPE_CHECKING:
+    from aiobench._http.platform import Platform
+
+__all__ = ["start_job"]
+
+logger = logging.getLogger("aiobench.http")
+
+LOOKS = 3  # at the job list, for a job that the platform may still be making
+
+
+async def start_job(platform: Platform, benchmark_id: str) -> str:
+    """Start a job of a benchmark; return the job's id.
+
+    Cases: 1. an answer with a job: that is it. 2. Surely not received: sent again, within `max_retries`. 3. Refused
+    (a 4xx): the error. 4. Anything else may or may not have started a job, so the job list is held against the one
+    from before: 4a. one new job: that is it; 4b. none, and the server itself said that it failed: that error;
+    4c. none, or several: nobody can tell.
+
+    Raises:
+        StartOutcomeUnknownError: In case 4c.
+        APIError: In cases 2, 3 and 4b, and when the job list cannot be had before the start.
+    """
+    before: frozenset[str] | None
+    try:
+        before = await _job_ids(platform, benchmark_id)
+    except InvalidResponseError as error:
+        if not error.too_large:
+            raise
+        before = None
+    request = platform.start_request(benchmark_id)
+    try:
+        return await platform.session.call(request, started_job_id, platform.options)  # 1; 2 is tried again inside
+    except APIError as error:
+        if _was_refused(error) or was_surely_not_received(error):
+            raise  # 2, 3
+        logger.warning("%s; looking for a new job in the job list", error)
+        failure = error
+    return await _new_job(platform, benchmark_id, before, failure)
+
+
+async def _new_job(platform: Platform, benchmark_id: str, before: frozenset[str] | None, failure: APIError) -> str:
+    why = "no new job is in the job list" if before is not None else "the job list is too long to be compared"
+    for look in range(1, LOOKS + 1):
+        if before is None:
+            break
+        try:
+            new = await _job_ids(platform, benchmark_id) - before
+        except APIError as error:
+            why = f"the job list could not be had either ({error})"
+            break
+        if len(new) == 1:
+            return next(iter(new))  # 4a
+        if new:
+            why = f"{len(new)} new jobs are in the job list: {', '.join(sorted(new))}"
+            break
+        if _is_the_servers_word(failure):
+            raise failure  # 4b
+        if look < LOOKS:
+            await platform.session.sleep(backoff(look, platform.session.random))
+    raise StartOutcomeUnknownError(
+        f"starting benchmark {benchmark_id}: the answer was lost ({failure}) and {why}; "
+        "look at list_jobs() before you start it again",
+        benchmark_id=benchmark_id,
+    ) from failure
+
+
+async def _job_ids(platform: Platform, benchmark_id: str) -> frozenset[str]:
+    return frozenset(entry.job_id for entry in await platform.job_list(benchmark_id))
+
+
+def _was_refused(error: APIError) -> bool:
+    return isinstance(error, APIStatusError) and error.status_code < 500 and error.status_code != 408
+
+
+def _is_the_servers_word(error: APIError) -> bool:
+    """Tell whether the platform itself answered that it failed, rather than a gateway that it got no answer."""
+    return isinstance(error, APIStatusError) and error.status_code not in {502, 504}

@@ -1,0 +1,99 @@
+"""How one connection is made: directly or through a proxy, by httpx's own transport or another."""
+
+from __future__ import annotations
+
+import ssl
+import urllib.request
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import anyio
+import anyio.to_thread
+import httpx
+from attrs import field, frozen
+
+from aiobench._http.guarded_transport import ONE_CONNECTION, GuardedTransport
+from aiobench.errors import ConfigurationError, MissingExtraError
+
+if TYPE_CHECKING:
+    from aiobench._http.result_urls import ResultURLRules
+
+__all__ = ["TransportMaker", "TransportOption"]
+
+TransportOption: TypeAlias = Literal["httpx", "aiohttp"] | Callable[[], httpx.AsyncBaseTransport]
+
+
+@frozen
+class TransportMaker:
+    """Makes transports of one connection each, all with the same settings and one TLS context."""
+
+    option: TransportOption
+    rules: ResultURLRules | None  # for results: which addresses may be dialled
+    proxy: str | None = field(repr=False)  # may hold a password
+    trust_env: bool
+    ssl_context: ssl.SSLContext | None
+    _made_context: list[ssl.SSLContext] = field(factory=list, repr=False)
+    _making_context: anyio.Lock = field(factory=anyio.Lock, repr=False)
+
+    def check(self) -> None:
+        """Refuse settings that could not work, before the first request.
+
+        Raises:
+            ConfigurationError: If the proxy is not a URL, or the transport option not one of those there are.
+            MissingExtraError: If the transport needs a package that is not installed.
+        """
+        if self.option == "aiohttp":
+            if find_spec("httpx_aiohttp") is None:
+                raise MissingExtraError("transport='aiohttp'", extra="aiohttp")
+        elif self.option != "httpx" and not callable(self.option):
+            raise ConfigurationError(f"transport must be 'httpx', 'aiohttp' or a factory, not {self.option!r}")
+        if self.proxy is not None:
+            try:
+                httpx.Proxy(self.proxy)
+            except (ValueError, TypeError, httpx.InvalidURL):  # its text may hold the password
+                raise ConfigurationError("proxy= must be an http://, https:// or socks5:// URL") from None
+
+    async def make(self, url: httpx.URL) -> httpx.AsyncBaseTransport:
+        """Make a transport for requests to *url*; no connection is opened yet."""
+        if callable(self.option):
+            return self.option()
+        proxy_url = self._proxy_for(url)
+        secure = url.scheme == "https" or (proxy_url or "").startswith("https")
+        context = await self._context() if secure else _NO_TLS
+        proxy = None if proxy_url is None else httpx.Proxy(proxy_url)
+        rules = self.rules if proxy is None else None  # a proxy does its own dialling
+        if self.option == "aiohttp":
+            from aiobench._http.aiohttp_transport import make_transport
+
+            return make_transport(context, proxy, rules)
+        if rules is not None:
+            return GuardedTransport(context, rules)
+        try:
+            return httpx.AsyncHTTPTransport(verify=context, trust_env=False, limits=ONE_CONNECTION, proxy=proxy)
+        except ImportError as error:  # a SOCKS proxy without the package for it
+            raise ConfigurationError(f"the proxy cannot be used: {error}") from error
+
+    def _proxy_for(self, url: httpx.URL) -> str | None:
+        if self.proxy is not None:
+            return self.proxy
+        if not self.trust_env:
+            return None
+        proxies = urllib.request.getproxies()
+        found = proxies.get(url.scheme) or proxies.get("all")
+        if not found or urllib.request.proxy_bypass(f"{url.host}:{url.port}" if url.port else url.host):
+            return None
+        return found if "://" in found else f"http://{found}"
+
+    async def _context(self) -> ssl.SSLContext:
+        if self.ssl_context is not None:
+            return self.ssl_context
+        async with self._making_context:
+            if not self._made_context:  # reads the system's certificates: 30 to 180 ms, so not on the loop
+                make = httpx.create_ssl_context
+                context = await anyio.to_thread.run_sync(lambda: make(trust_env=self.trust_env))
+                self._made_context.append(context)
+        return self._made_context[0]
+
+
+_NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # for plain http: given so that httpx does not make one each time

@@ -1,0 +1,69 @@
+"""Progress bars: one line that moves, in a terminal or a notebook; nothing where nobody looks.
+
+tqdm because it is one small package that writes plain text, which every terminal and notebook shows; it is imported
+when the first bar is asked for.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from aiobench.snapshot import JobSnapshot
+
+__all__ = ["of_download", "of_job"]
+
+
+def _is_seen() -> bool:
+    """Tell whether somebody looks: a terminal, or a notebook's kernel."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return sys.stderr.isatty() or hasattr(shell, "kernel")
+
+
+@contextmanager
+def of_job(job_id: str, progress: bool | Callable[[JobSnapshot], object]) -> Iterator[Callable[[JobSnapshot], object]]:
+    """Yield what shows a snapshot: the user's function, a bar, or nothing."""
+    if callable(progress):
+        yield progress
+        return
+    if not progress or not _is_seen():
+        yield lambda _: None
+        return
+    from tqdm import tqdm
+
+    layout = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}{postfix}"
+    with tqdm(total=100.0, desc=f"job {job_id}", bar_format=layout, file=sys.stderr) as bar:
+
+        def show(snapshot: JobSnapshot) -> None:
+            done = 100.0 if snapshot.succeeded else snapshot.progress.completed_percentage
+            bar.n = min(max(done or 0.0, 0.0), 100.0)
+            bar.set_postfix_str(snapshot.status)  # draws, too
+
+        yield show
+
+
+@contextmanager
+def of_download(
+    job_id: str, progress: bool | Callable[[int, int | None], object]
+) -> Iterator[Callable[[int, int | None], object] | None]:
+    """Yield what shows the bytes done and the total: the user's function, a bar, or None."""
+    if callable(progress):
+        yield progress
+        return
+    if not progress or not _is_seen():
+        yield None
+        return
+    from tqdm import tqdm
+
+    with tqdm(desc=f"results of job {job_id}", unit="B", unit_scale=True, file=sys.stderr) as bar:
+
+        def show(done: int, total: int | None) -> None:
+            bar.total = total
+            bar.n = done
+            bar.refresh()
+
+        yield show

@@ -1,0 +1,159 @@
+"""The results CSV → a frame (`WIRE.md`, "Results CSV"): an open schema, of which some columns are known.
+
+Only an empty field is missing: a model's output may well be the word `None`, `NA` or `007`.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from aiobench.errors import ResultParseError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from pathlib import Path
+
+    import pandas as pd
+
+__all__ = ["read_results"]
+
+TEXT_COLUMNS = frozenset({
+    "Model", "source", "reference", "hypothesis", "topic", "inputText", "referenceText", "outputText",
+    "pipelineid", "Provider",
+})  # fmt: skip
+TRUE, FALSE = ("True", "true", "TRUE"), ("False", "false", "FALSE")
+
+
+def read_results(path: Path, *, job_id: str, metrics: Collection[str]) -> pd.DataFrame:
+    """Read a results file into a frame; blocking, for a worker thread.
+
+    Args:
+        path: The CSV file, in UTF-8.
+        job_id: The job, for the text of errors.
+        metrics: The long names of the job's metrics: columns of floats.
+
+    Returns:
+        One row per segment and model. Metrics are `float64`; `Model_success`, `*_success` and `any_segment_failed`
+        are `bool` (`boolean` where a field is empty); texts are `str`; all other columns are inferred.
+
+    Raises:
+        ResultParseError: If the file is not such a CSV; with the line where that can be told.
+    """
+    import pandas as pd
+
+    columns = _header(path, job_id)
+    known = {name: "str" for name in columns if name in TEXT_COLUMNS or _is_flag(name)}
+    known |= {name: "float64" for name in columns if name in metrics and name not in known}
+    try:
+        frame = _parsed(path, known)
+    except pd.errors.EmptyDataError as error:
+        raise _unusable(job_id, "the file is empty", 1) from error
+    except pd.errors.ParserError as error:
+        raise _unusable(job_id, str(error).strip(), _line_named_in(str(error))) from error
+    except UnicodeDecodeError as error:
+        raise _unusable(job_id, "not UTF-8", _line_not_utf8(path)) from error
+    except ValueError as error:  # a metric's field that is no number
+        raise _no_number(path, job_id, [name for name, kind in known.items() if kind == "float64"]) from error
+    if not isinstance(frame.index, pd.RangeIndex):  # pandas takes what rows have too much for an index
+        raise _unusable(job_id, f"more fields than the {len(columns)} columns of the header", 2)
+    for name in frame.columns:
+        if _is_flag(name):
+            frame[name] = _flags(frame[name], path, job_id)
+    return frame
+
+
+def _parsed(path: Path, dtypes: dict[str, str], **options: Any) -> pd.DataFrame:
+    import pandas as pd
+
+    # low_memory=False: inferring in pieces gives one column several types
+    return pd.read_csv(
+        path,
+        dtype=dtypes,
+        keep_default_na=False,
+        na_values=[""],
+        encoding="utf-8-sig",
+        low_memory=False,
+        **options,
+    )
+
+
+def _header(path: Path, job_id: str) -> list[str]:
+    """Read the first record; a page of HTML or XML is told apart from a CSV here."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            header = next(csv.reader(file), None)
+    except UnicodeDecodeError as error:
+        raise _unusable(job_id, "not UTF-8", 1) from error
+    except csv.Error as error:
+        raise _unusable(job_id, str(error), 1) from error
+    if not header:
+        raise _unusable(job_id, "the file is empty", 1)
+    if header[0].lstrip().startswith("<"):
+        raise _unusable(job_id, "the file is a web page or XML, not a CSV", 1)
+    return header
+
+
+def _is_flag(column: str) -> bool:
+    return column == "any_segment_failed" or column.endswith("_success")
+
+
+def _flags(texts: pd.Series, path: Path, job_id: str) -> pd.Series:
+    flags = texts.map(dict.fromkeys(TRUE, True) | dict.fromkeys(FALSE, False))
+    unusable = flags.isna() & texts.notna()
+    if unusable.any():
+        where = int(unusable.to_numpy().argmax())
+        what = f"{texts.name} is {texts.iloc[where]!r}, not True or False"
+        raise _unusable(job_id, what, _line_of_record(path, where))
+    return flags.astype("boolean" if texts.isna().any() else "bool")
+
+
+def _no_number(path: Path, job_id: str, columns: list[str]) -> ResultParseError:
+    """Find the field that could not be read as a number, by a second and slower look."""
+    import pandas as pd
+
+    texts = _parsed(path, dict.fromkeys(columns, "str"), usecols=columns)
+    for name in columns:
+        bad = pd.to_numeric(texts[name], errors="coerce").isna() & texts[name].notna()
+        if bad.any():
+            where = int(bad.to_numpy().argmax())
+            what = f"{name} is {texts[name].iloc[where]!r}, not a number"
+            return _unusable(job_id, what, _line_of_record(path, where))
+    return _unusable(job_id, "a metric's field is not a number", None)
+
+
+def _line_named_in(message: str) -> int | None:
+    """Read the line out of the parser's message; it counts rows from 0 and lines from 1."""
+    if line := re.search(r"\bline (\d+)", message):
+        return int(line[1])
+    if row := re.search(r"\brow (\d+)", message):
+        return int(row[1]) + 1
+    return None
+
+
+def _line_of_record(path: Path, index: int) -> int | None:
+    """Find the line on which a record ends; a record may span several."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        records = csv.reader(file)
+        try:
+            next(islice(filter(None, records), index + 1, None), None)  # pandas passes over empty lines, too
+        except csv.Error:
+            return None
+        return records.line_num
+
+
+def _line_not_utf8(path: Path) -> int | None:
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            try:
+                line.decode()
+            except UnicodeDecodeError:
+                return number
+    return None
+
+
+def _unusable(job_id: str, why: str, line: int | None) -> ResultParseError:
+    where = f", line {line}" if line is not None else ""
+    return ResultParseError(f"the results of job {job_id} are not a usable CSV{where}: {why}", job_id=job_id, line=line)

@@ -1,0 +1,64 @@
+"""Explanations: what the platform says about why the scores are as they are."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from aiobench._results.names import NAMELESS, unused_name
+from aiobench._wire.coercion import entries, mapping, text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Explanations", "explanations", "localized_explanations"]
+
+NOT_TASKS = frozenset({"scoreId", "datasetId", "longName", "normalizationOptions"})
+
+
+class Explanations(TypedDict):
+    """All explanations of a job, as `get_all_explanations()` gives them."""
+
+    metricInDependent: list[dict[str, Any]]
+    """What holds whatever the metric."""
+    metricDependent: list[dict[str, Any]]
+    """One item a metric: `scoreId`, `datasetId`; every other key is a task."""
+
+
+def explanations(document: Mapping[str, Any]) -> Explanations:
+    found = mapping(document.get("explanation"))
+    return Explanations(
+        metricInDependent=[deepcopy(dict(item)) for item in entries(found.get("metricInDependent"))],
+        metricDependent=[deepcopy(dict(item)) for item in entries(found.get("metricDependent"))],
+    )
+
+
+def localized_explanations(
+    document: Mapping[str, Any], *, metric_dependant: bool, group_by_task: bool
+) -> dict[str, Any]:
+    """Select explanations: the first independent item, `{scoreId: item}`, or `{task: {scoreId: value}}`."""
+    found = explanations(document)
+    if not metric_dependant:
+        independent = found["metricInDependent"]
+        return independent[0] if independent else {}
+    items = _by_score(found["metricDependent"])
+    if not group_by_task:
+        return dict(items)
+    grouped: dict[str, dict[str, Any]] = {}
+    for score_id, item in items.items():
+        for task, value in item.items():
+            if task not in NOT_TASKS:
+                grouped.setdefault(task, {})[score_id] = value
+    return dict(grouped)
+
+
+def _by_score(items: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Key each item by its `scoreId`; one under a second dataset becomes `SCORE (DATASET)`."""
+    keyed: dict[str, dict[str, Any]] = {}
+    for item in items:
+        score_id = text(item.get("scoreId")) or NAMELESS
+        dataset_id = text(item.get("datasetId"))
+        if score_id in keyed and dataset_id:
+            score_id = f"{score_id} ({dataset_id})"
+        keyed[unused_name(score_id, keyed)] = item
+    return keyed

@@ -1,0 +1,74 @@
+"""Scores: what each model reached on each metric."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, cast
+
+from aiobench._results.names import named_iterations
+from aiobench._wire.coercion import entries, number, text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["ScoreDetail", "ScoreRow", "metric_names", "score_details", "score_rows"]
+
+ScoreRow: TypeAlias = dict[str, str | float | None]
+"""One model's averages: `{"Model": name, longName: average, …}`."""
+
+
+class ScoreDetail(TypedDict):
+    """One model's run, as `get_scores(return_simplified=False)` gives it."""
+
+    creditsUsed: float | None
+    """Credits, rounded to 5 digits."""
+    timeSpent: float | None
+    """Seconds, rounded to 2 digits."""
+    status: str | None
+    """The status of the model's run."""
+    rawScores: list[dict[str, Any]] | None
+    """The document's own list, untouched."""
+
+
+def score_details(document: Mapping[str, Any]) -> dict[str, ScoreDetail]:
+    return {
+        name: ScoreDetail(
+            creditsUsed=_rounded(iteration.get("credits"), 5),
+            timeSpent=_rounded(iteration.get("runtime"), 2),
+            status=text(iteration.get("status")),
+            rawScores=_raw_scores(iteration),
+        )
+        for name, iteration in named_iterations(document)
+    }
+
+
+def score_rows(document: Mapping[str, Any]) -> list[ScoreRow]:
+    return [
+        {"Model": name}
+        | {
+            long_name: _as_number(score.get("average"))
+            for score in entries(iteration.get("scores"))
+            if (long_name := text(score.get("longName"))) is not None
+        }
+        for name, iteration in named_iterations(document)
+    ]
+
+
+def metric_names(document: Mapping[str, Any]) -> set[str]:
+    """Collect the long names of the job's metrics: the score columns of its results."""
+    return {name for row in score_rows(document) for name in row if name != "Model"}
+
+
+def _as_number(value: object) -> float | None:
+    """Keep a number as the document writes it, a whole one whole."""
+    return cast("float", value) if number(value) is not None else None
+
+
+def _rounded(value: object, digits: int) -> float | None:
+    usable = _as_number(value)
+    return None if usable is None else round(usable, digits)
+
+
+def _raw_scores(iteration: Mapping[str, Any]) -> list[dict[str, Any]] | None:
+    scores = iteration.get("scores")
+    return deepcopy(cast("list[dict[str, Any]]", scores)) if isinstance(scores, list) else None

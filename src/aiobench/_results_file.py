@@ -1,0 +1,90 @@
+"""A job's results as a file or a frame: the job's document, the download and the parsing put together."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import anyio
+import anyio.to_thread
+
+from aiobench import _progress
+from aiobench._http.downloads import download
+from aiobench._http.transfers import Transfer
+from aiobench._results.csv_frames import read_results
+from aiobench.errors import ConfigurationError, LocalStorageError, ResultsNotReadyError
+
+if TYPE_CHECKING:
+    import os
+
+    import pandas as pd
+
+    from aiobench._http.platform import Platform
+    from aiobench._http.result_urls import ResultURLRules
+    from aiobench.job import BenchmarkJob
+    from aiobench.snapshot import JobSnapshot
+
+__all__ = ["of_job"]
+
+
+async def of_job(
+    job: BenchmarkJob,
+    platform: Platform,
+    rules: ResultURLRules,
+    *,
+    save_path: str | os.PathLike[str] | None,
+    return_dataframe: bool,
+    progress: bool | Callable[[int, int | None], object],
+    max_bytes: int,
+) -> Path | pd.DataFrame:
+    """Do what `BenchmarkJob.download_results_as_csv()` says."""
+    if isinstance(max_bytes, bool) or not isinstance(max_bytes, int) or max_bytes < 0:
+        raise ConfigurationError(f"max_bytes= must be a number of bytes, not {max_bytes!r}")
+    snapshot: JobSnapshot | None = None
+
+    async def fresh_url() -> str:
+        nonlocal snapshot
+        snapshot = await job.fetch()
+        if snapshot.report_url is None:
+            raise ResultsNotReadyError(
+                f"job {job.id} has no results yet, its status is {snapshot.status!r}; wait() for it first",
+                job_id=job.id,
+                status=snapshot.status,
+            )
+        return snapshot.report_url
+
+    session = platform.session
+    async with _target(save_path, is_temporary=save_path is None and return_dataframe, job_id=job.id) as target:
+        with _progress.of_download(job.id, progress) as show:
+            transfer = Transfer(session, platform.options.timeout, rules, job.id, max_bytes, show)
+            path = await download(transfer, target, platform.options, fresh_url)
+        if not return_dataframe:
+            return path
+        assert snapshot is not None  # the download asked for it
+        read = partial(read_results, path, job_id=job.id, metrics=snapshot.metric_names)
+        return await anyio.to_thread.run_sync(read, limiter=session.disk)
+
+
+@asynccontextmanager
+async def _target(save_path: str | os.PathLike[str] | None, *, is_temporary: bool, job_id: str) -> AsyncIterator[Path]:
+    """Choose the file's path: the user's, a new one in the working directory, or one that goes away again."""
+    if save_path is not None:
+        yield Path(save_path)
+        return
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="aiobench-")) if is_temporary else Path.cwd() / "aiXplain"
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LocalStorageError(f"there is no place for the results of job {job_id}: {error}", job_id=job_id) from error
+    try:
+        yield folder / f"{uuid4()}.csv"
+    finally:
+        if is_temporary:
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(partial(shutil.rmtree, folder, ignore_errors=True))

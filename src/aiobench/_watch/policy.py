@@ -1,0 +1,63 @@
+"""How often to poll, and what counts as an end."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from attrs import field, frozen
+
+from aiobench._wire.statuses import TERMINAL_STATUSES, normalized
+from aiobench.errors import ConfigurationError
+
+__all__ = ["PollPolicy"]
+
+
+def _seconds(value: float, what: str, *, least: float = 0.0) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value < math.inf:
+        raise ConfigurationError(f"PollPolicy({what}=) must be a number of at least {least:g}, not {value!r}")
+
+
+def _statuses(value: Iterable[str]) -> frozenset[str]:
+    if isinstance(value, str):
+        raise ConfigurationError("PollPolicy(terminal=) must be a set of statuses, not one string")
+    return frozenset(value)
+
+
+@frozen
+class PollPolicy:
+    """When to poll a job again.
+
+    The wait starts at `interval`, grows by `backoff` after each poll that changed nothing, up to `max_interval`, and
+    returns to `interval` on a change. A longer `Retry-After` of the server replaces it.
+
+    Attributes:
+        interval: Seconds between polls while things change.
+        backoff: The factor by which the wait grows.
+        max_interval: The longest wait, in seconds, unless `interval` itself is longer.
+        jitter: How much longer a wait may be, as a share: each lies in `[d, d * (1 + jitter)]`.
+        terminal: The statuses that are an end, compared without regard to case, `-` and `_` alike.
+    """
+
+    interval: float = 2.0
+    backoff: float = 1.5
+    max_interval: float = 30.0
+    jitter: float = 0.1
+    terminal: frozenset[str] = field(default=TERMINAL_STATUSES, converter=_statuses, repr=False)
+    _normalized: frozenset[str] = field(init=False, repr=False, eq=False)
+
+    def __attrs_post_init__(self) -> None:
+        _seconds(self.interval, "interval")
+        _seconds(self.backoff, "backoff", least=1.0)
+        _seconds(self.max_interval, "max_interval")
+        _seconds(self.jitter, "jitter")
+        object.__setattr__(self, "_normalized", frozenset(map(normalized, self.terminal)))
+
+    @property
+    def ends(self) -> frozenset[str]:
+        """The terminal statuses as they are compared."""
+        return self._normalized
+
+    def is_terminal(self, status: str) -> bool:
+        """Tell whether *status* is an end."""
+        return normalized(status) in self._normalized

@@ -1,0 +1,153 @@
+"""The watch of one job."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from aiobench._http.replies import is_retried
+from aiobench._watch.schedule import Schedule, is_told
+from aiobench._wire.statuses import is_known, normalized
+from aiobench.errors import APIError, JobStalledError, WaitTimeoutError
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Awaitable, Callable
+
+    from aiobench._watch.policy import PollPolicy
+    from aiobench.snapshot import JobSnapshot
+
+__all__ = ["Watcher"]
+
+logger = logging.getLogger("aiobench.watch")
+
+FIRST_POLL = 1.0  # seconds that the one poll which is always made may take when the time is up already
+GAP = 5.0  # seconds by which a sleep that lasts too long shows that this machine was suspended
+
+
+class Watcher:
+    """Polls one job until it ends, one snapshot at a time.
+
+    Nothing runs and nothing is held between two steps, so it can be dropped at any moment.
+    """
+
+    def __init__(
+        self,
+        job_id: str,
+        poll: Callable[[], Awaitable[JobSnapshot]],
+        policy: PollPolicy,
+        *,
+        timeout: float | None,
+        stall_after: float | None,
+        every_poll: bool,
+        now: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]],
+        random: random.Random,
+    ) -> None:
+        self._job_id = job_id
+        self._poll = poll
+        self._policy = policy
+        self._timeout, self._stall_after, self._every_poll = timeout, stall_after, every_poll
+        self._now, self._sleep, self._random = now, sleep, random
+        self._schedule = Schedule(policy, random)
+        self._due: float | None = None  # None before the first step
+        self._deadline = self._changed_at = float("inf")
+        self._last: JobSnapshot | None = None
+        self._last_error: APIError | None = None
+        self._unknown = self._failed = 0
+
+    async def step(self) -> JobSnapshot | None:
+        """Poll until there is something to tell; None after the job's end was told.
+
+        Raises:
+            WaitTimeoutError: When the time is up.
+            JobStalledError: When nothing changed for `stall_after` seconds.
+            APIError: When asking again cannot help: 401, 403, 404 and the like.
+        """
+        if self._last is not None and self._last.is_terminal:
+            return None
+        while True:
+            is_first = self._due is None
+            await self._until_due()
+            snapshot = await self._one_poll(is_first=is_first)
+            hint = getattr(self._last_error, "retry_after", None)
+            changed = snapshot is not None and (self._last is None or snapshot.moved_since(self._last))
+            self._due = self._now() + self._schedule.next_wait(changed=changed, hint=hint)
+            if changed:
+                self._changed_at = self._now()
+            if snapshot is not None:
+                self._last = snapshot
+                if changed or self._every_poll or snapshot.is_terminal:
+                    return snapshot
+
+    async def _until_due(self) -> None:
+        now = self._now()
+        if self._due is None:
+            self._changed_at = self._due = now
+            self._deadline = now + (float("inf") if self._timeout is None else self._timeout)
+            return
+        stalls_at = self._changed_at + (float("inf") if self._stall_after is None else self._stall_after)
+        until = min(self._due, self._deadline, stalls_at)
+        if until > now:
+            await self._sleep(until - now)
+            now = self._now()
+        if now >= self._deadline:
+            raise self._timed_out()
+        if now >= stalls_at:
+            raise self._stalled(now - self._changed_at)
+        if now - until > GAP:  # suspended: all watches wake at once, so each waits a little of its own
+            await self._sleep(min(self._random.uniform(0.0, self._policy.interval), self._deadline - now))
+
+    async def _one_poll(self, *, is_first: bool) -> JobSnapshot | None:
+        remaining = self._deadline - self._now()
+        with anyio.move_on_after(max(remaining, FIRST_POLL) if is_first else remaining):
+            try:
+                snapshot = await self._poll()
+            except APIError as error:
+                if not is_retried(error):
+                    raise
+                self._last_error = error
+                self._failed += 1
+                if is_told(self._failed):
+                    logger.warning(
+                        "job %s: poll failed (%d in a row), will ask again: %s",
+                        self._job_id,
+                        self._failed,
+                        error,
+                    )
+                return None
+            self._last_error, self._failed = None, 0
+            self._note(snapshot)
+            return snapshot
+        raise self._timed_out()
+
+    def _note(self, snapshot: JobSnapshot) -> None:
+        if not is_known(normalized(snapshot.status), self._policy.ends):
+            self._unknown += 1
+            if is_told(self._unknown):
+                logger.warning(
+                    "job %s: unknown status %r (seen %d times), taken for not terminal; "
+                    "PollPolicy(terminal=) can say otherwise",
+                    self._job_id, snapshot.status, self._unknown,
+                )  # fmt: skip
+
+    def _timed_out(self) -> WaitTimeoutError:
+        return WaitTimeoutError(
+            f"job {self._job_id} is not done after {self._timeout:g} s: {self._state()}; it goes on at the platform",
+            job_id=self._job_id,
+            snapshot=self._last,
+        )
+
+    def _stalled(self, seconds: float) -> JobStalledError:
+        return JobStalledError(
+            f"job {self._job_id} shows no change for {seconds:.0f} s: {self._state()}",
+            job_id=self._job_id,
+            snapshot=self._last,
+            last_error=self._last_error,
+        )
+
+    def _state(self) -> str:
+        state: Any = "no poll succeeded" if self._last is None else f"last seen as {self._last.status!r}"
+        return f"{state}; the last poll failed: {self._last_error}" if self._last_error else state

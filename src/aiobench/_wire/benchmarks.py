@@ -1,0 +1,216 @@
+"""Benchmarks on the wire: what is sent to make one, and what is read of one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, cast
+
+from attrs import field, frozen
+
+from aiobench._wire.coercion import entries, mapping, text
+from aiobench._wire.decoding import MalformedDocumentError, decoded
+from aiobench._wire.routes import checked_id
+from aiobench.errors import ConfigurationError
+
+__all__ = [
+    "BenchmarkDocument",
+    "MetricSpec",
+    "ModelSpec",
+    "benchmark_document",
+    "created_id",
+    "creation_payload",
+    "normalization_options",
+    "started_job_id",
+]
+
+
+@frozen
+class ModelSpec:
+    """A model with parameters, for `create_benchmark()`.
+
+    Attributes:
+        id: The model.
+        display_name: The name it has in this benchmark's results.
+        configuration: Its parameters; must be representable as JSON.
+    """
+
+    id: str
+    display_name: str
+    configuration: Mapping[str, Any] = field(factory=dict[str, Any])
+
+
+@frozen
+class MetricSpec:
+    """A metric with normalization, for `create_benchmark()`.
+
+    Attributes:
+        id: The metric.
+        normalization: Combinations of normalization options, each of which is scored;
+            `list_normalization_options()` names the options.
+    """
+
+    id: str
+    normalization: Sequence[Sequence[str]] = ()
+
+
+@frozen
+class BenchmarkDocument:
+    """What a benchmark is made of."""
+
+    id: str
+    name: str
+    model_ids: tuple[str, ...]
+    dataset_ids: tuple[str, ...]
+    metric_ids: tuple[str, ...]
+
+
+def creation_payload(
+    name: str,
+    *,
+    dataset: str,
+    models: Sequence[str | ModelSpec],
+    metrics: Sequence[str | MetricSpec],
+) -> dict[str, Any]:
+    """Build the body of `POST sdk/benchmarks` (`WIRE.md`, "Routes").
+
+    Raises:
+        ConfigurationError: If anything about it would be refused: no name, dataset, metric or model, more than one
+            dataset, display names on some models only or the same on two.
+    """
+    if not isinstance(name, str) or not name.strip():
+        raise ConfigurationError(f"a benchmark needs a name, not {name!r}")
+    if not isinstance(dataset, str):
+        raise ConfigurationError(f"a benchmark has exactly one dataset: pass its id as dataset=, not {dataset!r}")
+    plain, named = _models(models)
+    payload: dict[str, Any] = {
+        "name": name,
+        "datasets": [checked_id(dataset, "dataset id")],
+        "metrics": _metrics(metrics),
+        "model": plain,
+        "shapScores": [],
+        "humanEvaluationReport": False,
+        "automodeTraining": False,
+    }
+    if named:
+        payload["models"] = named
+    return payload
+
+
+def _models(models: Sequence[str | ModelSpec]) -> tuple[list[str], list[dict[str, str]]]:
+    plain: list[str] = []
+    named: list[dict[str, str]] = []
+    for model in _several(models, "models"):
+        if isinstance(model, ModelSpec):
+            named.append(
+                {
+                    "id": checked_id(model.id, "model id"),
+                    "displayName": checked_id(model.display_name, "display name"),
+                    "configurations": _json(model),
+                }
+            )
+        else:
+            plain.append(checked_id(model, "model id"))
+    if plain and named:
+        raise ConfigurationError(
+            "display names on some models only: pass a ModelSpec for every model, or an id for every model"
+        )
+    names = [model["displayName"] for model in named]
+    if len(set(names)) < len(names):
+        raise ConfigurationError(f"two models have the same display name: {names}")
+    return plain, named
+
+
+def _metrics(metrics: Sequence[str | MetricSpec]) -> list[dict[str, Any]]:
+    combinations: dict[str, list[list[str]]] = {}
+    for metric in _several(metrics, "metrics"):
+        spec = metric if isinstance(metric, MetricSpec) else MetricSpec(cast("str", metric))
+        if isinstance(spec.normalization, str) or any(isinstance(options, str) for options in spec.normalization):
+            raise ConfigurationError(
+                f"the normalization of metric {spec.id!r} must be a sequence of sequences of options"
+            )
+        found = combinations.setdefault(checked_id(spec.id, "metric id"), [])
+        found += [options for each in spec.normalization if (options := list(each)) not in found]
+    return [{"id": metric_id, "configurations": found or [[]]} for metric_id, found in combinations.items()]
+
+
+def _several(values: object, what: str) -> list[object]:
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise ConfigurationError(f"{what}= must be a sequence, not {values!r}")
+    found = list(cast("Iterable[object]", values))
+    if not found:
+        raise ConfigurationError(f"a benchmark needs at least one of {what}=")
+    return found
+
+
+def _json(model: ModelSpec) -> str:
+    try:
+        return json.dumps(dict(model.configuration), allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(
+            f"the configuration of model {model.display_name!r} cannot be sent as JSON: {error}"
+        ) from error
+
+
+def benchmark_document(body: bytes) -> BenchmarkDocument:
+    """Decode the reply of `GET sdk/benchmarks/{id}`.
+
+    Raises:
+        MalformedDocumentError: If it is not an object with an id.
+    """
+    document = mapping(decoded(body))
+    benchmark_id = text(document.get("id"))
+    if not benchmark_id:
+        raise MalformedDocumentError("not a benchmark: no object with an id")
+    return BenchmarkDocument(
+        id=benchmark_id,
+        name=text(document.get("name")) or "",
+        model_ids=_ids(document.get("model")),
+        dataset_ids=_ids(document.get("datasets")),
+        metric_ids=_ids(document.get("metrics")),
+    )
+
+
+def created_id(body: bytes) -> str:
+    """Decode the reply of `POST sdk/benchmarks`.
+
+    Raises:
+        MalformedDocumentError: If it names no id.
+    """
+    return _named(body, "id", "the new benchmark")
+
+
+def started_job_id(body: bytes) -> str:
+    """Decode the reply of `POST sdk/benchmarks/{id}/start`.
+
+    Raises:
+        MalformedDocumentError: If it names no job.
+    """
+    return _named(body, "jobId", "the job")
+
+
+def normalization_options(body: bytes) -> list[str]:
+    """Decode the reply of `POST sdk/benchmarks/normalization-options`.
+
+    Raises:
+        MalformedDocumentError: If it is not an array.
+    """
+    document = decoded(body)
+    if not isinstance(document, list):
+        raise MalformedDocumentError("not a list of normalization options: no array")
+    return [value for entry in entries(document) if (value := text(entry.get("value"))) is not None]
+
+
+def _named(body: bytes, key: str, what: str) -> str:
+    found = text(mapping(decoded(body)).get(key))
+    if not found:
+        raise MalformedDocumentError(f"it does not name {what}: no {key!r}")
+    return found
+
+
+def _ids(value: object) -> tuple[str, ...]:
+    """Read ids that come as strings or as objects with an `id`."""
+    if not isinstance(value, list):
+        return ()
+    found = (text(entry) or text(mapping(entry).get("id")) for entry in cast("list[object]", value))
+    return tuple(each for each in found if each)

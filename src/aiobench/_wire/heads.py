@@ -1,0 +1,121 @@
+"""What polling reads of a job document: its status, whose it is, and what shows that something moved.
+
+The types here are msgspec's own, not attrs classes: a reply's camelCase names can be told to them, and a poll
+decodes straight into them. The rest of a document is skipped without being built.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from aiobench._wire.coercion import count, entries, mapping, number, text
+from aiobench._wire.decoding import MalformedDocumentError, decoded, strictly_decoded
+
+__all__ = ["JobHead", "ListEntry", "ProgressHead", "job_head", "job_list"]
+
+
+class _BenchmarkHead(msgspec.Struct, frozen=True, gc=False):
+    id: str | None = None
+
+
+class _IterationHead(msgspec.Struct, frozen=True, gc=False):
+    status: str | None = None
+
+
+class ProgressHead(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+    completed_percentage: float | None = None
+    completed_iterations: int | None = None
+    failed_iterations: int | None = None
+    remaining_iterations: int | None = None
+    used_credits: float | None = None
+
+
+class JobHead(msgspec.Struct, frozen=True, rename="camel"):
+    """The moving part of a job document; two heads are equal when nothing moved between them."""
+
+    status: str
+    benchmark: _BenchmarkHead | None = None
+    iterations: tuple[_IterationHead, ...] | None = None
+    progress: ProgressHead | None = None
+
+    @property
+    def benchmark_id(self) -> str:
+        return (self.benchmark.id or "") if self.benchmark is not None else ""
+
+
+class ListEntry(msgspec.Struct, frozen=True, rename="camel"):
+    """One job as a job list shows it; a status of None is one that could not be read."""
+
+    job_id: str
+    status: str | None
+    benchmark: _BenchmarkHead | None = None
+
+    @property
+    def benchmark_id(self) -> str:
+        return (self.benchmark.id or "") if self.benchmark is not None else ""
+
+
+_head = msgspec.json.Decoder(JobHead)
+_list = msgspec.json.Decoder(list[ListEntry])
+
+
+def job_head(body: bytes) -> JobHead:
+    """Decode what polling needs of a job document.
+
+    A JSON object with a string `status` is a job document; a wrong type deeper down counts as null.
+
+    Raises:
+        MalformedDocumentError: If *body* is not a job document.
+    """
+    try:
+        return strictly_decoded(_head, body)
+    except msgspec.ValidationError:
+        pass  # one field has another type than expected: a second, lenient look
+    document = decoded(body)
+    if not isinstance(document, dict) or not isinstance(document.get("status"), str):
+        raise MalformedDocumentError("not a job document: no object with a status")
+    iterations = document.get("iterations")
+    progress = document.get("progress")
+    return JobHead(
+        status=document["status"],
+        benchmark=_benchmark(document),
+        iterations=tuple(_IterationHead(text(entry.get("status"))) for entry in entries(iterations))
+        if isinstance(iterations, list)
+        else None,
+        progress=_progress(progress) if isinstance(progress, dict) else None,
+    )
+
+
+def job_list(body: bytes) -> list[ListEntry]:
+    """Decode the list of a benchmark's jobs; entries without a job id are passed over.
+
+    Raises:
+        MalformedDocumentError: If *body* is not a JSON array.
+    """
+    try:
+        return strictly_decoded(_list, body)
+    except msgspec.ValidationError:
+        pass  # at least one odd entry: a second, lenient look
+    document = decoded(body)
+    if not isinstance(document, list):
+        raise MalformedDocumentError("not a job list: no array")
+    return [
+        ListEntry(job_id, text(entry.get("status")), _benchmark(entry))
+        for entry in entries(document)
+        if (job_id := text(entry.get("jobId")))
+    ]
+
+
+def _benchmark(document: object) -> _BenchmarkHead:
+    return _BenchmarkHead(text(mapping(mapping(document).get("benchmark")).get("id")))
+
+
+def _progress(progress: object) -> ProgressHead:
+    values = mapping(progress)
+    return ProgressHead(
+        completed_percentage=number(values.get("completedPercentage")),
+        completed_iterations=count(values.get("completedIterations")),
+        failed_iterations=count(values.get("failedIterations")),
+        remaining_iterations=count(values.get("remainingIterations")),
+        used_credits=number(values.get("usedCredits")),
+    )

@@ -1,0 +1,58 @@
+"""The platform's routes (`WIRE.md`, "Routes"), relative to the base URL."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from aiobench.errors import ConfigurationError
+
+__all__ = [
+    "BENCHMARKS",
+    "NORMALIZATION_OPTIONS",
+    "benchmark",
+    "benchmark_jobs",
+    "benchmark_start",
+    "checked_id",
+    "job",
+]
+
+BENCHMARKS = "sdk/benchmarks"
+NORMALIZATION_OPTIONS = "sdk/benchmarks/normalization-options"
+
+
+def job(job_id: str) -> str:
+    return f"sdk/benchmarks/jobs/{_segment(job_id, 'job id')}"
+
+
+def benchmark(benchmark_id: str) -> str:
+    return f"sdk/benchmarks/{_segment(benchmark_id, 'benchmark id')}"
+
+
+def benchmark_jobs(benchmark_id: str) -> str:
+    return f"{benchmark(benchmark_id)}/jobs"
+
+
+def benchmark_start(benchmark_id: str) -> str:
+    return f"{benchmark(benchmark_id)}/start"
+
+
+def checked_id(value: object, what: str) -> str:
+    """Return *value* if it can be an id.
+
+    Raises:
+        ConfigurationError: If it is not a string, empty, blank, or not encodable.
+    """
+    if not isinstance(value, str) or not value.strip():
+        raise ConfigurationError(f"a {what} must be a non-empty string, not {value!r}")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise ConfigurationError(f"the {what} {value!r} holds characters that cannot be encoded") from error
+    return value
+
+
+def _segment(value: str, what: str) -> str:
+    quoted = quote(checked_id(value, what), safe="")
+    if quoted in {".", ".."}:  # a server or proxy would take them for folders
+        quoted = quoted.replace(".", "%2E")
+    return quoted

@@ -1,0 +1,41 @@
+"""A benchmark: models, a dataset and metrics, of which each run is a job."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attrs import field, frozen
+
+if TYPE_CHECKING:
+    from aiobench.client import Client
+    from aiobench.job import BenchmarkJob
+
+__all__ = ["Benchmark"]
+
+
+@frozen(eq=False)
+class Benchmark:
+    """A benchmark, as `client.get_benchmark()` or `client.create_benchmark()` gives it.
+
+    Attributes:
+        id: The benchmark's id.
+        name: Its name.
+        model_ids: The models that it runs.
+        dataset_ids: The dataset it runs them on.
+        metric_ids: The metrics that it scores them with.
+    """
+
+    id: str
+    name: str
+    model_ids: tuple[str, ...]
+    dataset_ids: tuple[str, ...]
+    metric_ids: tuple[str, ...]
+    _client: Client = field(repr=False)
+
+    async def start(self) -> BenchmarkJob:
+        """Start a job of this benchmark, once: see `Client.start_job()`, which this calls."""
+        return await self._client.start_job(self.id)
+
+    async def list_jobs(self) -> list[BenchmarkJob]:
+        """List the jobs of this benchmark: see `Client.list_jobs()`, which this calls."""
+        return await self._client.list_jobs(self.id)

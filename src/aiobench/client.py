@@ -1,0 +1,284 @@
+"""The client: settings, connections and the platform's calls."""
+
+from __future__ import annotations
+
+import logging
+import os
+import ssl
+from collections.abc import Collection, Mapping, Sequence
+from types import TracebackType
+from typing import NoReturn, Self
+
+from anyio.lowlevel import RunVar
+from attrs import evolve
+
+from aiobench._http.base_url import DEFAULT_BASE_URL, checked_base_url, is_loopback_name
+from aiobench._http.credentials import resolved_api_key
+from aiobench._http.options import checked_connections, checked_options
+from aiobench._http.platform import Platform
+from aiobench._http.result_urls import ResultURLRules
+from aiobench._http.session import Session
+from aiobench._http.start import start_job
+from aiobench._http.transports import TransportMaker, TransportOption
+from aiobench._watch.policy import PollPolicy
+from aiobench._wire.benchmarks import BenchmarkDocument, MetricSpec, ModelSpec, creation_payload
+from aiobench._wire.routes import checked_id
+from aiobench.benchmark import Benchmark
+from aiobench.errors import APIError, ConfigurationError
+from aiobench.job import BenchmarkJob
+
+__all__ = ["Client", "default_client"]
+
+logger = logging.getLogger("aiobench.http")
+
+
+class Client:
+    """A connection to the platform: settings, pooled connections and calls.
+
+    Use it as `async with Client() as client:`, or call `await client.aclose()` in the end. One client belongs to one
+    event loop; it may be shared by all tasks of that loop. It holds no task of its own.
+
+    Args:
+        api_key: The team's key; else the environment's `TEAM_API_KEY`, else `AIXPLAIN_API_KEY`.
+        base_url: The platform; else the environment's `BACKEND_URL`, else aiXplain's. It may have a path.
+        timeout: Seconds for one attempt, from a free connection to the last byte; for results to the first byte, and
+            then between reads.
+        max_retries: How often a failed call is tried again where that helps.
+        max_retry_after: Seconds: when the server asks to wait longer, a single call raises `RateLimitError` at once.
+        max_connections: How many connections there may be to the platform, and as many for results.
+        proxy: The proxy's URL; else the environment's `HTTPS_PROXY` and `NO_PROXY`.
+        trust_env: Whether the environment's proxies and `SSL_CERT_FILE` count.
+        ssl_context: The TLS settings; else the system's defaults.
+        transport: "httpx"; "aiohttp", which costs half the CPU (extra `aiohttp`, asyncio only); or a function that
+            makes a transport for one connection.
+        poll: When to poll jobs, unless a call says otherwise.
+        allow_result_hosts: Hosts whose private or plain-http result URLs are fine.
+        allow_plain_http: Send the key over plain http to another machine: for a backend of your own.
+        default_headers: Sent with every request to the platform, not with those for results.
+
+    Raises:
+        ConfigurationError: If a setting cannot be used, or there is no key.
+        MissingExtraError: If the transport needs a package that is not installed.
+    """
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        *,
+        base_url: str | None = None,
+        timeout: float = 30.0,
+        max_retries: int = 4,
+        max_retry_after: float = 60.0,
+        max_connections: int = 25,
+        proxy: str | None = None,
+        trust_env: bool = True,
+        ssl_context: ssl.SSLContext | None = None,
+        transport: TransportOption = "httpx",
+        poll: PollPolicy = PollPolicy(),  # noqa: B008 - frozen
+        allow_result_hosts: Collection[str] = (),
+        allow_plain_http: bool = False,
+        default_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        url = checked_base_url(
+            base_url if base_url is not None else os.environ.get("BACKEND_URL") or DEFAULT_BASE_URL,
+            allow_plain_http=allow_plain_http,
+        )
+        options = checked_options(
+            timeout=timeout, max_retries=max_retries, max_retry_after=max_retry_after, headers=default_headers
+        )
+        if isinstance(allow_result_hosts, str):
+            raise ConfigurationError("allow_result_hosts= must be a collection of host names, not one string")
+        rules = ResultURLRules(is_loopback_name(url.host), frozenset(allow_result_hosts))
+        transports = TransportMaker(transport, None, proxy, trust_env, ssl_context)
+        transports.check()
+        session = Session(
+            base_url=url,
+            api_key=resolved_api_key(api_key, os.environ),
+            transports=transports,
+            result_transports=evolve(transports, rules=rules),
+            max_connections=checked_connections(max_connections),
+        )
+        self._become(Platform(session, options), rules, poll, is_view=False)
+
+    def _become(self, platform: Platform, rules: ResultURLRules, poll: PollPolicy, *, is_view: bool) -> None:
+        if not isinstance(poll, PollPolicy):
+            raise ConfigurationError(f"poll= must be a PollPolicy, not {poll!r}")
+        self._platform, self._result_rules, self._poll, self._is_view = platform, rules, poll, is_view
+
+    def __repr__(self) -> str:
+        return f"<aiobench.Client of {self._platform.session.base_url}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Client holds connections and a key and cannot be pickled; make one where it is needed")
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    def __enter__(self) -> NoReturn:
+        raise TypeError("this Client is asynchronous: use `async with`, or aiobench.sync.Client with `with`")
+
+    def __exit__(self, *_: object) -> None: ...  # `with` looks for it before it calls `__enter__`
+
+    async def aclose(self) -> None:
+        """Close all connections; closing twice, or closing a view, does nothing."""
+        if not self._is_view:
+            await self._platform.session.aclose()
+
+    def with_options(
+        self,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        max_retry_after: float | None = None,
+        poll: PollPolicy | None = None,
+        default_headers: Mapping[str, str] | None = None,
+    ) -> Self:
+        """Make a view of this client with other settings, on the same connections.
+
+        Args:
+            timeout: Seconds for one attempt; None: as before, here and below.
+            max_retries: How often a failed call is tried again.
+            max_retry_after: The longest wait, in seconds, that a single call lets the server ask for.
+            poll: When to poll jobs.
+            default_headers: Headers sent besides those of this client.
+
+        Returns:
+            The view. Closing it does nothing; closing this client closes it, too.
+        """
+        held = self._platform.options
+        options = checked_options(
+            timeout=held.timeout if timeout is None else timeout,
+            max_retries=held.max_retries if max_retries is None else max_retries,
+            max_retry_after=held.max_retry_after if max_retry_after is None else max_retry_after,
+            headers={**held.headers, **(default_headers or {})},
+        )
+        view = object.__new__(type(self))
+        policy = self._poll if poll is None else poll
+        view._become(Platform(self._platform.session, options), self._result_rules, policy, is_view=True)
+        return view
+
+    # -- jobs --------------------------------------------------------------------------------------------------
+
+    def job(self, job_id: str, benchmark_id: str = "") -> BenchmarkJob:
+        """Make a handle on a job that exists; no request is made, and its status is "" until it is polled.
+
+        Raises:
+            ConfigurationError: If *job_id* is empty.
+        """
+        return BenchmarkJob(job_id, "", benchmark_id, client=self)
+
+    async def get_job(self, job_id: str) -> BenchmarkJob:
+        """Ask for a job.
+
+        Raises:
+            NotFoundError: If there is no such job.
+            APIError: If it cannot be had; which class says why.
+        """
+        job = self.job(job_id)
+        await job.check_status()
+        return job
+
+    async def list_jobs(self, benchmark_id: str) -> list[BenchmarkJob]:
+        """List the jobs of a benchmark, in the platform's order; a status that cannot be read is "".
+
+        Raises:
+            NotFoundError: If there is no such benchmark.
+            APIError: If the list cannot be had; which class says why.
+        """
+        entries = await self._platform.job_list(benchmark_id)
+        return [
+            BenchmarkJob(entry.job_id, entry.status or "", entry.benchmark_id or benchmark_id, client=self)
+            for entry in entries
+        ]
+
+    async def start_job(self, benchmark_id: str) -> BenchmarkJob:
+        """Start a job of a benchmark, exactly once.
+
+        The job list is asked for first, so that a lost answer can be cleared up by what is new in it.
+
+        Returns:
+            The job, with its present status; "" if it was started but could not be asked for yet.
+
+        Raises:
+            StartOutcomeUnknownError: If the answer was lost and the job list cannot tell what happened.
+            APIError: If no job was started; which class says why.
+        """
+        job = self.job(await start_job(self._platform, benchmark_id), benchmark_id)
+        try:
+            await job.check_status()
+        except APIError as error:  # it runs: not to hand it out would lose it
+            logger.warning("job %s was started, but its status cannot be had yet: %s", job.id, error)
+        return job
+
+    # -- benchmarks --------------------------------------------------------------------------------------------
+
+    async def get_benchmark(self, benchmark_id: str) -> Benchmark:
+        """Ask for a benchmark, in one request.
+
+        Raises:
+            NotFoundError: If there is no such benchmark.
+            APIError: If it cannot be had; which class says why.
+        """
+        return self._benchmark(await self._platform.benchmark(benchmark_id))
+
+    async def create_benchmark(
+        self,
+        name: str,
+        *,
+        dataset: str,
+        models: Sequence[str | ModelSpec],
+        metrics: Sequence[str | MetricSpec],
+    ) -> Benchmark:
+        """Create a benchmark; `start()` runs it.
+
+        Args:
+            name: Its name.
+            dataset: The id of the one dataset.
+            models: Model ids; or a `ModelSpec` for each, with display names and parameters.
+            metrics: Metric ids, or a `MetricSpec` where normalization is wanted.
+
+        Raises:
+            ConfigurationError: If there is no name, dataset, model or metric, or display names on some models only.
+            BadRequestError: If the platform refuses it.
+            APIError: If it cannot be created; which class says why.
+        """
+        payload = creation_payload(name, dataset=dataset, models=models, metrics=metrics)
+        return await self.get_benchmark(await self._platform.create_benchmark(payload))
+
+    async def list_normalization_options(self, metric_id: str, model_id: str) -> list[str]:
+        """List the normalization options that a metric offers for a model, for `MetricSpec`.
+
+        Raises:
+            APIError: If they cannot be had; which class says why.
+        """
+        metric, model = checked_id(metric_id, "metric id"), checked_id(model_id, "model id")
+        return await self._platform.normalization_options(metric, model)
+
+    def _benchmark(self, document: BenchmarkDocument) -> Benchmark:
+        return Benchmark(
+            document.id, document.name, document.model_ids, document.dataset_ids, document.metric_ids, self
+        )
+
+
+_default: RunVar[Client] = RunVar("aiobench default client")
+
+
+def default_client() -> Client:
+    """Return this event loop's client for jobs built without one; made from the environment at first use.
+
+    It keeps no connection between calls, so nothing needs closing.
+    """
+    client = _default.get(None)
+    if client is None:
+        client = Client()
+        client._platform.session.keep_no_connections()
+        _default.set(client)
+    return client

@@ -1,0 +1,242 @@
+"""A job at one poll."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal, Self, overload
+
+import msgspec
+from attrs import field, frozen
+
+from aiobench._results import explanations as _explanations
+from aiobench._results import failure_rates as _failure_rates
+from aiobench._results import frames as _frames
+from aiobench._results import scores as _scores
+from aiobench._wire import documents
+from aiobench._wire.coercion import mapping, moment, text
+from aiobench._wire.decoding import MalformedDocumentError, decoded
+from aiobench._wire.heads import JobHead, job_head
+from aiobench._wire.statuses import COMPLETED, normalized
+from aiobench.errors import InvalidResponseError, JobFailedError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from collections.abc import Set as AbstractSet
+    from datetime import datetime
+
+    import pandas as pd
+
+    from aiobench._results.explanations import Explanations
+    from aiobench._results.scores import ScoreDetail, ScoreRow
+    from aiobench._wire.documents import Iteration, Progress
+
+__all__ = ["JobSnapshot", "snapshot_of"]
+
+
+@frozen(eq=False)
+class JobSnapshot:
+    """A job at one poll: what the platform said, and when.
+
+    The document is decoded when something of it is first read. Everything that reads results is a pure function of
+    the document: no request is made.
+
+    Attributes:
+        id: The job.
+        status: Its status, in the platform's words.
+        benchmark_id: The benchmark it is a run of.
+        polled_at: When the reply came, by this machine's clock, in UTC.
+        is_terminal: Whether the status is an end, by the policy that polled it.
+    """
+
+    id: str
+    status: str
+    benchmark_id: str
+    polled_at: datetime
+    is_terminal: bool
+    _head: JobHead = field(repr=False)
+    _body: bytes = field(repr=False)
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the job completed; failed iterations may be among it."""
+        return normalized(self.status) == COMPLETED
+
+    @cached_property
+    def progress(self) -> Progress:
+        """How far the job says it is."""
+        return documents.progress(self._head.progress)
+
+    @cached_property
+    def iterations(self) -> tuple[Iteration, ...]:
+        """The runs of the single models, in the document's order."""
+        return documents.iterations(self._document)
+
+    @property
+    def failed_iterations(self) -> tuple[Iteration, ...]:
+        """The runs with the status `failed`."""
+        return tuple(each for each in self.iterations if each.status and normalized(each.status) == "failed")
+
+    @cached_property
+    def started_at(self) -> datetime | None:
+        """When the job was started, by the platform's clock."""
+        return moment(self._document.get("startedAt"))
+
+    @cached_property
+    def updated_at(self) -> datetime | None:
+        """When the job last changed, by the platform's clock."""
+        return moment(self._document.get("updatedAt"))
+
+    @cached_property
+    def report_url(self) -> str | None:
+        """Where the results CSV is; its query may hold a signature, so do not print or store it."""
+        return text(self._document.get("reportUrl")) or None
+
+    @property
+    def raw(self) -> Mapping[str, Any]:
+        """The document as the platform sent it, but for the query of `reportUrl`."""
+        return MappingProxyType(self._shareable)
+
+    def raise_for_status(self) -> Self:
+        """Return self, unless the job has ended without completing.
+
+        Raises:
+            JobFailedError: If the status is an end other than `completed`.
+        """
+        if self.is_terminal and not self.succeeded:
+            raise JobFailedError(
+                f"job {self.id} of benchmark {self.benchmark_id} ended as {self.status!r}; "
+                "its snapshot tells which iterations failed",
+                job_id=self.id,
+                snapshot=self,
+            )
+        return self
+
+    @overload
+    def scores(
+        self, return_simplified: Literal[True] = True, return_as_dataframe: Literal[True] = True
+    ) -> pd.DataFrame: ...
+    @overload
+    def scores(
+        self, return_simplified: Literal[True] = True, *, return_as_dataframe: Literal[False]
+    ) -> list[ScoreRow]: ...
+    @overload
+    def scores(self, return_simplified: Literal[True], return_as_dataframe: Literal[False]) -> list[ScoreRow]: ...
+    @overload
+    def scores(self, return_simplified: Literal[False], return_as_dataframe: bool = True) -> dict[str, ScoreDetail]: ...
+    @overload
+    def scores(
+        self, return_simplified: bool = True, return_as_dataframe: bool = True
+    ) -> dict[str, ScoreDetail] | pd.DataFrame | list[ScoreRow]: ...
+    def scores(
+        self, return_simplified: bool = True, return_as_dataframe: bool = True
+    ) -> dict[str, ScoreDetail] | pd.DataFrame | list[ScoreRow]:
+        """Read the scores of each model.
+
+        Args:
+            return_simplified: One average a metric; else credits, seconds, status and the raw scores.
+            return_as_dataframe: A frame rather than a list, where the scores are simplified.
+
+        Returns:
+            A frame with the column `Model` and one column a metric; or a list of such rows; or, not simplified,
+            `{model name: ScoreDetail}`. Two models of one name are told apart: `LLM`, `LLM (2)`.
+        """
+        if not return_simplified:
+            return _scores.score_details(self._document)
+        rows = _scores.score_rows(self._document)
+        return _frames.score_frame(rows) if return_as_dataframe else rows
+
+    @overload
+    def failure_rates(self, return_as_dataframe: Literal[True] = True) -> pd.DataFrame: ...
+    @overload
+    def failure_rates(self, return_as_dataframe: Literal[False]) -> dict[str, float]: ...
+    @overload
+    def failure_rates(self, return_as_dataframe: bool = True) -> dict[str, float] | pd.DataFrame: ...
+    def failure_rates(self, return_as_dataframe: bool = True) -> dict[str, float] | pd.DataFrame:
+        """Read the share of segments that each model failed on.
+
+        Args:
+            return_as_dataframe: A frame rather than a dictionary.
+
+        Returns:
+            A frame with the columns `Model` and `Failure Rate`, or `{model name: rate}`; in percent, `nan` where
+            the document does not tell.
+        """
+        rates = _failure_rates.failure_rates(self._document)
+        return _frames.failure_rate_frame(rates) if return_as_dataframe else rates
+
+    def explanations(self) -> Explanations:
+        """Read all explanations: two lists, empty where there are none (yet)."""
+        return _explanations.explanations(self._document)
+
+    def localized_explanations(self, metric_dependant: bool, group_by_task: bool = False) -> dict[str, Any]:
+        """Read the explanations in part.
+
+        Args:
+            metric_dependant: Those of the single metrics; else the first that holds whatever the metric.
+            group_by_task: Group those of the metrics by task.
+
+        Returns:
+            The first independent item or `{}`; `{scoreId: item}`; or, by task, `{task: {scoreId: explanation}}`.
+            One score under two datasets is told apart: `SCORE`, `SCORE (DATASET)`.
+        """
+        return _explanations.localized_explanations(
+            self._document, metric_dependant=metric_dependant, group_by_task=group_by_task
+        )
+
+    @property
+    def metric_names(self) -> frozenset[str]:
+        """The long names of the job's metrics: the score columns of its results."""
+        return frozenset(_scores.metric_names(self._document))
+
+    def moved_since(self, other: JobSnapshot) -> bool:
+        """Tell whether the status, an iteration's status or the progress differs from *other*'s."""
+        return self._head != other._head
+
+    @cached_property
+    def _document(self) -> Mapping[str, Any]:
+        try:
+            return mapping(decoded(self._body))
+        except MalformedDocumentError as error:  # polling reads past what it does not need
+            raise InvalidResponseError(f"the document of job {self.id} cannot be read: {error}") from error
+
+    @cached_property
+    def _shareable(self) -> dict[str, Any]:
+        document = dict(self._document)
+        if self.report_url is not None:
+            document["reportUrl"] = self.report_url.partition("?")[0]
+        return document
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        body = msgspec.json.encode(self._shareable)
+        return _restore, (self.id, self.status, self.benchmark_id, self.polled_at, self.is_terminal, body)
+
+
+def _restore(
+    job_id: str, status: str, benchmark_id: str, polled_at: datetime, is_terminal: bool, body: bytes
+) -> JobSnapshot:
+    return JobSnapshot(job_id, status, benchmark_id, polled_at, is_terminal, job_head(body), body)
+
+
+def snapshot_of(
+    job_id: str, body: bytes, *, polled_at: datetime, terminal: AbstractSet[str], in_full: bool = False
+) -> JobSnapshot:
+    """Make the snapshot of a reply.
+
+    Args:
+        job_id: The job that was asked for.
+        body: The reply.
+        polled_at: When it came.
+        terminal: The statuses that are an end, normalized.
+        in_full: Check the whole document now, not only what polling reads; an ended job's is always checked, so
+            that what users are handed as an end can be read.
+
+    Raises:
+        MalformedDocumentError: If the reply is not a job document.
+    """
+    head = job_head(body)
+    is_terminal = normalized(head.status) in terminal
+    snapshot = JobSnapshot(job_id, head.status, head.benchmark_id, polled_at, is_terminal, head, body)
+    if in_full or is_terminal:
+        decoded(body)
+    return snapshot
