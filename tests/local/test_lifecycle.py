@@ -1,0 +1,293 @@
+"""Starting, stopping, and what survives."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import httpx
+import pytest
+
+from aiobench.errors import ClientStateError, ConfigurationError, MissingExtraError
+from aiobench.local import LocalBackend
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from conftest import Platform
+
+Connect = "Callable[[LocalBackend], Platform]"
+
+
+def threads() -> list[str]:
+    """Name the threads of local backends that are alive."""
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("aiobench-local")]
+
+
+@pytest.fixture
+def before() -> Iterator[list[str]]:
+    """Give the backend threads there were before the test, and check that no more are left after it."""
+    earlier = sorted(threads())
+    yield earlier
+    assert sorted(threads()) == earlier
+
+
+def test_starts_again_and_again(before: list[str]) -> None:
+    """One backend can be started and stopped many times, each time with a new temporary workspace and key."""
+    backend = LocalBackend()
+    keys = set()
+    for _ in range(3):
+        with backend:
+            keys.add(backend.api_key)
+            assert httpx.get(f"{backend.base_url}/sdk/metrics").status_code == 401
+            assert len(threads()) > len(before)
+        assert repr(backend) == "<LocalBackend(stopped)>"
+    assert len(keys) == 3
+
+
+@pytest.mark.parametrize("runtime", ["asyncio", "trio"])
+def test_async_with_works_on_both_event_loops(before: list[str], runtime: str) -> None:
+    """`async with` starts and stops it without holding the loop's thread, on asyncio and on trio."""
+
+    async def main() -> int:
+        async with LocalBackend() as backend:
+            with anyio.CancelScope() as scope:
+                async with LocalBackend():
+                    scope.cancel()
+            async with httpx.AsyncClient() as http:
+                return (await http.get(f"{backend.base_url}/sdk/metrics")).status_code
+
+    assert anyio.run(main, backend=runtime) == 401
+    assert sorted(threads()) == before
+
+
+def test_temporary_workspace_is_removed(before: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nothing stays on disk of a backend that was given no workspace."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with LocalBackend():
+        assert len(list(tmp_path.iterdir())) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_stops_promptly_with_connections_open_and_jobs_running(
+    before: list[str], make_workspace: Callable[..., Path], connect: Callable[[LocalBackend], Platform]
+) -> None:
+    """Stopping takes well under two seconds whatever is going on, and leaves no thread and no listener."""
+    backend = LocalBackend(make_workspace(segmentSeconds=30))
+    backend.start()
+    platform = connect(backend)
+    benchmark = platform.create("tiny", ["copy-source"], ["wer"])
+    jobs = [platform.start(benchmark) for _ in range(5)]
+    platform.until(jobs[0], lambda document: document["status"] == "in_progress")
+    address = ("127.0.0.1", httpx.URL(backend.base_url).port or 0)
+    with socket.create_connection(address) as idle:
+        idle.sendall(b"GET /sdk/metrics HTTP/1.1\r\n")
+        began = time.monotonic()
+        backend.stop()
+        assert time.monotonic() - began < 1.9
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(address).close()
+    backend.stop()
+
+
+def test_jobs_survive_a_restart(
+    make_workspace: Callable[..., Path],
+    connect: Callable[[LocalBackend], Platform],
+    is_ended: Callable[[dict[str, Any]], bool],
+) -> None:
+    """A job that ran when the backend stopped goes on where it stood: key, start and finished segments are kept."""
+    workspace = make_workspace(segmentSeconds=0.3)
+    with LocalBackend(workspace) as backend:
+        key = backend.api_key
+        platform = connect(backend)
+        job_id = platform.start(platform.create("tiny", ["copy-source", "iso-strict"], ["wer"]))
+        half = platform.until(job_id, lambda document: document["progress"]["completedPercentage"] >= 25)
+        waiting = platform.start(half["benchmark"]["id"])
+    with LocalBackend(workspace) as backend:
+        platform = connect(backend)
+        assert backend.api_key == key
+        resumed = platform.job(job_id)
+        assert resumed["progress"]["completedPercentage"] >= half["progress"]["completedPercentage"]
+        whole = platform.until(job_id, is_ended)
+        assert (whole["status"], whole["startedAt"]) == ("completed", half["startedAt"])
+        rows = platform.rows(whole)
+        assert [(row["Model"], row["segment_id"]) for row in rows] == [
+            (model, str(segment)) for model in ("copy-source", "iso-strict") for segment in range(4)
+        ]
+        assert platform.until(waiting, is_ended)["status"] == "completed"
+        etag = httpx.head(whole["reportUrl"]).headers["etag"]
+    with LocalBackend(workspace) as backend:
+        again = connect(backend).job(job_id)
+        assert again["iterations"] == whole["iterations"]
+        assert httpx.head(again["reportUrl"]).headers["etag"] == etag
+
+
+SERVE = """
+import sys, time
+from aiobench.local import LocalBackend
+with LocalBackend(sys.argv[1]) as backend:
+    print(backend.base_url, backend.api_key, flush=True)
+    time.sleep(600)
+"""
+
+
+def test_killed_backend_leaves_a_workspace_that_goes_on(
+    make_workspace: Callable[..., Path],
+    connect: Callable[[LocalBackend], Platform],
+    is_ended: Callable[[dict[str, Any]], bool],
+) -> None:
+    """A workspace in use is refused to a second process; after kill -9 it is free, and its job is finished."""
+    workspace = make_workspace(segmentSeconds=0.2)
+    with subprocess.Popen([sys.executable, "-c", SERVE, workspace], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        base_url, key = process.stdout.readline().split()
+        with httpx.Client(base_url=base_url, headers={"Authorization": f"Token {key}"}) as http:
+            body = {"name": "n", "datasets": ["tiny"], "model": ["copy-source"], "metrics": [{"id": "wer"}]}
+            benchmark_id = http.post("/sdk/benchmarks", json=body).json()["id"]
+            job_id = http.post(f"/sdk/benchmarks/{benchmark_id}/start").json()["jobId"]
+        with pytest.raises(ConfigurationError, match="another local backend uses the workspace"):
+            LocalBackend(workspace).start()
+        os.kill(process.pid, signal.SIGKILL)
+    with LocalBackend(workspace) as backend:
+        assert connect(backend).until(job_id, is_ended)["status"] == "completed"
+
+
+def test_job_whose_dataset_changed_fails_and_says_why(
+    make_workspace: Callable[..., Path],
+    connect: Callable[[LocalBackend], Platform],
+    is_ended: Callable[[dict[str, Any]], bool],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A job cannot go on with other segments than it began with: it is failed, has no results, and others still run."""
+    workspace = make_workspace(segmentSeconds=5)
+    with LocalBackend(workspace) as backend:
+        platform = connect(backend)
+        benchmark_id = platform.create("tiny", ["copy-source"], ["wer"])
+        job_id = platform.start(benchmark_id)
+    (workspace / "datasets" / "tiny" / "segments.csv").write_text("source,reference\nJapan,Japan\n", "utf-8")
+    with LocalBackend(workspace) as backend:
+        platform = connect(backend)
+        document = platform.until(job_id, is_ended)
+        assert (document["status"], document["reportUrl"], "explanation" in document) == ("failed", "", False)
+    assert "gone or changed" in caplog.text
+
+
+def test_taken_port_is_a_clear_error(before: list[str], tmp_path: Path) -> None:
+    """A port somebody else has is a ConfigurationError that names it; afterwards the workspace is free."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(ConfigurationError, match=f"cannot listen on port {port}"):
+            LocalBackend(tmp_path, port=port).start()
+    with pytest.raises(ConfigurationError, match="cannot listen on port 70000"):
+        LocalBackend(tmp_path, port=70000).start()
+    with LocalBackend(tmp_path, port=port) as backend:
+        assert backend.base_url == f"http://127.0.0.1:{port}"
+
+
+def test_port_can_be_had_again_at_once(tmp_path: Path) -> None:
+    """A backend can be restarted on its port right after it served somebody."""
+    with LocalBackend(tmp_path) as backend:
+        port = httpx.URL(backend.base_url).port or 0
+        httpx.get(backend.base_url)
+    with LocalBackend(tmp_path, port=port) as backend:
+        assert httpx.get(backend.base_url).status_code == 401
+
+
+def test_workspace_in_use_is_refused_in_the_same_process(tmp_path: Path) -> None:
+    """Two backends never share a workspace, not even two of one process."""
+    with LocalBackend(tmp_path), pytest.raises(ConfigurationError, match="another local backend"):
+        LocalBackend(tmp_path).start()
+
+
+def test_running_backend_cannot_be_started_again() -> None:
+    """A second start is refused, and the first goes on."""
+    with LocalBackend() as backend:
+        with pytest.raises(ClientStateError, match="already running"):
+            backend.start()
+        assert httpx.get(backend.base_url).status_code == 401
+
+
+@pytest.mark.parametrize("name", ["base_url", "api_key", "datasets", "models", "metrics"])
+def test_stopped_backend_says_that_it_is_not_running(name: str) -> None:
+    """What only a running backend has is refused with what to do."""
+    with pytest.raises(ClientStateError, match="not running"):
+        getattr(LocalBackend(), name)
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        ("workspace.json", "{", "does not hold the settings"),
+        ("workspace.json", "[1]", "does not hold the settings"),
+        ("workspace.json", '{"segmentSeconds": -1}', "segmentSeconds must lie"),
+        ("datasets/tiny/dataset.json", "{}", "cannot be read"),
+        ("datasets/tiny/dataset.json", "[]", "cannot be read"),
+        ("datasets/tiny/segments.csv", "source,reference\n", "has no segments"),
+        ("datasets/tiny/segments.csv", "src,ref\na,b\n", "cannot be read"),
+        ("datasets/tiny/segments.csv", "source,reference\na,\n", "without source or reference"),
+        ("datasets/tiny/segments.csv", "source,reference\na\n", "without source or reference"),
+        ("jobs.sqlite", "this is not a database, however long one looks at it", "cannot be used"),
+        ("lock", "this is not a database, however long one looks at it", "cannot be used"),
+    ],
+)
+def test_damaged_workspace_is_a_clear_error(
+    before: list[str], make_workspace: Callable[..., Path], file: str, content: str, message: str
+) -> None:
+    """A file of the workspace that cannot be read is a ConfigurationError that says which and what to do."""
+    workspace = make_workspace()
+    (workspace / file).write_text(content, "utf-8")
+    with pytest.raises(ConfigurationError, match=message):
+        LocalBackend(workspace).start()
+    assert sorted(threads()) == before
+
+
+def test_workspace_that_is_a_file_is_a_clear_error(tmp_path: Path) -> None:
+    """A path that is no folder is a ConfigurationError."""
+    (tmp_path / "file").write_text("", "utf-8")
+    with pytest.raises(ConfigurationError, match="cannot be used"):
+        LocalBackend(tmp_path / "file").start()
+
+
+def test_new_workspace_is_filled_and_keeps_its_key_to_itself(tmp_path: Path) -> None:
+    """A new folder gets the demo's data; the file with the key is for its owner alone."""
+    with LocalBackend(str(tmp_path / "new")) as backend:
+        assert list(backend.datasets) == ["countries-de", "countries-fr"]
+        settings = tmp_path / "new" / "workspace.json"
+        assert json.loads(settings.read_text("utf-8"))["apiKey"] == backend.api_key
+        if os.name == "posix":
+            assert settings.stat().st_mode & 0o077 == 0
+
+
+def test_without_the_extra_the_command_that_installs_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A missing optional dependency is a MissingExtraError with the extra's name."""
+    for name in [name for name in sys.modules if name.startswith("aiobench.local.")]:
+        if name != "aiobench.local.backend":
+            monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "starlette.applications", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'aiobench\[local\]'") as caught:
+        LocalBackend().start()
+    assert caught.value.extra == "local"
+
+
+def test_import_is_light() -> None:
+    """Importing the package loads none of the optional dependencies."""
+    heavy = ("starlette", "uvicorn", "sacrebleu", "jiwer", "babel", "pycountry", "rapidfuzz", "sqlite3")
+    code = f"import sys, aiobench.local; print([name for name in {heavy} if name in sys.modules])"
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert output == "[]\n"
+
+
+def test_logging_of_the_process_is_left_alone(capfd: pytest.CaptureFixture[str]) -> None:
+    """Serving a request and stopping prints nothing."""
+    with LocalBackend() as backend:
+        httpx.get(backend.base_url)
+    assert capfd.readouterr() == ("", "")
