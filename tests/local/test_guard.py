@@ -21,7 +21,8 @@ def port_of(demo: Platform) -> int:
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "evil.example:{port}", "127.0.0.1.evil.example:{port}", "[::1]:{port}", "0.0.0.0:{port}", ""]
+    "host",
+    ["evil.example", "evil.example:{port}", "127.0.0.1.evil.example:{port}", "[::1]:{port}", "0.0.0.0:{port}", ""],
 )
 def test_f30_foreign_host_is_refused(demo: Platform, host: str) -> None:
     """A name that was made to point here (DNS rebinding) gets 421 and nothing else, even with the key."""

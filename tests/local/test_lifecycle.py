@@ -228,7 +228,7 @@ def test_stopped_backend_says_that_it_is_not_running(name: str) -> None:
     [
         ("workspace.json", "{", "does not hold the settings"),
         ("workspace.json", "[1]", "does not hold the settings"),
-        ("workspace.json", '{"segmentSeconds": -1}', "segmentSeconds must lie"),
+        ("workspace.json", '{"segmentSeconds": -1}', "segment_seconds"),
         ("datasets/tiny/dataset.json", "{}", "cannot be read"),
         ("datasets/tiny/dataset.json", "[]", "cannot be read"),
         ("datasets/tiny/segments.csv", "source,reference\n", "has no segments"),

@@ -6,7 +6,7 @@ import contextlib
 import json
 import secrets
 import time
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -14,7 +14,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from aiobench.local import documents
-from aiobench.local.benchmarks import InvalidRequest, parse_benchmark, parse_normalization_query
+from aiobench.local.benchmarks import InvalidRequestError, parse_benchmark, parse_normalization_query
 from aiobench.local.guard import RESULTS_PREFIX, Guard
 from aiobench.local.metrics import METRICS, NORMALIZATIONS
 from aiobench.local.results import Signer
@@ -67,7 +67,7 @@ def build_app(workspace: Workspace, runner: Runner, base_url: str) -> ASGIApp:
         ],
         exception_handlers={
             HTTPException: _http_error,
-            InvalidRequest: _invalid_request,
+            InvalidRequestError: _invalid_request,
             Exception: _server_error,
         },
         lifespan=routes.lifespan,
@@ -92,9 +92,7 @@ class _Routes:
 
     async def create_benchmark(self, request: Request) -> Response:
         payload = await _json(request)
-        benchmark = parse_benchmark(
-            payload, benchmark_id=secrets.token_hex(12), datasets=self._workspace.datasets
-        )
+        benchmark = parse_benchmark(payload, benchmark_id=secrets.token_hex(12), datasets=self._workspace.datasets)
         self._store.add_benchmark(benchmark)
         return JSONResponse({"id": benchmark.id}, status_code=201)
 
@@ -105,9 +103,7 @@ class _Routes:
         benchmark = self._benchmark(request)
         dataset = self._workspace.datasets.get(benchmark.dataset_id)
         if dataset is None:
-            raise InvalidRequest(
-                f"Dataset {benchmark.dataset_id} of the benchmark is no longer in the workspace"
-            )
+            raise InvalidRequestError(f"Dataset {benchmark.dataset_id} of the benchmark is no longer in the workspace")
         job_id = secrets.token_hex(12)
         self._store.add_job(job_id, benchmark, len(dataset.segments))
         self._runner.submit(job_id)
@@ -194,7 +190,7 @@ async def _json(request: Request) -> Any:
         payload = json.loads(body, parse_constant=_no_constant)
         json.dumps(payload, ensure_ascii=False).encode()  # lone surrogates can be read but not stored
     except (ValueError, RecursionError) as error:
-        raise InvalidRequest("The body is not valid JSON") from error
+        raise InvalidRequestError("The body is not valid JSON") from error
     return payload
 
 
@@ -203,10 +199,8 @@ def _no_constant(name: str) -> NoReturn:
 
 
 async def _http_error(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    return JSONResponse(
-        {"statusCode": error.status_code, "message": error.detail}, error.status_code, error.headers
-    )
+    error = cast("HTTPException", error)
+    return JSONResponse({"statusCode": error.status_code, "message": error.detail}, error.status_code, error.headers)
 
 
 async def _invalid_request(_request: Request, error: Exception) -> Response:
@@ -219,5 +213,6 @@ async def _server_error(_request: Request, _error: Exception) -> Response:
 
 
 def _forbidden(code: str, message: str) -> Response:
-    body = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code><Message>{message}</Message></Error>'
+    error = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
+    body = f'<?xml version="1.0" encoding="UTF-8"?>\n{error}'
     return Response(body, status_code=403, media_type="application/xml")

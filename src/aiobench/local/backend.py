@@ -37,12 +37,13 @@ class LocalBackend:
     """A benchmark platform of one's own: a real HTTP server on loopback that speaks the platform's protocol.
 
     Use it as `async with LocalBackend() as backend`, as `with LocalBackend() as backend`, or with `start()` and
-    `stop()`; it can be started again after it was stopped. It needs no account and no network, and listens on 127.0.0.1
-    only. Benchmarks started on it run in threads of this process: real models on real data, scored by real metrics.
+    `stop()`; it can be started again after it was stopped. It needs no account and no network, and listens on
+    127.0.0.1 only. Its jobs run in threads of this process: real models on real data, scored by real metrics.
 
-    A workspace is a folder: `workspace.json` (key and settings), `datasets/` (a folder for each, see
-    `aiobench.local.datasets.load_datasets`), `jobs.sqlite` and `results/`. What is missing is made, so that a new folder
-    holds the demo's data. Jobs survive a restart: one that was running goes on where it stood.
+    A workspace is a folder: `workspace.json` (key and settings, see `aiobench.local.workspace.Settings`),
+    `datasets/` (a folder for each, see `aiobench.local.datasets.load_datasets`), `jobs.sqlite` and `results/`. What
+    is missing is made, so that a new folder holds the demo's data. Jobs survive a restart: one that was running
+    goes on where it stood.
 
     Args:
         workspace: The folder, created if need be. None: a temporary one, removed by `stop()`.
@@ -152,7 +153,10 @@ class LocalBackend:
             )
 
     def stop(self) -> None:
-        """Stop serving and leave jobs where they stand; return when every thread has ended. Does nothing when stopped."""
+        """Stop serving and leave jobs where they stand; return when every thread has ended.
+
+        Does nothing when it is not running.
+        """
         state, self._state = self._state, None
         if state is not None:
             state.stack.close()
@@ -179,7 +183,5 @@ class LocalBackend:
     @property
     def _running(self) -> _Running:
         if self._state is None:
-            raise ClientStateError(
-                "the local backend is not running; use `with LocalBackend() as backend` or start()"
-            )
+            raise ClientStateError("the local backend is not running; use `with LocalBackend() as backend` or start()")
         return self._state

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
     from aiobench.local.datasets import Dataset
 
-__all__ = ["Benchmark", "InvalidRequest", "ModelRun", "parse_benchmark", "parse_normalization_query"]
+__all__ = ["Benchmark", "InvalidRequestError", "ModelRun", "parse_benchmark", "parse_normalization_query"]
 
 
-class InvalidRequest(Exception):
+class InvalidRequestError(Exception):
     """Raised when a request asks for what cannot be; answered with 400 and the text."""
 
 
@@ -83,21 +83,21 @@ def parse_benchmark(body: object, *, benchmark_id: str, datasets: Mapping[str, D
         The benchmark.
 
     Raises:
-        InvalidRequest: The request breaks a rule, or names something unknown.
+        InvalidRequestError: The request breaks a rule, or names something unknown.
     """
     payload = _object(body)
     name = payload.get("name")
     if not isinstance(name, str) or not name.strip():
-        raise InvalidRequest("Please give the benchmark a name")
+        raise InvalidRequestError("Please give the benchmark a name")
     wanted = _list(payload, "datasets")
     if len(wanted) != 1:
-        raise InvalidRequest("Please use exactly one dataset")
+        raise InvalidRequestError("Please use exactly one dataset")
     dataset_id = _known(wanted[0], datasets, "dataset")
     models, scorers = tuple(_models(payload)), tuple(dict.fromkeys(_scorers(payload)))
     if not models:
-        raise InvalidRequest("Please use at least one model")
+        raise InvalidRequestError("Please use at least one model")
     if not scorers:
-        raise InvalidRequest("Please use at least one metric")
+        raise InvalidRequestError("Please use at least one metric")
     return Benchmark(benchmark_id, name, dataset_id, models, scorers)
 
 
@@ -111,7 +111,7 @@ def parse_normalization_query(body: object) -> tuple[object, list[Any]]:
         The metric's id and the models' ids, as given.
 
     Raises:
-        InvalidRequest: The body has another shape.
+        InvalidRequestError: The body has another shape.
     """
     payload = _object(body)
     return payload.get("metricId"), _list(payload, "modelIds")
@@ -119,59 +119,56 @@ def parse_normalization_query(body: object) -> tuple[object, list[Any]]:
 
 def _known(asset_id: object, assets: Mapping[str, object], kind: str) -> str:
     if not isinstance(asset_id, str) or asset_id not in assets:
-        raise InvalidRequest(f"Unknown {kind} {asset_id!r}; there are {', '.join(assets)}")
+        raise InvalidRequestError(f"Unknown {kind} {asset_id!r}; there are {', '.join(assets)}")
     return asset_id
 
 
 def _models(payload: Mapping[str, Any]) -> Iterator[ModelRun]:
     plain, named = _list(payload, "model"), _list(payload, "models")
     if plain and named:
-        raise InvalidRequest("Please provide a display name for all models or for none of them")
+        raise InvalidRequestError("Please provide a display name for all models or for none of them")
     for entry in plain:
         yield ModelRun(_known(entry, SYSTEMS, "model"), None, {})
     for entry in map(_object, named):
         model_id = _known(entry.get("id"), SYSTEMS, "model")
         display_name = entry.get("displayName")
         if not isinstance(display_name, str) or not display_name:
-            raise InvalidRequest("Please provide a display name for all models or for none of them")
+            raise InvalidRequestError("Please provide a display name for all models or for none of them")
         yield ModelRun(model_id, display_name, _configuration(entry.get("configurations"), model_id))
 
 
 def _configuration(text: object, model_id: str) -> Mapping[str, Any]:
     if not isinstance(text, str | None):
-        raise InvalidRequest("configurations of a model must be a string that holds a JSON object")
+        raise InvalidRequestError("configurations of a model must be a string that holds a JSON object")
     try:
         configuration = _object(json.loads(text or "{}"))
         configure(model_id, configuration)
     except (ValueError, RecursionError) as error:
-        raise InvalidRequest(f"Bad configuration of a model: {error}") from error
+        raise InvalidRequestError(f"Bad configuration of a model: {error}") from error
     return configuration
 
 
 def _scorers(payload: Mapping[str, Any]) -> Iterator[Scorer]:
     for entry in map(_object, _list(payload, "metrics")):
         metric = METRICS[_known(entry.get("id"), METRICS, "metric")]
-        # [[]] says: as it is. An option that a user of the SDK added bare arrives as a string instead of a list.
+        # [[]] says: as it is. An option that a user of the SDK added bare arrives as a string, not a list.
         for options in _list(entry, "configurations") or [[]]:
-            chosen = (
-                [options]
-                if isinstance(options, str)
-                else _list({"configurations": options}, "configurations")
-            )
+            chosen = [options] if isinstance(options, str) else _list({"configurations": options}, "configurations")
             known = [_known(option, NORMALIZATIONS, "normalization option") for option in chosen]
             yield Scorer(metric, tuple(known))
 
 
 def _object(value: object) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise InvalidRequest(f"A JSON object was expected instead of {json.dumps(value)[:60]}")
+        raise InvalidRequestError(f"A JSON object was expected instead of {json.dumps(value)[:60]}")
     return cast("dict[str, Any]", value)
 
 
 def _list(payload: Mapping[str, Any], key: str) -> list[Any]:
-    value: Any = payload.get(key)
+    value: object = payload.get(key)
     if value is None:
         return []
     if not isinstance(value, list):
-        raise InvalidRequest(f"{key} must be a list")
-    return value
+        raise InvalidRequestError(f"{key} must be a list")
+    items: list[Any] = value
+    return items

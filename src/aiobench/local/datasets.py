@@ -43,9 +43,9 @@ class Dataset:
 def load_datasets(root: Path) -> dict[str, Dataset]:
     """Read every dataset of a workspace, in the order of their ids.
 
-    A dataset is a folder, named by its id, with two UTF-8 files: `dataset.json`, an object with `name`, `sourceLanguage`,
-    `targetLanguage` and, if wanted, `description`; and `segments.csv` with the columns `source`, `reference` and, if
-    wanted, `topic`.
+    A dataset is a folder, named by its id, with two UTF-8 files: `dataset.json`, an object with `name`,
+    `sourceLanguage`, `targetLanguage` and, if wanted, `description`; and `segments.csv` with the columns `source`,
+    `reference` and, if wanted, `topic`.
 
     Args:
         root: The folder that holds the datasets' folders.
@@ -65,8 +65,7 @@ def _load(folder: Path) -> Dataset:
         about = json.loads((folder / "dataset.json").read_text("utf-8"))
         with (folder / "segments.csv").open(encoding="utf-8", newline="") as lines:
             segments = tuple(
-                Segment(row["source"], row["reference"], row.get("topic") or "")
-                for row in csv.DictReader(lines)
+                Segment(row["source"], row["reference"], row.get("topic") or "") for row in csv.DictReader(lines)
             )
         dataset = Dataset(
             id=folder.name,
@@ -78,13 +77,11 @@ def _load(folder: Path) -> Dataset:
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, csv.Error) as error:
         raise ConfigurationError(
-            f"the dataset in {folder} cannot be read ({error!r}); it needs dataset.json with name, sourceLanguage and "
-            "targetLanguage, and segments.csv with the columns source and reference"
+            f"the dataset in {folder} cannot be read ({error!r}); it needs dataset.json with name, sourceLanguage "
+            "and targetLanguage, and segments.csv with the columns source and reference"
         ) from error
     if not segments:
-        raise ConfigurationError(
-            f"the dataset in {folder} has no segments; add some to segments.csv or remove it"
-        )
+        raise ConfigurationError(f"the dataset in {folder} has no segments; add some to segments.csv or remove it")
     if not all(segment.source and segment.reference for segment in segments):
         raise ConfigurationError(
             f"the dataset in {folder} has a segment without source or reference; fill it or drop it"
@@ -120,7 +117,7 @@ def write_demo_datasets(root: Path) -> None:
             "name": f"Country names, English to {language_name}",
             "sourceLanguage": "en",
             "targetLanguage": language,
-            "description": "Names of the countries of ISO 3166-1 from the Unicode CLDR; topic: area of their time zones.",
+            "description": "Countries of ISO 3166-1 as the Unicode CLDR names them; topic: area of their time zones.",
         }
         (folder / "dataset.json").write_text(json.dumps(about, indent=2) + "\n", "utf-8")
         with (folder / "segments.csv").open("w", encoding="utf-8", newline="") as lines:

@@ -49,9 +49,7 @@ def _metrics(benchmark: Benchmark) -> list[dict[str, Any]]:
     return [{"id": metric_id, "configurations": chosen} for metric_id, chosen in configurations.items()]
 
 
-def job_list_entry(
-    job_id: str, benchmark_id: str, status: str, created: float, updated: float
-) -> dict[str, Any]:
+def job_list_entry(job_id: str, benchmark_id: str, status: str, created: float, updated: float) -> dict[str, Any]:
     """Describe a job as the list of a benchmark's jobs does: in short."""
     return {
         "jobId": job_id,

@@ -1,4 +1,4 @@
-"""Explanations: what a job's results say about where its models do well, by length of the source and by topic."""
+"""Explanations: what results say about where a model does well, by length of the source and by topic."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def explain(benchmark: Benchmark, dataset: Dataset, runs: Sequence[Results]) -> 
         runs: The results of each of the benchmark's models, in its order.
 
     Returns:
-        One metric-independent item, about failed segments, and one metric-dependent item for each score, with the tasks
-        `length` (words of the source) and `topic`. Both list the models in the benchmark's order.
+        One metric-independent item, about failed segments, and one metric-dependent item for each score, with the
+        tasks `length` (words of the source) and `topic`. Both list the models in the benchmark's order.
     """
     models = [(run.label, results) for run, results in zip(benchmark.models, runs, strict=True)]
     independent = {
@@ -54,7 +54,8 @@ def _length(segment: Segment) -> str:
     # Buckets that double: 1, 2, 3-4, 5-8, 9-16 words ...
     bucket = max(_words(segment) - 1, 0).bit_length()
     upper = 2**bucket
-    return str(upper) if bucket < 2 else f"{upper // 2 + 1}-{upper}"
+    lower = upper // 2 + 1
+    return f"{lower}-{upper}" if lower < upper else str(upper)
 
 
 def _topic(segment: Segment) -> str:
@@ -79,9 +80,7 @@ def _rates(dataset: Dataset, results: Results, group: Callable[[Segment], str]) 
 
 
 def _by_length(label: str, dataset: Dataset, results: Results, column: int) -> dict[str, Any]:
-    scored = [
-        (dataset.segments[r.segment], score) for r in results if (score := r.scores[column]) is not None
-    ]
+    scored = [(dataset.segments[r.segment], score) for r in results if (score := r.scores[column]) is not None]
     scored.sort(key=lambda pair: _words(pair[0]))
     return {
         "model": label,
@@ -92,11 +91,7 @@ def _by_length(label: str, dataset: Dataset, results: Results, column: int) -> d
 
 
 def _by_topic(label: str, dataset: Dataset, results: Results, column: int) -> dict[str, Any]:
-    scored = [
-        (_topic(dataset.segments[r.segment]), score)
-        for r in results
-        if (score := r.scores[column]) is not None
-    ]
+    scored = [(_topic(dataset.segments[r.segment]), score) for r in results if (score := r.scores[column]) is not None]
     return {"model": label, "averages": _means(sorted(scored))}
 
 

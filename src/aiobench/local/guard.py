@@ -1,4 +1,4 @@
-"""What stands before every route: who may talk to the backend, and how every answer is marked (FAULTS.md, F30)."""
+"""What stands before every route: who may talk to the backend (FAULTS.md, F30), and how answers are marked."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import logging
 import re
 import uuid
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -26,9 +27,9 @@ _log = logging.getLogger("aiobench.local")
 class Guard:
     """Lets a request through to the app, or answers it.
 
-    A page of another site can reach a port of this machine, by its own name (DNS rebinding) or by ours. So a foreign
-    `Host` and a foreign `Origin` are refused, no CORS header is ever sent, and nothing but signed results is served
-    without the key.
+    A page of another site can reach a port of this machine, by its own name (DNS rebinding) or by ours. So a
+    foreign `Host` and a foreign `Origin` are refused, no CORS header is ever sent, and nothing but signed results is
+    served without the key.
 
     Args:
         app: What is guarded.
@@ -82,7 +83,7 @@ async def _answer(send: Send, status: int, message: str) -> None:
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),
     ]
-    if status == 401:
+    if status == HTTPStatus.UNAUTHORIZED:
         headers.append((b"www-authenticate", b"Token"))
     start: dict[str, Any] = {"type": "http.response.start", "status": status, "headers": headers}
     await send(start)

@@ -1,4 +1,4 @@
-"""The metrics a workspace offers, all computed by the libraries they are named after, and what is done to text before."""
+"""The metrics on offer, each computed by the library it is named after, and what is done to text before."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class Metric:
     name: str
     supplier: str
     unit: str
-    lower_is_better: bool
     segment_score: Callable[[str, str], float]
+    lower_is_better: bool = False
 
     @property
     def long_name(self) -> str:
@@ -48,39 +48,31 @@ class Metric:
 METRICS: Mapping[str, Metric] = {
     metric.id: metric
     for metric in (
+        Metric("bleu", "BLEU", "sacrebleu", "%", lambda hyp, ref: _BLEU.sentence_score(hyp, [ref]).score),
+        Metric("chrf", "chrF", "sacrebleu", "%", lambda hyp, ref: _CHRF.sentence_score(hyp, [ref]).score),
         Metric(
-            "bleu", "BLEU", "sacrebleu", "%", False, lambda hyp, ref: _BLEU.sentence_score(hyp, [ref]).score
-        ),
-        Metric(
-            "chrf", "chrF", "sacrebleu", "%", False, lambda hyp, ref: _CHRF.sentence_score(hyp, [ref]).score
-        ),
-        Metric("ter", "TER", "sacrebleu", "%", True, lambda hyp, ref: _TER.sentence_score(hyp, [ref]).score),
-        Metric("wer", "WER", "jiwer", "", True, lambda hyp, ref: float(jiwer.wer(ref, hyp))),
-        Metric(
-            "exact-match",
-            "Exact match",
-            "aiobench",
+            "ter",
+            "TER",
+            "sacrebleu",
             "%",
-            False,
-            lambda hyp, ref: 100.0 if hyp == ref else 0.0,
+            lambda hyp, ref: _TER.sentence_score(hyp, [ref]).score,
+            lower_is_better=True,
         ),
+        Metric("wer", "WER", "jiwer", "", lambda hyp, ref: float(jiwer.wer(ref, hyp)), lower_is_better=True),
+        Metric("exact-match", "Exact match", "aiobench", "%", lambda hyp, ref: 100.0 * (hyp == ref)),
     )
 }
 
 
 def _without_accents(text: str) -> str:
     decomposed = unicodedata.normalize("NFKD", text)
-    return unicodedata.normalize(
-        "NFC", "".join(char for char in decomposed if not unicodedata.combining(char))
-    )
+    return unicodedata.normalize("NFC", "".join(char for char in decomposed if not unicodedata.combining(char)))
 
 
 def _without_punctuation(text: str) -> str:
     marks = set(string.punctuation)
     return " ".join(
-        "".join(
-            " " if char in marks or unicodedata.category(char)[0] == "P" else char for char in text
-        ).split()
+        "".join(" " if char in marks or unicodedata.category(char)[0] == "P" else char for char in text).split()
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import hmac
-import os
 import time
 from typing import TYPE_CHECKING
 
@@ -20,10 +19,10 @@ if TYPE_CHECKING:
 __all__ = ["Signer", "write_results"]
 
 
-def write_results(
-    path: Path, benchmark: Benchmark, dataset: Dataset, runs: Sequence[Sequence[SegmentResult]]
-) -> None:
-    """Write the results, one row per segment and model (WIRE.md, "Results CSV"); a whole file or none is at the path.
+def write_results(path: Path, benchmark: Benchmark, dataset: Dataset, runs: Sequence[Sequence[SegmentResult]]) -> None:
+    """Write the results, one row per segment and model (WIRE.md, "Results CSV").
+
+    A whole file or none is at the path.
 
     Args:
         path: Where to.
@@ -43,10 +42,20 @@ def write_results(
             for result in results:
                 segment = dataset.segments[result.segment]
                 writer.writerow(
-                    [result.segment, model.label, result.failure is None, segment.source, segment.reference]
-                    + [result.hypothesis, segment.topic, *result.scores, result.credits, result.runtime]
+                    [
+                        result.segment,
+                        model.label,
+                        result.failure is None,
+                        segment.source,
+                        segment.reference,
+                        result.hypothesis,
+                        segment.topic,
+                        *result.scores,
+                        result.credits,
+                        result.runtime,
+                    ]
                 )
-    os.replace(unfinished, path)
+    unfinished.replace(path)
 
 
 class Signer:

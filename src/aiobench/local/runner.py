@@ -1,4 +1,4 @@
-"""Jobs: run in threads of their own, a segment at a time, so that they can be watched, stopped and taken up again."""
+"""Jobs: run in threads of their own, segment by segment, so that they can be watched, stopped and resumed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ RECORD_EVERY = 0.05  # seconds between two writes of a job: what a watcher can s
 _log = logging.getLogger("aiobench.local")
 
 
-class _Stopped(Exception):
+class _StoppedError(Exception):
     """Raised when a job is left where it stands, to be resumed by the next start."""
 
 
@@ -76,7 +76,7 @@ class Runner:
             while (job_id := self._waiting.get()) is not None and not self._stopping.is_set():
                 try:
                     self._run(store, job_id)
-                except _Stopped:
+                except _StoppedError:
                     return
                 except Exception:  # noqa: BLE001 - one broken job must not end the worker; it is logged and marked failed
                     _log.exception("job %s failed: the backend could not run it", job_id)
@@ -89,9 +89,7 @@ class Runner:
         benchmark = job.benchmark
         dataset = self._workspace.datasets.get(benchmark.dataset_id)
         if dataset is None or len(dataset.segments) != job.segments:
-            raise LookupError(
-                f"dataset {benchmark.dataset_id} is gone or changed since job {job_id} was started"
-            )
+            raise LookupError(f"dataset {benchmark.dataset_id} is gone or changed since job {job_id} was started")
         store.begin_job(job_id)
         _log.info("job %s: running %d models on %s", job_id, len(benchmark.models), dataset.id)
         for number, run in enumerate(benchmark.models):
@@ -113,7 +111,7 @@ class Runner:
                 unrecorded, recorded_at = [], time.monotonic()
         store.record(job.id, number, unrecorded)
         if self._stopping.is_set():
-            raise _Stopped
+            raise _StoppedError
         results = list(store.results(job.id, number))
         scores = [
             score_entry(scorer, column, results, dataset.segments)
@@ -122,9 +120,7 @@ class Runner:
         status = "failed" if all(result.failure is not None for result in results) else "completed"
         store.end_iteration(job.id, number, status, scores)
 
-    def _results(
-        self, benchmark: Benchmark, run: ModelRun, dataset: Dataset, *, first: int
-    ) -> Iterator[SegmentResult]:
+    def _results(self, benchmark: Benchmark, run: ModelRun, dataset: Dataset, *, first: int) -> Iterator[SegmentResult]:
         translate = _prepare(run, dataset)
         price = SYSTEMS[run.model_id].price / 1000
         for index in range(first, len(dataset.segments)):
@@ -158,9 +154,7 @@ def _attempt(translate: Translate, segment: Segment) -> tuple[str | None, str | 
         return None, str(error) or type(error).__name__
 
 
-def _scores(
-    benchmark: Benchmark, hypothesis: str | None, segment: Segment, run: ModelRun
-) -> tuple[float | None, ...]:
+def _scores(benchmark: Benchmark, hypothesis: str | None, segment: Segment, run: ModelRun) -> tuple[float | None, ...]:
     if hypothesis is None:
         return (None,) * len(benchmark.scorers)
     scores: list[float | None] = []

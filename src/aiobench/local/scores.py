@@ -20,8 +20,8 @@ def score_entry(
 ) -> dict[str, Any]:
     """Sum up one score of one model's run.
 
-    `average` and `mean` are the mean of the segment scores; `weightedAverage` weighs each by the words of its reference;
-    `stdev` is the sample standard deviation; the percentiles interpolate linearly.
+    `average` and `mean` are the mean of the segment scores; `weightedAverage` weighs each by the words of its
+    reference; `stdev` is the sample standard deviation; the percentiles interpolate linearly.
 
     Args:
         scorer: The score.

@@ -31,7 +31,7 @@ def bind_loopback(port: int) -> socket.socket:
     Raises:
         ConfigurationError: The port cannot be had.
     """
-    # asyncio sets TCP_NODELAY only where the protocol is named; without it every answer waits 40 ms for an ACK.
+    # asyncio sets TCP_NODELAY only where the protocol is named; else every answer waits 40 ms for an ACK.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         # So that a port can be had again right after its last server stopped (TIME_WAIT).
@@ -41,7 +41,7 @@ def bind_loopback(port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         listener.close()
         raise ConfigurationError(
-            f"the local backend cannot listen on port {port} of {ADDRESS}: {error}; choose another port, or 0 for any"
+            f"the local backend cannot listen on port {port} of {ADDRESS}: {error}; choose another port, or 0"
         ) from error
     return listener
 

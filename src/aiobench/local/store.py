@@ -1,7 +1,7 @@
 """What is kept of benchmarks and jobs, in one SQLite file.
 
-A `Store` belongs to the thread that opened it. The journal is a write-ahead log, so the server's reads never wait for
-the jobs' writes.
+A `Store` belongs to the thread that opened it. The journal is a write-ahead log, so the server's reads never wait
+for the jobs' writes.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ CREATE INDEX IF NOT EXISTS jobs_of_benchmark ON jobs (benchmark_id);
 CREATE TABLE IF NOT EXISTS iterations (
     job_id TEXT NOT NULL REFERENCES jobs (id), number INTEGER NOT NULL, status TEXT NOT NULL,
     done INTEGER NOT NULL DEFAULT 0, failed INTEGER NOT NULL DEFAULT 0, credits REAL NOT NULL DEFAULT 0,
-    runtime REAL NOT NULL DEFAULT 0, scores TEXT NOT NULL DEFAULT '[]', PRIMARY KEY (job_id, number)) WITHOUT ROWID;
+    runtime REAL NOT NULL DEFAULT 0, scores TEXT NOT NULL DEFAULT '[]',
+    PRIMARY KEY (job_id, number)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS results (
     job_id TEXT NOT NULL REFERENCES jobs (id), number INTEGER NOT NULL, segment INTEGER NOT NULL,
     hypothesis TEXT, failure TEXT, scores TEXT NOT NULL, credits REAL NOT NULL, runtime REAL NOT NULL,
@@ -125,7 +126,8 @@ class Store:
         with self._db:
             self._db.execute("BEGIN IMMEDIATE")
             self._db.execute(
-                "INSERT INTO jobs (id, benchmark_id, status, segments, created, updated) VALUES (?, ?, 'queued', ?, ?, ?)",
+                "INSERT INTO jobs (id, benchmark_id, status, segments, created, updated)"
+                " VALUES (?, ?, 'queued', ?, ?, ?)",
                 (job_id, benchmark.id, segments, now, now),
             )
             self._db.executemany(

@@ -1,4 +1,4 @@
-"""The models a workspace offers: systems that really translate names, each with its own way of being wrong."""
+"""The models on offer: systems that really translate names, each with its own way of being wrong."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class System(ABC):
 
 
 class _NoTranslation(gettext.NullTranslations):
-    def gettext(self, message: str) -> str:
+    def gettext(self, message: str) -> str:  # noqa: ARG002 - the signature is the standard library's
         raise LookupError("the catalogue has no such name")
 
 
@@ -58,7 +58,7 @@ def _catalogue(language: str) -> gettext.NullTranslations:
 
 @frozen
 class IsoGettext(System):
-    """The translations of ISO 3166-1 that ship with pycountry; as gettext does, it keeps a name it does not know."""
+    """The translations of ISO 3166-1 that ship with pycountry; a name it does not know stays as it is."""
 
     label: ClassVar[str] = "ISO 3166-1 names"
     supplier: ClassVar[str] = "pycountry"
@@ -73,7 +73,7 @@ class IsoGettext(System):
 
 @frozen
 class IsoStrict(System):
-    """The same catalogue, but a name it does not know is a failure: the CLDR says `Russia`, ISO 3166-1 does not."""
+    """The same catalogue, where a name it does not know is a failure: `Russia` is the CLDR's, not ISO 3166-1's."""
 
     label: ClassVar[str] = "ISO 3166-1 names, strict"
     supplier: ClassVar[str] = "pycountry"
@@ -135,7 +135,7 @@ class CopySource(System):
 
     case: str = field(default="keep", validator=validators.in_(("keep", "lower", "upper")))
 
-    def translator(self, dataset: Dataset) -> Translate:
+    def translator(self, dataset: Dataset) -> Translate:  # noqa: ARG002 - it copies in any language
         convert: dict[str, Translate] = {"keep": str, "lower": str.lower, "upper": str.upper}
         return convert[self.case]
 
@@ -170,9 +170,7 @@ def configure(model_id: str, configuration: Mapping[str, Any]) -> System:
     known = parameters(system)
     unknown = sorted(configuration.keys() - known.keys())
     if unknown:
-        raise ValueError(
-            f"model {model_id} has no parameter {unknown[0]!r}; it has {sorted(known) or 'none'}"
-        )
+        raise ValueError(f"model {model_id} has no parameter {unknown[0]!r}; it has {sorted(known) or 'none'}")
     try:
         return system(**configuration)
     except (TypeError, ValueError) as error:

@@ -8,7 +8,7 @@ import secrets
 import sqlite3
 from typing import TYPE_CHECKING, Any
 
-from attrs import frozen
+from attrs import field, frozen, validators
 
 from aiobench.errors import ConfigurationError
 from aiobench.local.datasets import load_datasets, write_demo_datasets
@@ -28,16 +28,17 @@ class Settings:
     """What `workspace.json` says.
 
     Attributes:
-        api_key: The key that requests must carry.
-        secret: What result addresses are signed with.
-        segment_seconds: The least a segment takes, so that a job of the fast local systems has a course to watch.
-        report_seconds: How long a result address is good for.
+        api_key: `apiKey`, the key that requests must carry.
+        secret: `secret`, what result addresses are signed with.
+        segment_seconds: `segmentSeconds`, the least a segment takes (0 to 60), so that a job of these fast systems
+            has a course to watch.
+        report_seconds: `reportSeconds`, how long a result address is good for (0 to 10**9).
     """
 
     api_key: str
     secret: str
-    segment_seconds: float
-    report_seconds: float
+    segment_seconds: float = field(validator=[validators.ge(0.0), validators.le(60.0)])
+    report_seconds: float = field(validator=[validators.ge(0.0), validators.le(1e9)])
 
 
 @frozen
@@ -61,7 +62,7 @@ class Workspace:
 def lock_workspace(root: Path) -> sqlite3.Connection:
     """Take a workspace for this backend alone, creating the folder if need be.
 
-    The lock is SQLite's, on a file of its own: it works alike on every system and ends with the process that holds it.
+    The lock is SQLite's, on a file of its own: alike on every system, and gone with the process that holds it.
 
     Args:
         root: The folder.
@@ -136,14 +137,13 @@ def _settings(path: Path) -> Settings:
             segment_seconds=float(merged["segmentSeconds"]),
             report_seconds=float(merged["reportSeconds"]),
         )
-        if not (0 <= settings.segment_seconds <= 60 and 0 <= settings.report_seconds <= 10**9):
-            raise ValueError("segmentSeconds must lie in 0 to 60, reportSeconds in 0 to 10**9")
     except (ValueError, TypeError) as error:
         raise ConfigurationError(
-            f"{path} is not a workspace's settings ({error}); mend it or delete it"
+            f"{path} does not hold the settings of a workspace ({error}); mend it or delete it"
         ) from error
     if merged != kept:
         # The key is in it: for the owner's eyes only, from the first byte on.
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        private = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(private, "w", encoding="utf-8") as file:
             file.write(json.dumps(merged, indent=2) + "\n")
     return settings
