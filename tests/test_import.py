@@ -24,10 +24,10 @@ def test_import_brings_the_foundation_alone() -> None:
     """Beside what it is made of and the standard library, `import aiobench` imports nothing: no pandas, no tqdm."""
     brought = output_of(
         f"import sys, {FOUNDATION}\n"
-        "before = set(sys.modules)\n"
+        "packages = lambda: {name.partition('.')[0] for name in sys.modules}\n"
+        "foundation = packages()\n"
         "import aiobench\n"
-        "brought = {name.partition('.')[0] for name in set(sys.modules) - before}\n"
-        "print(*sorted(brought - sys.stdlib_module_names))"
+        "print(*packages() - foundation - sys.stdlib_module_names)"
     )
 
     assert brought == "aiobench"
