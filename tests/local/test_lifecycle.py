@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
     from conftest import Platform
 
-Connect = "Callable[[LocalBackend], Platform]"
-
 
 def threads() -> list[str]:
     """Name the threads of local backends that are alive."""
