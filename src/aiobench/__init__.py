@@ -6,6 +6,16 @@ Start with `Client`; `aiobench.sync` has the same names without `await`.
 from aiobench._results.explanations import Explanations
 from aiobench._results.scores import ScoreDetail, ScoreRow
 from aiobench._version import __version__
+from aiobench._watch.events import (
+    Abandoned,
+    Finished,
+    MonitorEvent,
+    MonitorStats,
+    PollFailed,
+    Progressed,
+    Stalled,
+    StatusChanged,
+)
 from aiobench._watch.policy import PollPolicy
 from aiobench._wire.benchmarks import MetricSpec, ModelSpec
 from aiobench._wire.documents import Iteration, Progress, Score
@@ -49,6 +59,7 @@ from aiobench.errors import (
     WrongEventLoopError,
 )
 from aiobench.job import BenchmarkJob
+from aiobench.monitor import Monitor
 from aiobench.snapshot import JobSnapshot
 
 __all__ = [
@@ -56,6 +67,7 @@ __all__ = [
     "APIError",
     "APIStatusError",
     "APITimeoutError",
+    "Abandoned",
     "AiobenchError",
     "AuthenticationError",
     "BadRequestError",
@@ -68,6 +80,7 @@ __all__ = [
     "ConflictError",
     "DownloadError",
     "Explanations",
+    "Finished",
     "ForkedClientError",
     "IntegrityError",
     "InvalidResponseError",
@@ -82,11 +95,16 @@ __all__ = [
     "MetricSpec",
     "MissingExtraError",
     "ModelSpec",
+    "Monitor",
+    "MonitorEvent",
+    "MonitorStats",
     "NotFoundError",
     "PENDING_STATUSES",
     "PermissionDeniedError",
+    "PollFailed",
     "PollPolicy",
     "Progress",
+    "Progressed",
     "RateLimitError",
     "ResultExpiredError",
     "ResultParseError",
@@ -96,7 +114,9 @@ __all__ = [
     "ScoreDetail",
     "ScoreRow",
     "ServerError",
+    "Stalled",
     "StartOutcomeUnknownError",
+    "StatusChanged",
     "TERMINAL_STATUSES",
     "UnsafeURLError",
     "WaitTimeoutError",

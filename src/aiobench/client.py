@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import ssl
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import NoReturn, Self
+from typing import Literal, NoReturn, Self
 
 from anyio.lowlevel import RunVar
 from attrs import evolve
@@ -20,12 +20,15 @@ from aiobench._http.result_urls import ResultURLRules
 from aiobench._http.session import Session
 from aiobench._http.start import start_job
 from aiobench._http.transports import TransportMaker, TransportOption
+from aiobench._watch.events import Abandoned, Finished
 from aiobench._watch.policy import PollPolicy
 from aiobench._wire.benchmarks import BenchmarkDocument, MetricSpec, ModelSpec, creation_payload
 from aiobench._wire.routes import checked_id
 from aiobench.benchmark import Benchmark
-from aiobench.errors import APIError, ConfigurationError
+from aiobench.errors import AiobenchError, APIError, ConfigurationError, JobsWaitTimeoutError, WaitTimeoutError
 from aiobench.job import BenchmarkJob
+from aiobench.monitor import Monitor, several_jobs
+from aiobench.snapshot import JobSnapshot
 
 __all__ = ["Client", "default_client"]
 
@@ -217,6 +220,82 @@ class Client:
         except APIError as error:  # it runs: not to hand it out would lose it
             logger.warning("job %s was started, but its status cannot be had yet: %s", job.id, error)
         return job
+
+    def monitor(
+        self,
+        jobs: Iterable[BenchmarkJob | str] = (),
+        *,
+        poll: PollPolicy | None = None,
+        timeout: float | None = None,
+        stall_after: float | None = None,
+        keep_open: bool = False,
+        journal: str | os.PathLike[str] | None = None,
+        ack: Literal["next", "manual"] = "next",
+    ) -> Monitor:
+        """Make a monitor that watches many jobs in one stream of events; enter it with `async with`.
+
+        Args:
+            jobs: Jobs or job ids; `monitor.add()` takes more. Jobs that know their benchmark are cheaper to watch.
+            poll: When to poll, and what counts as an end; else this client's policy.
+            timeout: Seconds in all, from the first step of the iteration, your own time included. None: no limit.
+            stall_after: Seconds without a change after which a job is reported as `Stalled`. None: never.
+            keep_open: Go on waiting for more jobs when all have ended, until `drain()`.
+            journal: A file that lets a killed process go on: see `Monitor`. Made if it is not there.
+            ack: Whether an end counts as handled when the next event is asked for, or at `monitor.ack(event)`.
+
+        Raises:
+            ConfigurationError: If an argument cannot be used.
+        """
+        return Monitor(
+            self._platform,
+            jobs,
+            make_job=self.job,
+            policy=self._poll if poll is None else poll,
+            timeout=timeout,
+            stall_after=stall_after,
+            keep_open=keep_open,
+            journal=journal,
+            ack=ack,
+        )
+
+    async def wait_all(
+        self,
+        jobs: Iterable[BenchmarkJob | str],
+        *,
+        poll: PollPolicy | None = None,
+        timeout: float | None = None,
+    ) -> dict[str, JobSnapshot | AiobenchError]:
+        """Wait until all jobs have ended; for so many jobs as there is memory for their documents.
+
+        Args:
+            jobs: Jobs or job ids.
+            poll: When to poll, and what counts as an end; else this client's policy.
+            timeout: Seconds in all. None: no limit.
+
+        Returns:
+            `{job id: outcome}` in the order of *jobs*: the terminal snapshot; the error of a job that cannot be had;
+            or a `WaitTimeoutError` for one that is not done when the time is up.
+
+        Raises:
+            AuthenticationError: If the key is not accepted.
+        """
+        watched = list(several_jobs(jobs))
+        outcomes: dict[str, JobSnapshot | AiobenchError] = {}
+        try:
+            async with self.monitor(watched, poll=poll, timeout=timeout) as monitor:
+                async for event in monitor:
+                    match event:
+                        case Finished(job=job, snapshot=snapshot):
+                            outcomes[job.id] = snapshot
+                        case Abandoned(job=job, error=error):
+                            outcomes[job.id] = error
+                        case _:
+                            pass
+        except JobsWaitTimeoutError as late:
+            for job_id in late.pending:
+                outcomes[job_id] = WaitTimeoutError(f"job {job_id} is not done after {timeout:g} s", job_id=job_id)
+        ids = dict.fromkeys(job if isinstance(job, str) else job.id for job in watched)
+        return {job_id: outcomes[job_id] for job_id in ids}
 
     # -- benchmarks --------------------------------------------------------------------------------------------
 

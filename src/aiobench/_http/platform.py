@@ -36,10 +36,12 @@ class Platform:
         """Ask for a job document, again and again where that helps."""
         return await self.session.call(request, decode, self.options)
 
-    async def poll(self, request: ApiRequest, decode: Callable[[bytes], T]) -> T:
+    async def poll(
+        self, request: ApiRequest, decode: Callable[[bytes], T], on_send: Callable[[], None] | None = None
+    ) -> T:
         """Ask once, after whatever pause the server has asked for: a schedule decides about asking again."""
         await self.session.let_pause_pass()
-        return await self.session.attempt(request, decode, timeout=self.options.timeout)
+        return await self.session.attempt(request, decode, timeout=self.options.timeout, on_send=on_send)
 
     def job_list_request(self, benchmark_id: str) -> ApiRequest:
         what = f"the jobs of benchmark {benchmark_id}"

@@ -89,6 +89,7 @@ class Session:
         self.pauses = Pauses()
         self.budget = RetryBudget()
         self.now, self.sleep = now, sleep
+        self.max_connections = max_connections
         self.random = random.Random()  # noqa: S311 - jitter, not a secret
         self.origin = str(base_url.copy_with(path="/"))
         self._api = Connections(transports.make, limit=max_connections, keep_idle=KEEPALIVE, now=now)
@@ -175,8 +176,17 @@ class Session:
             # spread out: everyone who waits would be back in the same moment
             await self.sleep(remaining + self.random.uniform(0.0, min(1.0, 0.1 * remaining)))
 
-    async def attempt(self, request: ApiRequest, decode: Callable[[bytes], T], *, timeout: float) -> T:
+    async def attempt(
+        self,
+        request: ApiRequest,
+        decode: Callable[[bytes], T],
+        *,
+        timeout: float,
+        on_send: Callable[[], None] | None = None,
+    ) -> T:
         """Send a request once; *timeout* counts from a free connection to the last byte.
+
+        *on_send* is called each time something is sent: twice where a kept connection turned out to be closed.
 
         Raises:
             APIError: If it brings no usable reply; which class says why.
@@ -188,7 +198,7 @@ class Session:
         cause: Exception | None = None
         value: T
         try:
-            reply = await self._exchange(request, timeout)
+            reply = await self._exchange(request, timeout, on_send)
         except APIError as failure:
             self.budget.record(failed=True)
             logger.debug("%s", failure)
@@ -207,13 +217,15 @@ class Session:
             raise error from cause
         return value
 
-    async def _exchange(self, request: ApiRequest, timeout: float) -> Reply:
+    async def _exchange(self, request: ApiRequest, timeout: float, on_send: Callable[[], None] | None) -> Reply:
         # An unsafe request gets a connection of its own: on one that was kept, nobody could tell whether
         # the server had closed it before or after it read the request.
         fresh = not request.is_safe
         while True:
             async with self._api.borrow(request.http.url, fresh=fresh) as lease:
                 response: httpx.Response | None = None
+                if on_send is not None:
+                    on_send()
                 with anyio.move_on_after(timeout):
                     try:
                         response = await lease.transport.handle_async_request(request.http)

@@ -9,36 +9,38 @@ if TYPE_CHECKING:
 
     from aiobench._watch.policy import PollPolicy
 
-__all__ = ["LONGEST_HINT", "Schedule", "is_told"]
+__all__ = ["LONGEST_HINT", "Waits", "is_told"]
 
 LONGEST_HINT = 3600.0
 """Seconds: a server that asks for more is asked again after an hour."""
 
 
-class Schedule:
-    """The waits between the polls of one job, or of one group of jobs."""
+class Waits:
+    """The arithmetic of a policy.
 
-    __slots__ = ("_policy", "_random", "_wait")
+    A wait starts at `first`, is `grown()` after each poll that changed nothing, and returns to `first` on a change;
+    what is slept is `drawn()` from it.
+    """
 
     def __init__(self, policy: PollPolicy, random: random.Random) -> None:
-        self._policy = policy
+        self.first = policy.interval
+        self.longest = max(policy.max_interval, policy.interval)
+        self.backoff = policy.backoff
+        self._jitter = policy.jitter
         self._random = random
-        self._wait = policy.interval
 
-    def next_wait(self, *, changed: bool, hint: float | None = None) -> float:
-        """Draw the seconds until the next poll.
+    def grown(self, wait: float) -> float:
+        """Return the wait after *wait* when nothing changed."""
+        return min(wait * self.backoff, self.longest)
 
-        Args:
-            changed: Whether the last poll brought anything new; the first good one does.
-            hint: The server's `Retry-After`, in seconds.
-        """
-        policy = self._policy
-        if changed:
-            self._wait = policy.interval
-        else:
-            self._wait = min(self._wait * policy.backoff, max(policy.max_interval, policy.interval))
-        wait = max(self._wait, min(hint or 0.0, LONGEST_HINT))
-        return wait * (1.0 + policy.jitter * self._random.random())
+    def drawn(self, wait: float, hint: float | None = None) -> float:
+        """Draw the seconds to sleep for a wait; a longer *hint*, the server's `Retry-After`, replaces it."""
+        wait = max(wait, min(hint or 0.0, LONGEST_HINT))
+        return wait * (1.0 + self._jitter * self._random.random())
+
+    def spread(self) -> float:
+        """Draw a delay that spreads polls which would all come at once over an interval."""
+        return self._random.uniform(0.0, self.first)
 
 
 def is_told(times: int) -> bool:

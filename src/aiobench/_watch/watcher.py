@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from aiobench._http.replies import is_retried
-from aiobench._watch.schedule import Schedule, is_told
+from aiobench._watch.schedule import Waits, is_told
 from aiobench._wire.statuses import is_known, normalized
 from aiobench.errors import APIError, JobStalledError, WaitTimeoutError
 
@@ -50,8 +50,9 @@ class Watcher:
         self._poll = poll
         self._policy = policy
         self._timeout, self._stall_after, self._every_poll = timeout, stall_after, every_poll
-        self._now, self._sleep, self._random = now, sleep, random
-        self._schedule = Schedule(policy, random)
+        self._now, self._sleep = now, sleep
+        self._waits = Waits(policy, random)
+        self._wait = self._waits.first
         self._due: float | None = None  # None before the first step
         self._deadline = self._changed_at = float("inf")
         self._last: JobSnapshot | None = None
@@ -74,7 +75,8 @@ class Watcher:
             snapshot = await self._one_poll(is_first=is_first)
             hint = getattr(self._last_error, "retry_after", None)
             changed = snapshot is not None and (self._last is None or snapshot.moved_since(self._last))
-            self._due = self._now() + self._schedule.next_wait(changed=changed, hint=hint)
+            self._wait = self._waits.first if changed else self._waits.grown(self._wait)
+            self._due = self._now() + self._waits.drawn(self._wait, hint)
             if changed:
                 self._changed_at = self._now()
             if snapshot is not None:
@@ -98,7 +100,7 @@ class Watcher:
         if now >= stalls_at:
             raise self._stalled(now - self._changed_at)
         if now - until > GAP:  # suspended: all watches wake at once, so each waits a little of its own
-            await self._sleep(min(self._random.uniform(0.0, self._policy.interval), self._deadline - now))
+            await self._sleep(min(self._waits.spread(), self._deadline - now))
 
     async def _one_poll(self, *, is_first: bool) -> JobSnapshot | None:
         remaining = self._deadline - self._now()

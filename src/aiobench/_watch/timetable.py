@@ -1,0 +1,57 @@
+"""What is to be polled when: a heap of due times. No clock: times go in and come out."""
+
+from __future__ import annotations
+
+import heapq
+from typing import TYPE_CHECKING, TypeAlias, Union
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aiobench._watch.roster import Group, Watched
+
+__all__ = ["Timetable", "Unit"]
+
+Unit: TypeAlias = Union["Group", "Watched"]
+"""What has a turn: a group whose list is asked for, or a single job."""
+
+
+class Timetable:
+    """Units in the order in which they are due."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[float, int, Unit]] = []
+        self._tickets = 0
+
+    def put(self, unit: Unit, due: float) -> None:
+        """Give *unit* a time; an earlier entry of it is void."""
+        self._tickets += 1
+        unit.ticket = self._tickets
+        heapq.heappush(self._heap, (due, unit.ticket, unit))
+
+    def remove(self, unit: Unit) -> None:
+        unit.ticket = 0
+
+    @property
+    def next_due(self) -> float:
+        """When the next unit is due; infinity for never."""
+        while self._heap and self._heap[0][2].ticket != self._heap[0][1]:
+            heapq.heappop(self._heap)
+        return self._heap[0][0] if self._heap else float("inf")
+
+    def pop(self, now: float, *, patience: float, put_off: Callable[[], float]) -> Unit | None:
+        """Take out a unit that is due at *now*.
+
+        One that is late by more than *patience* was held up, as all others were: by an outage, a pause, a suspended
+        machine. So that they do not all come at once, it gets a new time, *put_off()* seconds away; once.
+        """
+        while self.next_due <= now:
+            due, _, unit = heapq.heappop(self._heap)
+            unit.ticket = 0
+            if now - due > patience and not unit.is_new and not unit.was_put_off:
+                unit.was_put_off = True
+                self.put(unit, now + put_off())
+                continue
+            unit.was_put_off = False
+            return unit
+        return None
