@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import jiwer
 import pytest
+from attrs import evolve
 from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 from sacrebleu.metrics.ter import TER
 
 from aiobench.local import LocalBackend
+from aiobench.local.metrics import METRICS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -188,6 +190,8 @@ def test_job_of_failed_iterations_alone_completes(
     with LocalBackend(workspace) as backend:
         document = connect(backend).run("tiny", ["iso-strict"], ["bleu"])
         rows = connect(backend).rows(document)
+        lenient = connect(backend).run("tiny", ["iso-gettext"], ["bleu"])
+    assert lenient["iterations"][0]["failedSegments"] == 0
     (iteration,) = document["iterations"]
     assert (document["status"], iteration["status"]) == ("completed", "failed")
     assert document["progress"]["failedIterations"] == 1
@@ -203,3 +207,30 @@ def test_two_jobs_at_once_do_not_mix(demo: Platform, is_ended: Callable[[dict[st
     jobs = [demo.start(benchmark) for benchmark in (german, french, german, french)]
     ends = [averages(demo.until(job, is_ended)["iterations"][0]) for job in jobs]
     assert ends[0] == ends[2] != ends[1] == ends[3]
+
+
+def test_similarity_below_the_bound_is_a_failure(tiny: Platform) -> None:
+    """The nearest name is no translation when it is not near enough: a parameter that makes segments fail."""
+    models = [named("nearest-name", "Any"), named("nearest-name", "Sure", min_similarity=99)]
+    document = tiny.run("tiny", models, ["exact-match"])
+    assert [iteration["failedSegments"] for iteration in document["iterations"]] == [0, 1]
+    assert [row["source"] for row in tiny.rows(document) if row["Model_success"] == "False"] == ["Atlantis"]
+
+
+def test_score_that_cannot_be_computed_is_counted_as_failed(
+    tiny: Platform, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A metric that raises on a segment loses that figure alone: the segment succeeded, the score did not."""
+
+    def picky(hypothesis: str, reference: str) -> float:
+        if reference == "Atlantis":
+            raise ZeroDivisionError
+        return 50.0
+
+    monkeypatch.setitem(METRICS, "wer", evolve(METRICS["wer"], segment_score=picky))
+    document = tiny.run("tiny", ["copy-source"], ["wer", "exact-match"])
+    wer, exact = document["iterations"][0]["scores"]
+    assert (wer["count"], wer["failedSegmentsCount"], wer["average"]) == (3, 1, 50.0)
+    assert (exact["count"], exact["failedSegmentsCount"]) == (4, 0)
+    assert document["iterations"][0]["failedSegments"] == 0
+    assert "cannot score" in caplog.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -170,3 +171,17 @@ def test_everything_on_offer_is_described(demo: Platform) -> None:
         assert {document["id"]: document["name"] for document in described} == assets
     listed = demo.http.get("/sdk/metrics").json()["results"]
     assert {document["id"]: document["name"] for document in listed} == backend.metrics
+
+
+def test_fault_of_the_backend_is_a_500_in_json_and_logged(
+    tiny: Platform, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A bug answers with 500 in JSON, tells nothing of itself, and is in the log under the request's id."""
+    monkeypatch.setattr("aiobench.local.documents.metric_document", lambda metric: 1 / 0)
+    reply = tiny.http.get("/sdk/metrics/bleu")
+    assert (reply.status_code, reply.json()["statusCode"]) == (500, 500)
+    assert "division" not in reply.text
+    deadline = time.monotonic() + 10
+    while reply.headers["x-request-id"] not in caplog.text:  # logged by the server's thread, after the answer
+        assert time.monotonic() < deadline
+    assert {record.name for record in caplog.records} == {"aiobench.local"}
