@@ -278,7 +278,7 @@ def test_without_the_extra_the_command_that_installs_it_is_named(monkeypatch: py
 
 def test_import_is_light() -> None:
     """Importing the package loads none of the optional dependencies."""
-    heavy = ("starlette", "uvicorn", "sacrebleu", "jiwer", "babel", "pycountry", "rapidfuzz", "sqlite3")
+    heavy = ("starlette", "uvicorn", "sacrebleu", "jiwer", "babel", "pycountry", "rapidfuzz")
     code = f"import sys, aiobench.local; print([name for name in {heavy} if name in sys.modules])"
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert output == "[]\n"
