@@ -67,6 +67,7 @@ class Scheduler:
             self._timetable, self._waits, list_request=platform.job_list_request, now=self._session.now
         )
         self._to_confirm: deque[Watched] = deque()  # said to have ended; their documents are to be asked for
+        self._is_confirming = False
         self._wake = anyio.Event()
         self.requests = self.list_requests = 0
 
@@ -103,11 +104,19 @@ class Scheduler:
     def _next_unit(self) -> Unit | None:
         if self._paused_for() > 0:
             return None
-        if self._to_confirm and self._mailbox.has_room:
-            return self._to_confirm.popleft()
-        unit = self._timetable.pop(
-            self._session.now(), patience=max(self._waits.first, 1.0), put_off=self._waits.spread
-        )
+        self._is_confirming = not self._is_confirming  # in turn: neither ends nor states shall wait for the other
+        sources = [self._next_due, self._next_to_confirm]
+        for source in reversed(sources) if self._is_confirming else sources:
+            if (unit := source()) is not None:
+                return unit
+        return None
+
+    def _next_to_confirm(self) -> Unit | None:
+        return self._to_confirm.popleft() if self._to_confirm and self._mailbox.has_room else None
+
+    def _next_due(self) -> Unit | None:
+        patience = max(self._waits.first, 1.0)
+        unit = self._timetable.pop(self._session.now(), patience=patience, put_off=self._waits.spread)
         if unit is not None:
             unit.is_asked = True
         return unit

@@ -1,0 +1,98 @@
+"""The schedule: pure code, proved for any policy."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aiobench import ConfigurationError, PollPolicy
+from aiobench._watch.schedule import LONGEST_HINT, Waits, is_told
+
+policies = st.builds(
+    PollPolicy,
+    interval=st.floats(0, 1e4),
+    backoff=st.floats(1, 10),
+    max_interval=st.floats(0, 1e4),
+    jitter=st.floats(0, 2),
+)
+hints = st.none() | st.floats(0, 1e9)
+outcomes = st.lists(st.tuples(st.booleans(), hints), max_size=30)
+
+
+@given(policies, outcomes, st.integers())
+def test_each_wait_lies_between_the_policy_and_its_jitter(
+    policy: PollPolicy, polls: list[tuple[bool, float | None]], seed: int
+) -> None:
+    """Never faster than the policy or the server's hint allow, and never slower than the jitter adds."""
+    waits = Waits(policy, random.Random(seed))
+    wait = expected = policy.interval
+    for changed, hint in polls:
+        wait = waits.first if changed else waits.grown(wait)
+        cap = max(policy.interval, policy.max_interval)
+        expected = policy.interval if changed else min(expected * policy.backoff, cap)
+        assert expected == wait
+        least = max(expected, min(hint or 0.0, LONGEST_HINT))
+        assert least <= waits.drawn(wait, hint) <= least * (1 + policy.jitter) * (1 + 1e-9)
+
+
+@given(policies, st.integers())
+def test_a_spread_lies_within_one_interval(policy: PollPolicy, seed: int) -> None:
+    """F24: polls that would come together are spread over an interval, not longer."""
+    assert 0 <= Waits(policy, random.Random(seed)).spread() <= policy.interval
+
+
+def test_waits_grow_to_the_cap_and_return_on_a_change() -> None:
+    """The wait is multiplied by the factor up to the cap, and returns to the interval on a change."""
+    waits = Waits(PollPolicy(interval=2, backoff=2, max_interval=10, jitter=0), random.Random(0))
+    wait, seen = waits.first, []
+    for _ in range(4):
+        wait = waits.grown(wait)
+        seen.append(waits.drawn(wait))
+    assert [4, 8, 10, 10] == seen
+    assert 2 == waits.drawn(waits.first)
+
+
+def test_an_hour_is_the_longest_hint() -> None:
+    """F08: a Retry-After of over an hour counts as an hour."""
+    waits = Waits(PollPolicy(jitter=0), random.Random(0))
+    assert 3600 == waits.drawn(2.0, 86_400.0)
+
+
+@pytest.mark.parametrize("bad", [-1, float("nan"), float("inf"), "2", True, None])
+@pytest.mark.parametrize("setting", ["interval", "backoff", "max_interval", "jitter"])
+def test_a_policy_refuses_what_is_no_number_of_seconds(setting: str, bad: object) -> None:
+    """A policy that could not be followed is refused when it is made."""
+    with pytest.raises(ConfigurationError, match=setting):
+        PollPolicy(**{setting: bad})  # type: ignore[arg-type]
+
+
+def test_a_backoff_below_one_is_refused() -> None:
+    """A wait that shrinks would poll faster and faster."""
+    with pytest.raises(ConfigurationError, match="backoff"):
+        PollPolicy(backoff=0.5)
+
+
+def test_terminal_takes_a_set_of_statuses() -> None:
+    """One string for the terminal statuses is a mistake that would match single letters."""
+    with pytest.raises(ConfigurationError, match="terminal"):
+        PollPolicy(terminal="completed")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("status", ["completed", "COMPLETED", "Timed-Out", "timed_out", "Cancelled"])
+def test_statuses_are_compared_without_case_and_hyphens(status: str) -> None:
+    """A status is an end whatever its case, with `-` and `_` alike."""
+    assert PollPolicy().is_terminal(status)
+
+
+def test_a_policy_can_name_other_ends() -> None:
+    """`PollPolicy(terminal=)` replaces the set of ends."""
+    policy = PollPolicy(terminal=frozenset({"Re-Scored"}))
+    assert [True, False] == [policy.is_terminal("re_scored"), policy.is_terminal("completed")]
+
+
+def test_the_log_is_told_at_powers_of_ten() -> None:
+    """F13: the 1st, 10th, 100th poll is told, no other."""
+    assert [1, 10, 100, 1000] == [times for times in range(2000) if is_told(times)]

@@ -1,0 +1,80 @@
+"""The timetable: what is due, and what was held up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aiobench._watch.timetable import Timetable
+
+
+class Turn:
+    """A unit with nothing but its place."""
+
+    def __init__(self, *, is_new: bool = False) -> None:
+        self.ticket, self.was_put_off, self.is_new = 0, False, is_new
+
+
+def popped(timetable: Timetable, now: float, *, patience: float = 1e9) -> Any:
+    return timetable.pop(now, patience=patience, put_off=lambda: 0.5)
+
+
+@given(st.lists(st.floats(0, 100), max_size=50))
+def test_units_come_in_the_order_of_their_times(dues: list[float]) -> None:
+    """Whatever order they are put in, units come out as they are due."""
+    timetable: Any = Timetable()
+    units = {Turn(): due for due in dues}
+    for unit, due in units.items():
+        timetable.put(unit, due)
+    found = [units[popped(timetable, 100.0)] for _ in dues]
+    assert sorted(dues) == found
+    assert popped(timetable, 100.0) is None
+
+
+def test_nothing_comes_before_its_time() -> None:
+    """A unit is not given out early."""
+    timetable: Any = Timetable()
+    timetable.put(Turn(), 10.0)
+    assert popped(timetable, 9.9) is None
+    assert 10.0 == timetable.next_due
+
+
+def test_a_new_time_voids_the_old_one() -> None:
+    """A unit has one place, the latest it was given."""
+    timetable: Any = Timetable()
+    unit = Turn()
+    timetable.put(unit, 1.0)
+    timetable.put(unit, 5.0)
+    assert popped(timetable, 2.0) is None
+    assert unit is popped(timetable, 5.0)
+    assert popped(timetable, 9.0) is None
+
+
+def test_a_removed_unit_does_not_come() -> None:
+    """What was removed has no turn, and does not hold up what is due."""
+    timetable: Any = Timetable()
+    unit = Turn()
+    timetable.put(unit, 1.0)
+    timetable.remove(unit)
+    assert float("inf") == timetable.next_due
+    assert popped(timetable, 9.0) is None
+
+
+def test_what_is_too_late_is_put_off_once() -> None:
+    """F24: a unit that was held up gets a new time once, and then its turn however late it is."""
+    timetable: Any = Timetable()
+    unit = Turn()
+    timetable.put(unit, 0.0)
+    assert popped(timetable, 100.0, patience=2.0) is None
+    assert 100.5 == timetable.next_due
+    assert unit is popped(timetable, 200.0, patience=2.0)
+
+
+def test_a_first_poll_is_not_put_off() -> None:
+    """What was never polled is late because there is much to do, not because of an outage."""
+    timetable: Any = Timetable()
+    unit = Turn(is_new=True)
+    timetable.put(unit, 0.0)
+    assert unit is popped(timetable, 100.0, patience=2.0)
