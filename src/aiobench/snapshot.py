@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from functools import cached_property
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
 import msgspec
 from attrs import field, frozen
 
+from aiobench._http.credentials import without_query
 from aiobench._results import explanations as _explanations
 from aiobench._results import failure_rates as _failure_rates
 from aiobench._results import frames as _frames
@@ -92,10 +92,13 @@ class JobSnapshot:
         """Where the results CSV is; its query may hold a signature, so do not print or store it."""
         return text(self._document.get("reportUrl")) or None
 
-    @property
+    @cached_property
     def raw(self) -> Mapping[str, Any]:
-        """The document as the platform sent it, but for the query of `reportUrl`."""
-        return MappingProxyType(self._shareable)
+        """The document as the platform sent it, but for the query of `reportUrl`; a copy of your own."""
+        document = self._decoded()
+        if self.report_url is not None:
+            document["reportUrl"] = without_query(self.report_url)
+        return document
 
     def raise_for_status(self) -> Self:
         """Return self, unless the job has ended without completing.
@@ -104,9 +107,10 @@ class JobSnapshot:
             JobFailedError: If the status is an end other than `completed`.
         """
         if self.is_terminal and not self.succeeded:
+            benchmark = f" of benchmark {self.benchmark_id}" if self.benchmark_id else ""
             raise JobFailedError(
-                f"job {self.id} of benchmark {self.benchmark_id} ended as {self.status!r}; "
-                "its snapshot tells which iterations failed",
+                f"job {self.id}{benchmark} ended as {self.status!r}; "
+                "the error's snapshot.failed_iterations tells which models failed",
                 job_id=self.id,
                 snapshot=self,
             )
@@ -142,7 +146,7 @@ class JobSnapshot:
             `{model name: ScoreDetail}`. Two models of one name are told apart: `LLM`, `LLM (2)`.
         """
         if not return_simplified:
-            return _scores.score_details(self._document)
+            return _scores.score_details(self._decoded())
         rows = _scores.score_rows(self._document)
         return _frames.score_frame(rows) if return_as_dataframe else rows
 
@@ -167,7 +171,7 @@ class JobSnapshot:
 
     def explanations(self) -> Explanations:
         """Read all explanations: two lists, empty where there are none (yet)."""
-        return _explanations.explanations(self._document)
+        return _explanations.explanations(self._decoded())
 
     def localized_explanations(self, metric_dependant: bool, group_by_task: bool = False) -> dict[str, Any]:
         """Read the explanations in part.
@@ -181,7 +185,7 @@ class JobSnapshot:
             One score under two datasets is told apart: `SCORE`, `SCORE (DATASET)`.
         """
         return _explanations.localized_explanations(
-            self._document, metric_dependant=metric_dependant, group_by_task=group_by_task
+            self._decoded(), metric_dependant=metric_dependant, group_by_task=group_by_task
         )
 
     @property
@@ -200,27 +204,26 @@ class JobSnapshot:
 
     @cached_property
     def _document(self) -> Mapping[str, Any]:
+        return self._decoded()
+
+    def _decoded(self) -> dict[str, Any]:
+        """Decode the document anew: what is handed out can be changed without harm to this snapshot."""
         try:
-            return mapping(decoded(self._body))
+            return dict(mapping(decoded(self._body)))
         except MalformedDocumentError as error:  # polling reads past what it does not need
             raise InvalidResponseError(f"the document of job {self.id} cannot be read: {error}") from error
 
-    @cached_property
-    def _shareable(self) -> dict[str, Any]:
-        document = dict(self._document)
-        if self.report_url is not None:
-            document["reportUrl"] = self.report_url.partition("?")[0]
-        return document
-
     def __reduce__(self) -> tuple[Any, ...]:
-        body = msgspec.json.encode(self._shareable)
-        return _restore, (self.id, self.status, self.benchmark_id, self.polled_at, self.is_terminal, body)
+        try:
+            body = msgspec.json.encode(self.raw)
+        except (InvalidResponseError, RecursionError):  # what polling read of it can be kept all the same
+            body = msgspec.json.encode(self._head)
+        return _restore, (self.id, body, self.polled_at, self.is_terminal)
 
 
-def _restore(
-    job_id: str, status: str, benchmark_id: str, polled_at: datetime, is_terminal: bool, body: bytes
-) -> JobSnapshot:
-    return JobSnapshot(job_id, status, benchmark_id, polled_at, is_terminal, job_head(body), body)
+def _restore(job_id: str, body: bytes, polled_at: datetime, is_terminal: bool) -> JobSnapshot:
+    head = job_head(body)
+    return JobSnapshot(job_id, head.status, head.benchmark_id, polled_at, is_terminal, head, body)
 
 
 def snapshot_of(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from aiobench._results.names import NAMELESS, unused_name
+from aiobench._results.names import NAMELESS, Names
 from aiobench._wire.coercion import entries, mapping, text
 
 if TYPE_CHECKING:
@@ -26,10 +25,11 @@ class Explanations(TypedDict):
 
 
 def explanations(document: Mapping[str, Any]) -> Explanations:
+    """Read both lists; they hold parts of *document*, which must be the caller's own."""
     found = mapping(document.get("explanation"))
     return Explanations(
-        metricInDependent=[deepcopy(dict(item)) for item in entries(found.get("metricInDependent"))],
-        metricDependent=[deepcopy(dict(item)) for item in entries(found.get("metricDependent"))],
+        metricInDependent=[dict(item) for item in entries(found.get("metricInDependent"))],
+        metricDependent=[dict(item) for item in entries(found.get("metricDependent"))],
     )
 
 
@@ -55,10 +55,11 @@ def localized_explanations(
 def _by_score(items: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Key each item by its `scoreId`; one under a second dataset becomes `SCORE (DATASET)`."""
     keyed: dict[str, dict[str, Any]] = {}
+    names = Names()
     for item in items:
         score_id = text(item.get("scoreId")) or NAMELESS
         dataset_id = text(item.get("datasetId"))
-        if score_id in keyed and dataset_id:
+        if score_id in names and dataset_id:
             score_id = f"{score_id} ({dataset_id})"
-        keyed[unused_name(score_id, keyed)] = item
+        keyed[names.unused(score_id)] = item
     return keyed

@@ -8,27 +8,36 @@ from aiobench._wire.coercion import entries, text
 from aiobench._wire.documents import display_name
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
-__all__ = ["named_iterations", "unused_name"]
+__all__ = ["NAMELESS", "Names", "named_iterations"]
 
 NAMELESS = "unknown"
 
 
-def unused_name(name: str, taken: Collection[str]) -> str:
-    """Return *name*, or `NAME (2)`, `NAME (3)` and so on where it is taken."""
-    candidate, number = name, 1
-    while candidate in taken:
-        number += 1
-        candidate = f"{name} ({number})"
-    return candidate
+class Names:
+    """Names given so far; each is given once."""
+
+    def __init__(self) -> None:
+        self._given: dict[str, int] = {}  # and how often each was asked for, so that a thousand alike cost no search
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._given
+
+    def unused(self, name: str) -> str:
+        """Return *name*, or `NAME (2)`, `NAME (3)` and so on where it is taken."""
+        candidate, number = name, self._given.get(name, 1)
+        while candidate in self._given:
+            number += 1
+            candidate = f"{name} ({number})"
+        self._given[name] = number
+        self._given.setdefault(candidate, 1)
+        return candidate
 
 
 def named_iterations(document: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yield each iteration with its model's name: the display name if it has one, else the model id."""
-    taken: set[str] = set()
+    names = Names()
     for iteration in entries(document.get("iterations")):
         name = display_name(iteration) or text(iteration.get("pipeline")) or NAMELESS
-        name = unused_name(name, taken)
-        taken.add(name)
-        yield name, iteration
+        yield names.unused(name), iteration

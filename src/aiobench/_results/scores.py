@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
 from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, cast
 
 from aiobench._results.names import named_iterations
@@ -31,6 +30,7 @@ class ScoreDetail(TypedDict):
 
 
 def score_details(document: Mapping[str, Any]) -> dict[str, ScoreDetail]:
+    """Read each model's run; the raw scores are parts of *document*, which must be the caller's own."""
     return {
         name: ScoreDetail(
             creditsUsed=_rounded(iteration.get("credits"), 5),
@@ -71,4 +71,4 @@ def _rounded(value: object, digits: int) -> float | None:
 
 def _raw_scores(iteration: Mapping[str, Any]) -> list[dict[str, Any]] | None:
     scores = iteration.get("scores")
-    return deepcopy(cast("list[dict[str, Any]]", scores)) if isinstance(scores, list) else None
+    return cast("list[dict[str, Any]]", scores) if isinstance(scores, list) else None

@@ -125,19 +125,35 @@ def _metrics(metrics: Sequence[str | MetricSpec]) -> list[dict[str, Any]]:
     combinations: dict[str, list[list[str]]] = {}
     for metric in _several(metrics, "metrics"):
         spec = metric if isinstance(metric, MetricSpec) else MetricSpec(cast("str", metric))
-        if isinstance(spec.normalization, str) or any(isinstance(options, str) for options in spec.normalization):
-            raise ConfigurationError(
-                f"the normalization of metric {spec.id!r} must be a sequence of sequences of options"
-            )
         found = combinations.setdefault(checked_id(spec.id, "metric id"), [])
-        found += [options for each in spec.normalization if (options := list(each)) not in found]
+        found += [options for options in _combinations(spec) if options not in found]
     return [{"id": metric_id, "configurations": found or [[]]} for metric_id, found in combinations.items()]
 
 
+def _combinations(spec: MetricSpec) -> list[list[str]]:
+    combinations = _listed(spec.normalization)
+    listed = None if combinations is None else [_listed(options) for options in combinations]
+    if listed is None or any(
+        options is None or not all(isinstance(option, str) for option in options) for options in listed
+    ):
+        raise ConfigurationError(
+            f"the normalization of metric {spec.id!r} must be a sequence of sequences of options, "
+            f"not {spec.normalization!r}"
+        )
+    return cast("list[list[str]]", listed)
+
+
+def _listed(value: object) -> list[object] | None:
+    """Read a sequence of things; a text is none, and neither is a mapping."""
+    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
+        return None
+    return list(cast("Iterable[object]", value))
+
+
 def _several(values: object, what: str) -> list[object]:
-    if isinstance(values, str) or not isinstance(values, Iterable):
+    found = _listed(values)
+    if found is None:
         raise ConfigurationError(f"{what}= must be a sequence, not {values!r}")
-    found = list(cast("Iterable[object]", values))
     if not found:
         raise ConfigurationError(f"a benchmark needs at least one of {what}=")
     return found
@@ -203,7 +219,7 @@ def normalization_options(body: bytes) -> list[str]:
 
 def _named(body: bytes, key: str, what: str) -> str:
     found = text(mapping(decoded(body)).get(key))
-    if not found:
+    if not found or not found.strip():
         raise MalformedDocumentError(f"it does not name {what}: no {key!r}")
     return found
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+import json
+import math
+from typing import Any, NoReturn, TypeVar
 
 import msgspec
 
-__all__ = ["MalformedDocumentError", "decoded", "strictly_decoded"]
+__all__ = ["MalformedDocumentError", "decoded", "decoded_as"]
 
 T = TypeVar("T")
 
@@ -23,23 +25,56 @@ def decoded(body: bytes) -> Any:
     Raises:
         MalformedDocumentError: If *body* is not JSON: cut, `NaN`, nested too deep, not UTF-8.
     """
-    return strictly_decoded(_any, body)
+    try:
+        return _any.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return _leniently_decoded(body)
 
 
-def strictly_decoded(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
-    """Decode the type that *decoder* knows.
-
-    Raises:
-        msgspec.ValidationError: If it is JSON, but a value has another type than the decoder expects.
-        MalformedDocumentError: If it is not JSON.
-    """
+def decoded_as(decoder: msgspec.json.Decoder[T], body: bytes) -> T | None:
+    """Decode the type that *decoder* knows; None where *body* is not that, or has a value of another type."""
     try:
         return decoder.decode(body)
-    except msgspec.ValidationError:
-        raise
-    except msgspec.DecodeError as error:
-        raise MalformedDocumentError(f"not JSON: {error}") from error
-    except RecursionError as error:
-        raise MalformedDocumentError("not usable JSON: nested too deep") from error
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _leniently_decoded(body: bytes) -> Any:
+    """Decode what msgspec refuses although it is JSON (RFC 8259).
+
+    A number that no float holds becomes null, and half a surrogate pair, which JavaScript writes where it cuts a text
+    within an emoji, the replacement character.
+    """
+    try:
+        text = body.decode("utf-8-sig")
+        value = _loaded(text)
+        if "\\ud" in text.lower():
+            written = json.dumps(value, ensure_ascii=False)
+            value = _loaded(written.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
     except UnicodeDecodeError as error:
         raise MalformedDocumentError("not JSON: not UTF-8") from error
+    except RecursionError as error:
+        raise MalformedDocumentError("not usable JSON: nested too deep") from error
+    except ValueError as error:
+        raise MalformedDocumentError(f"not JSON: {error}") from error
+    return value
+
+
+def _loaded(text: str) -> Any:
+    return json.loads(text, parse_int=_whole_number, parse_float=_finite_number, parse_constant=_refused)
+
+
+def _whole_number(digits: str) -> int | None:
+    try:
+        return int(digits)
+    except ValueError:  # more digits than Python converts
+        return None
+
+
+def _finite_number(digits: str) -> float | None:
+    value = float(digits)
+    return value if math.isfinite(value) else None
+
+
+def _refused(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no JSON")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
@@ -11,6 +10,8 @@ from aiobench._wire.coercion import boolean, count, entries, mapping, number, te
 from aiobench._wire.decoding import MalformedDocumentError, decoded
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from aiobench._wire.heads import ProgressHead
 
 __all__ = ["Iteration", "Progress", "Score", "display_name", "iterations", "progress"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from aiobench._wire.coercion import count, entries, mapping, number, text
-from aiobench._wire.decoding import MalformedDocumentError, decoded, strictly_decoded
+from aiobench._wire.decoding import MalformedDocumentError, decoded, decoded_as
 
 __all__ = ["JobHead", "ListEntry", "ProgressHead", "job_head", "job_list"]
 
@@ -67,11 +67,10 @@ def job_head(body: bytes) -> JobHead:
     Raises:
         MalformedDocumentError: If *body* is not a job document.
     """
-    try:
-        return strictly_decoded(_head, body)
-    except msgspec.ValidationError:
-        pass  # one field has another type than expected: a second, lenient look
-    document = decoded(body)
+    head = decoded_as(_head, body)
+    if head is not None:
+        return head
+    document = decoded(body)  # perhaps one field has another type than expected: a second, lenient look
     if not isinstance(document, dict) or not isinstance(document.get("status"), str):
         raise MalformedDocumentError("not a job document: no object with a status")
     iterations = document.get("iterations")
@@ -87,22 +86,21 @@ def job_head(body: bytes) -> JobHead:
 
 
 def job_list(body: bytes) -> list[ListEntry]:
-    """Decode the list of a benchmark's jobs; entries without a job id are passed over.
+    """Decode the list of a benchmark's jobs; entries without a usable job id are passed over.
 
     Raises:
         MalformedDocumentError: If *body* is not a JSON array.
     """
-    try:
-        return strictly_decoded(_list, body)
-    except msgspec.ValidationError:
-        pass  # at least one odd entry: a second, lenient look
-    document = decoded(body)
+    found = decoded_as(_list, body)
+    if found is not None:
+        return [entry for entry in found if entry.job_id.strip()]
+    document = decoded(body)  # perhaps there is an odd entry: a second, lenient look
     if not isinstance(document, list):
         raise MalformedDocumentError("not a job list: no array")
     return [
         ListEntry(job_id, text(entry.get("status")), _benchmark(entry))
         for entry in entries(document)
-        if (job_id := text(entry.get("jobId")))
+        if (job_id := text(entry.get("jobId"))) and job_id.strip()
     ]
 
 

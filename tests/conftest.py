@@ -1,0 +1,47 @@
+"""What all tests stand on: both event loops, an environment without settings of this machine, and fuzzing that repeats."""
+
+from __future__ import annotations
+
+import ssl
+from typing import TYPE_CHECKING
+
+import hypothesis
+import pytest
+
+from loopback import LoopbackServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# Derandomized: what fails once fails again. No deadline: other work may hold the processor.
+hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None, database=None)
+hypothesis.settings.load_profile("repeatable")
+
+SETTINGS = ("TEAM_API_KEY", "AIXPLAIN_API_KEY", "BACKEND_URL", "SSL_CERT_FILE", "SSL_CERT_DIR")
+PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+
+
+@pytest.fixture(params=["asyncio", "trio"])
+def anyio_backend(request: pytest.FixtureRequest) -> str:
+    """Run what is marked `anyio` on both event loops."""
+    return request.param
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hide the settings of whoever runs the tests."""
+    for name in (*SETTINGS, *PROXIES, *map(str.upper, PROXIES)):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def tls() -> ssl.SSLContext:
+    """Share one TLS context: reading the system's certificates takes longer than most tests."""
+    return ssl.create_default_context()
+
+
+@pytest.fixture
+def server() -> Iterator[LoopbackServer]:
+    """Run a server of the test's own."""
+    with LoopbackServer() as running:
+        yield running

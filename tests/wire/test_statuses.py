@@ -1,0 +1,34 @@
+"""Statuses: two sets that are known, and all the others."""
+
+from __future__ import annotations
+
+import pytest
+
+from aiobench import PENDING_STATUSES, TERMINAL_STATUSES
+from aiobench._wire.statuses import is_known, normalized
+
+PENDING = """draft created scheduled pending queued initiated starting in_progress running processing canceling
+    cancelling"""
+TERMINAL = """completed failed canceled cancelled error errored aborted stopped rejected expired deleted timed_out"""
+
+
+def test_the_sets_are_those_of_the_interface() -> None:
+    """Both sets hold what API.md names, and share nothing."""
+    assert set(PENDING.split()) == PENDING_STATUSES
+    assert set(TERMINAL.split()) == TERMINAL_STATUSES
+    assert set() == PENDING_STATUSES & TERMINAL_STATUSES
+
+
+@pytest.mark.parametrize("status", ["timed_out", "timed-out", "TIMED_OUT", "Timed-Out"])
+def test_case_and_hyphens_do_not_matter(status: str) -> None:
+    """Statuses are compared without regard to case, `-` and `_` alike."""
+    assert normalized(status) == "timed_out"
+
+
+@pytest.mark.parametrize(
+    ("status", "known"),
+    [("running", True), ("completed", True), ("archived", True), ("re_scoring", False), ("", False)],
+)
+def test_known_is_pending_terminal_or_named_by_the_policy(status: str, known: bool) -> None:
+    """A status means something if either set or the policy's own names it."""
+    assert known == is_known(status, {"archived"})
