@@ -52,10 +52,11 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Check the types with mypy and with pyright."""
+    """Check the types with mypy and with pyright, and that every public name has one."""
     install(session, "-e", ".[all]", group="types")
     session.run("mypy")
     session.run("pyright")
+    session.run("pyright", "--verifytypes", "aiobench", "--ignoreexternal")
 
 
 @nox.session
