@@ -243,7 +243,7 @@ class Scheduler:
                     continue
                 watched.round = this_round
                 covered += 1
-                if entry.status == watched.status and not watched.unknown:
+                if entry.status == watched.status is not None and not watched.unknown:
                     watched.wait = wait = min(watched.wait * backoff, longest)
                 else:
                     wait = self._take_news(watched, entry.status)
