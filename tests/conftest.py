@@ -1,4 +1,4 @@
-"""What all tests stand on: both event loops, an environment without settings of this machine, and fuzzing that repeats."""
+"""What all tests stand on: both event loops, an environment without settings of its own, fuzzing that repeats."""
 
 from __future__ import annotations
 

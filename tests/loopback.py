@@ -90,6 +90,7 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
+        """Answer a request, whatever its method."""
         length = int(self.headers.get("content-length", 0))
         request = Request(
             self.command, self.path, self.headers, self.rfile.read(length), cast("int", self.client_address[1])
@@ -101,7 +102,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(answer.body)
 
-    do_POST = do_GET
+    do_POST = do_GET  # noqa: N815 - the base class's way
 
     def log_message(self, *_: object) -> None:
         """Say nothing: the tests look at `requests`."""
