@@ -14,14 +14,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from aiobench.snapshot import JobSnapshot
 
-__all__ = ["of_download", "of_job"]
+__all__ = ["is_notebook", "of_download", "of_job"]
+
+
+def is_notebook() -> bool:
+    """Tell whether this process is a notebook's kernel."""
+    ipython = sys.modules.get("IPython")
+    return ipython is not None and hasattr(ipython.get_ipython(), "kernel")
 
 
 def _is_seen() -> bool:
-    """Tell whether somebody looks: a terminal, or a notebook's kernel."""
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython is not None else None
-    return sys.stderr.isatty() or hasattr(shell, "kernel")
+    """Tell whether somebody looks: a terminal, or a notebook."""
+    return sys.stderr.isatty() or is_notebook()
 
 
 @contextmanager

@@ -1,0 +1,184 @@
+"""What the generated classes are made of: each is a view of one object of the core."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, Self, TypeVar, cast
+from weakref import WeakValueDictionary
+
+from aiobench.errors import ClientClosedError, ClientStateError
+from aiobench.sync._bridge import Owner, default_owner
+from aiobench.sync._lanes import Lane
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+__all__ = ["ClientFacade", "EventFacade", "Facade", "StreamFacade", "core_of", "cores_of", "owner_of"]
+
+C = TypeVar("C")
+T = TypeVar("T")
+
+
+class Facade(Generic[C]):
+    """A view of one object of the core, the only one: facades are compared by identity, as what they show is."""
+
+    __slots__ = ("__weakref__", "_core", "_owner")
+
+    _core: C
+    _owner: Owner
+
+    def _become(self, core: C, owner: Owner) -> None:
+        self._core, self._owner = core, owner
+        _views.add(core, self)
+
+    @classmethod
+    def _of(cls, core: C, owner: Owner) -> Self:
+        """Return the view of *core*: the one that there is, or a new one."""
+
+        def make() -> Facade[C]:
+            view = cls.__new__(cls)
+            view._become(core, owner)
+            return view
+
+        return cast("Self", _views.of(core, make))
+
+    def __repr__(self) -> str:
+        return repr(self._core).replace("<aiobench.", "<aiobench.sync.", 1)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(f"a {type(self).__name__} belongs to a client and cannot be pickled; pass its id instead")
+
+
+class _Views:
+    """The facade of each object of the core that has one."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._by_id: WeakValueDictionary[int, Facade[Any]] = WeakValueDictionary()
+
+    def add(self, core: object, view: Facade[Any]) -> None:
+        self._by_id[id(core)] = view
+
+    def of(self, core: object, make: Callable[[], Facade[Any]]) -> Facade[Any]:
+        with self._lock:
+            # A view keeps its core, so while there is one, no other object has that id.
+            return self._by_id.get(id(core)) or make()
+
+    def after_fork_in_child(self) -> None:
+        self._lock = threading.Lock()  # another thread may have held it
+
+
+_views = _Views()
+os.register_at_fork(after_in_child=_views.after_fork_in_child)
+
+
+class EventFacade:
+    """An event, whose jobs are facades."""
+
+    __slots__ = ()
+
+    def _as_core(self) -> object:
+        raise NotImplementedError
+
+
+class _Closable(Protocol):
+    async def aclose(self) -> None: ...
+
+
+R = TypeVar("R", bound=_Closable)
+
+
+class ClientFacade(Facade[R]):
+    """A view of a client; the one that was opened, not made from another, closes what all of them share."""
+
+    _is_opened = False
+
+    def _open(self, core: R) -> None:
+        self._become(core, Owner(core.aclose))
+        self._is_opened = True
+
+    def _close(self) -> None:
+        if self._is_opened:
+            self._owner.close()
+
+
+class _Stream(_Closable, Protocol):
+    async def __aenter__(self) -> object: ...
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+
+S = TypeVar("S", bound=_Stream)
+
+
+class StreamFacade(Facade[S]):
+    """A view of what is entered, iterated over and left by one task."""
+
+    _is_entered = False
+
+    def _enter(self) -> None:
+        core = self._core
+        is_entered = False
+
+        async def enter() -> None:
+            nonlocal is_entered
+            await core.__aenter__()
+            is_entered = True
+
+        async def leave() -> None:  # must not know this view, which shall be free to be dropped
+            if is_entered:
+                await core.__aexit__(None, None, None)
+
+        lane = Lane(self._owner, leave)
+        lane.call(enter)
+        self._lane, self._is_entered = lane, True
+
+    def _next(self, make: Callable[[], Awaitable[T]]) -> T:
+        if not self._is_entered:
+            raise ClientStateError("enter it first: `with client.monitor(...) as monitor`")
+        try:
+            return self._lane.call(make)
+        except StopAsyncIteration:
+            raise StopIteration from None
+
+    def _leave(self) -> None:
+        self._lane.close()
+
+    def _close(self) -> None:
+        try:
+            self._owner.call(self._core.aclose)
+        except ClientClosedError:
+            return  # with the client, this was closed as well
+
+
+def core_of(value: Any) -> Any:
+    """Return what *value* shows; anything but a facade as it is, for the core knows best what to say of it."""
+    if isinstance(value, Facade):
+        return value._core
+    return value._as_core() if isinstance(value, EventFacade) else value
+
+
+def cores_of(values: Any) -> Any:
+    """Return what each of *values* shows; what is no collection as it is, for the core refuses it."""
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        return core_of(values)
+    return [core_of(value) for value in values]
+
+
+def owner_of(client: Any) -> Owner:
+    """Return the owner of what is built with *client*.
+
+    Raises:
+        TypeError: If it is not a client of this world.
+    """
+    if client is None:
+        return default_owner()
+    if not isinstance(client, Facade):
+        raise TypeError(f"client= must be an aiobench.sync.Client, not {client!r}")
+    return client._owner
