@@ -52,6 +52,10 @@ def make_transport(
     def session() -> aiohttp.ClientSession:
         resolver = None if rules is None else _GuardedResolver(rules)
         connector = aiohttp.TCPConnector(limit=1, keepalive_timeout=KEEPALIVE, ssl=context, resolver=resolver)
-        return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)
+        made = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)
+        made._retry_connection = (
+            False  # it would send a failed GET twice, past the retries and the budget that are ours
+        )
+        return made
 
     return AiohttpTransport(verify=context, trust_env=False, limits=ONE_CONNECTION, proxy=proxy, client=session)

@@ -7,14 +7,16 @@ truncated stream for a whole one (FAULTS F05, F06). zlib itself can do better on
 from __future__ import annotations
 
 import zlib
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, cast
+
+import httpx
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    import httpx
-
 __all__ = [
+    "Body",
     "BodyTooLargeError",
     "CutBodyError",
     "UnknownEncodingError",
@@ -24,6 +26,7 @@ __all__ = [
 ]
 
 PIECE = 256 * 1024  # decoded bytes at a time
+BUFFERED = 20_000  # chunks that a closed connection can still hold: 64 kB, in the smallest ones there are
 
 
 class BodyTooLargeError(Exception):
@@ -75,9 +78,32 @@ def decoder_for(response: httpx.Response) -> _Identity | _Inflate:
     raise UnknownEncodingError(f"its content encoding {encoding!r} was not asked for")
 
 
+class Body(httpx.AsyncByteStream):
+    """A response's stream that can be left half read.
+
+    httpx's and httpcore's streams are generators within generators: closing the outermost leaves the others to the
+    garbage collector, of which trio complains. Once the connection is closed, they end when they are asked for more.
+    """
+
+    def __init__(self, stream: httpx.AsyncByteStream) -> None:
+        self._stream = stream
+        self._chunks: AsyncIterator[bytes] | None = None
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        self._chunks = self._stream.__aiter__()
+        return self._chunks
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+        if self._chunks is not None:
+            with suppress(Exception):
+                for _ in range(BUFFERED):
+                    await anext(self._chunks)
+
+
 def raw_chunks(response: httpx.Response) -> AsyncIterator[bytes]:
     """Iterate over the bytes as they arrive: `aiter_raw` without its re-chunking and bookkeeping."""
-    return response.stream.__aiter__()  # type: ignore[union-attr]  # an async transport gives an async stream
+    return cast("Body", response.stream).__aiter__()
 
 
 async def read_body(response: httpx.Response, limit: int) -> bytes:

@@ -7,12 +7,14 @@ response, and one that was interrupted is closed instead of given back.
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import anyio
 
+from aiobench._http.bodies import Body
 from aiobench.errors import ClientClosedError
 
 if TYPE_CHECKING:
@@ -22,21 +24,59 @@ if TYPE_CHECKING:
 
 __all__ = ["Connections", "Lease"]
 
+logger = logging.getLogger("aiobench.http")
+
 CLOSING = 1.0  # seconds that closing one connection may take
 
 
 class Lease:
     """A borrowed transport. `spoil()` it unless the response was read to its end."""
 
-    __slots__ = ("is_reused", "is_spoilt", "transport")
+    __slots__ = ("_body", "_make", "_transport", "is_reused", "is_spoilt", "scope")
 
-    def __init__(self, transport: httpx.AsyncBaseTransport, *, is_reused: bool) -> None:
-        self.transport = transport
-        self.is_reused = is_reused
-        self.is_spoilt = False
+    _transport: httpx.AsyncBaseTransport
+
+    def __init__(self, make: Callable[[], Awaitable[httpx.AsyncBaseTransport]], scope: anyio.CancelScope) -> None:
+        self._make = make
+        self.scope = scope
+        self.is_reused = False
+        self.is_spoilt = True  # until there is a transport
+        self._body: Body | None = None
 
     def spoil(self) -> None:
         self.is_spoilt = True
+
+    async def send(self, request: httpx.Request) -> httpx.Response:
+        """Send a request; the response's body is still to be read."""
+        response = await self._transport.handle_async_request(request)
+        response.stream = self._body = Body(cast("httpx.AsyncByteStream", response.stream))
+        return response
+
+    async def open(self, kept: httpx.AsyncBaseTransport | None) -> None:
+        self._transport = kept if kept is not None else await self._make()
+        self.is_reused, self.is_spoilt = kept is not None, False
+
+    async def renew(self) -> None:
+        """Put a transport that has no connection yet in the place of one whose connection turned out to be closed."""
+        self.spoil()
+        await self.close()
+        await self.open(None)
+
+    async def close(self) -> None:
+        if self._body is not None:
+            await _close(self._body)
+        if hasattr(self, "_transport"):
+            await _close(self._transport)
+
+    async def finish(self) -> None:
+        """End a response that was read to its end; only then can the connection be used again."""
+        if self._body is not None:
+            await self._body.aclose()
+            self._body = None
+
+    def detach(self) -> httpx.AsyncBaseTransport:
+        """Hand over the transport, whose response is finished."""
+        return self._transport
 
 
 class Connections:
@@ -58,55 +98,87 @@ class Connections:
         now: Callable[[], float],
     ) -> None:
         self._make = make
+        self._limit = limit
         self._slots = anyio.Semaphore(limit, fast_acquire=True)
         self.keep_idle = keep_idle
         self._now = now
         self._idle: deque[tuple[httpx.AsyncBaseTransport, float]] = deque()
-        self._lent: set[httpx.AsyncBaseTransport] = set()
+        self._lent: set[Lease] = set()
         self._is_closed = False
+        self._all_back: anyio.Event | None = None  # there while `aclose()` waits for it
 
     def __repr__(self) -> str:
         return f"<Connections lent={len(self._lent)} idle={len(self._idle)}{' closed' if self._is_closed else ''}>"
 
     @asynccontextmanager
-    async def borrow(self, url: httpx.URL, *, fresh: bool = False) -> AsyncIterator[Lease]:
-        """Lend a transport until the block is left; *fresh* asks for one that has no connection yet."""
+    async def borrow(
+        self, url: httpx.URL, *, fresh: bool = False, timeout: float = float("inf")
+    ) -> AsyncIterator[Lease]:
+        """Lend a transport until the block is left.
+
+        Args:
+            url: Where requests will go.
+            fresh: Whether it must be one that has no connection yet.
+            timeout: Seconds that the block may take, counted from a free slot.
+
+        Raises:
+            ClientClosedError: If the connections are closed before the block is left, or were already.
+            TimeoutError: When the time is up.
+        """
         async with self._slots:
             if self._is_closed:
                 raise ClientClosedError("this client was closed while the request waited for a connection")
-            if self._idle and not fresh:
-                lease = Lease(self._idle.pop()[0], is_reused=True)
-            else:
-                lease = Lease(await self._make(url), is_reused=False)
-            self._lent.add(lease.transport)
-            try:
-                yield lease
-            except BaseException:
-                lease.spoil()
-                raise
-            finally:
-                self._lent.discard(lease.transport)
-                if lease.is_spoilt or self._is_closed or not self.keep_idle:
-                    await _close(lease.transport)
-                else:
-                    self._idle.append((lease.transport, self._now()))
-                    await self._close_outdated()
+            with anyio.move_on_after(timeout) as scope:
+                lease = Lease(lambda: self._make(url), scope)
+                self._lent.add(lease)
+                try:
+                    await lease.open(self._idle.pop()[0] if self._idle and not fresh else None)
+                    await self._close_surplus()
+                    yield lease
+                except BaseException:
+                    lease.spoil()
+                    raise
+                finally:
+                    await self._take_back(lease)
+        if scope.cancelled_caught:
+            raise ClientClosedError("this client was closed meanwhile") if self._is_closed else TimeoutError
 
-    async def _close_outdated(self) -> None:
+    async def _take_back(self, lease: Lease) -> None:
+        try:
+            if lease.is_spoilt or self._is_closed or not self.keep_idle:
+                await lease.close()
+            else:
+                self._idle.append((lease.detach(), self._now()))
+        finally:
+            self._lent.discard(lease)
+            if self._all_back is not None and not self._lent:
+                self._all_back.set()
+
+    async def _close_surplus(self) -> None:
+        """Close idle connections that are too old, or more than there may be beside those in use."""
         oldest = self._now() - self.keep_idle
-        while self._idle and self._idle[0][1] < oldest:
+        while self._idle and (self._idle[0][1] < oldest or len(self._idle) + len(self._lent) > self._limit):
             await _close(self._idle.popleft()[0])
 
     async def aclose(self) -> None:
-        """Close every connection, those in use too."""
+        """Close every connection; what is under way on one ends by `ClientClosedError`."""
         self._is_closed = True
-        transports = [transport for transport, _ in self._idle] + list(self._lent)
-        self._idle.clear()
-        for transport in transports:
-            await _close(transport)
+        for lease in self._lent:
+            lease.scope.cancel()
+        while self._idle:
+            await _close(self._idle.popleft()[0])
+        if self._lent:
+            self._all_back = anyio.Event()
+            with anyio.move_on_after(CLOSING, shield=True):
+                await self._all_back.wait()
+        for lease in list(self._lent):  # a transport that does not let itself be cancelled
+            await lease.close()
 
 
-async def _close(transport: httpx.AsyncBaseTransport) -> None:
-    """Close a transport, also when we are being cancelled: a socket must not be left behind."""
+async def _close(closeable: httpx.AsyncBaseTransport | Body) -> None:
+    """Close a transport or a stream, also when we are being cancelled: a socket must not be left behind."""
     with anyio.move_on_after(CLOSING, shield=True):
-        await transport.aclose()
+        try:
+            await closeable.aclose()
+        except Exception as error:  # noqa: BLE001 - whatever a transport raises: the reply is there, or its error
+            logger.debug("a connection could not be closed: %r", error)

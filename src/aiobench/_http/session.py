@@ -14,7 +14,8 @@ import msgspec
 from attrs import field, frozen
 
 from aiobench._http.bodies import BodyTooLargeError, CutBodyError, UnknownEncodingError, read_body
-from aiobench._http.connections import Connections
+from aiobench._http.connections import Connections, Lease
+from aiobench._http.credentials import redacted
 from aiobench._http.guarded_transport import KEEPALIVE
 from aiobench._http.guards import Guard
 from aiobench._http.pauses import Pauses
@@ -26,7 +27,6 @@ from aiobench.errors import (
     APIConnectionError,
     APIError,
     APITimeoutError,
-    ClientClosedError,
     ConfigurationError,
     RateLimitError,
 )
@@ -220,34 +220,38 @@ class Session:
     async def _exchange(self, request: ApiRequest, timeout: float, on_send: Callable[[], None] | None) -> Reply:
         # An unsafe request gets a connection of its own: on one that was kept, nobody could tell whether
         # the server had closed it before or after it read the request.
-        fresh = not request.is_safe
-        while True:
-            async with self._api.borrow(request.http.url, fresh=fresh) as lease:
-                response: httpx.Response | None = None
-                if on_send is not None:
-                    on_send()
-                with anyio.move_on_after(timeout):
-                    try:
-                        response = await lease.transport.handle_async_request(request.http)
-                        body = await read_body(response, MAX_JSON)
-                        await response.stream.aclose()  # type: ignore[union-attr]  # an async stream, as the transport's
-                    except (BodyTooLargeError, CutBodyError, UnknownEncodingError) as failure:
-                        lease.spoil()
-                        reply = Reply(request.what, response.status_code, response.headers, b"")  # type: ignore[union-attr]
-                        error = invalid(reply, str(failure), self._api_key)
-                        error.too_large = isinstance(failure, BodyTooLargeError)
-                        raise error from failure
-                    except Exception as failure:  # whatever a transport raises: kept as the cause
-                        lease.spoil()
-                        if self.guard.is_closed:
-                            raise ClientClosedError(f"{request.what}: the client was closed meanwhile") from failure
-                        if lease.is_reused and response is None:  # the server had closed it while it was idle (F03)
-                            fresh = True
-                            continue
-                        raise connection_error(request.what, self.origin, failure) from failure
-                    return Reply(request.what, response.status_code, response.headers, body)
-                lease.spoil()
-                raise APITimeoutError(f"{request.what}: no complete reply from {self.origin} within {timeout:g} s")
+        try:
+            async with self._api.borrow(request.http.url, fresh=not request.is_safe, timeout=timeout) as lease:
+                while True:
+                    if on_send is not None:
+                        on_send()
+                    reply = await self._reply(request, lease)
+                    if reply is not None:
+                        return reply
+                    await lease.renew()
+        except TimeoutError:
+            what = f"{request.what}: no complete reply from {self.origin} within {timeout:g} s"
+            raise APITimeoutError(what) from None
+
+    async def _reply(self, request: ApiRequest, lease: Lease) -> Reply | None:
+        """Send a request once; None where a kept connection turned out to be closed (F03)."""
+        response: httpx.Response | None = None
+        try:
+            response = await lease.send(request.http)
+            body = await read_body(response, MAX_JSON)
+            await lease.finish()
+        except (BodyTooLargeError, CutBodyError, UnknownEncodingError) as failure:
+            lease.spoil()
+            reply = Reply(request.what, response.status_code, response.headers, b"")  # type: ignore[union-attr]
+            error = invalid(reply, str(failure), self._api_key)
+            error.too_large = isinstance(failure, BodyTooLargeError)
+            raise error from failure
+        except Exception as failure:  # whatever a transport raises: kept as the cause
+            lease.spoil()
+            if lease.is_reused and response is None:
+                return None
+            raise connection_error(request.what, self.origin, failure, self._api_key) from failure
+        return Reply(request.what, response.status_code, response.headers, body)
 
     def keep_no_connections(self) -> None:
         """Close each connection after its request, so that nothing is left to be closed."""
@@ -265,26 +269,21 @@ class Session:
             await self.results.aclose()
 
 
-def connection_error(what: str, origin: str, failure: Exception) -> APIConnectionError:
+def connection_error(what: str, origin: str, failure: Exception, *secrets: str) -> APIConnectionError:
     """Translate what a transport raised; its innermost cause says most."""
-    cause: BaseException = failure
-    never_sent = False
-    while True:
-        never_sent = never_sent or isinstance(cause, httpx.ConnectError) or _is_aiohttp_connect_error(cause)
-        if cause.__cause__ is None:
-            break
-        cause = cause.__cause__
-    reason = str(cause) or str(failure) or "no reason given"
-    kind = (
-        APITimeoutError
-        if isinstance(failure, httpx.TimeoutException | TimeoutError) and not never_sent
-        else APIConnectionError
-    )
+    chain: list[BaseException] = [failure]
+    while (cause := chain[-1].__cause__) is not None:
+        chain.append(cause)
+    never_sent = any(isinstance(each, httpx.ConnectError) or _is_aiohttp_connect_error(each) for each in chain)
+    cause = chain[-1]
+    reason = redacted(str(cause) or str(failure) or "no reason given", *secrets)
+    # the innermost again: httpx-aiohttp calls every broken connection a timeout
+    kind = APITimeoutError if isinstance(cause, httpx.TimeoutException | TimeoutError) else APIConnectionError
     return kind(f"{what}: could not talk to {origin}: {reason} ({type(cause).__name__})", maybe_sent=not never_sent)
 
 
 def _is_aiohttp_connect_error(error: BaseException) -> bool:
-    # by name, for aiohttp may not be installed; httpx-aiohttp reports every broken connection as a failed one
+    # by name, for aiohttp may not be installed
     return any(cls.__name__ == "ClientConnectorError" for cls in type(error).__mro__)
 
 

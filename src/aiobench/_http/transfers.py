@@ -108,7 +108,7 @@ class Transfer:
             request = self._request(target, place)
             async with self.session.results.borrow(target, fresh=True) as lease:
                 lease.spoil()  # results come rarely and from many hosts: connections to them are not kept
-                response = await self._in_time(partial(lease.transport.handle_async_request, request), str(target))
+                response = await self._in_time(partial(lease.send, request), str(target))
                 if response.has_redirect_location:
                     target = self.rules.checked(response.headers["location"], job_id=self.job_id, before=target)
                     continue

@@ -1,0 +1,104 @@
+"""What the fault tests stand on: a server that misbehaves, clients of it, and a look at what is left over.
+
+`AIOBENCH_FAULT_SEED` chooses the seed (default 0), `AIOBENCH_CANCELLATIONS` how often F02 cancels.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+
+from aiobench import Client
+from faults.clock import FastClock
+from faults.secrets import KEY, Watchman, assert_clean
+from faults.server import FaultServer, running
+
+SEED = int(os.environ.get("AIOBENCH_FAULT_SEED", "0"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """Print the line that replays a failure."""
+    report = yield
+    if report.failed and "faults" in item.path.parts:
+        report.sections.append(("replay", f"AIOBENCH_FAULT_SEED={SEED} pytest '{item.nodeid}'"))
+    return report
+
+
+@pytest.fixture(params=["asyncio", "trio"])
+def anyio_backend(request: pytest.FixtureRequest) -> str:
+    """Run on both event loops."""
+    return str(request.param)
+
+
+@pytest.fixture
+def transport() -> str:
+    """Speak through httpx's transport, unless a test is parametrized otherwise."""
+    return "httpx"
+
+
+@pytest.fixture
+def seed() -> int:
+    return SEED
+
+
+@pytest.fixture
+def server(seed: int) -> Iterator[FaultServer]:
+    """Run a platform that misbehaves as it is told."""
+    with running(seed) as server:
+        yield server
+
+
+@pytest.fixture
+def canary() -> Iterator[FaultServer]:
+    """Run another host, which must see neither key nor signature."""
+    with running() as server:
+        yield server
+        for request in server.requests:
+            assert_clean(request.raw.decode("latin-1"), "a request to the canary host (F15)")
+
+
+@pytest.fixture
+def clock() -> FastClock:
+    return FastClock()
+
+
+@pytest.fixture
+async def new_client(server: FaultServer, clock: FastClock, transport: str) -> AsyncIterator[Callable[..., Client]]:
+    """Make clients of the server, whose waits between attempts take no time; closed after the test."""
+    async with AsyncExitStack() as stack:
+
+        def make(**settings: Any) -> Client:
+            chosen = {"base_url": server.base_url, "transport": transport, "trust_env": False, **settings}
+            client = Client(KEY, **chosen)
+            clock.drive(client)
+            stack.push_async_callback(client.aclose)
+            return client
+
+        yield make
+
+
+@pytest.fixture
+async def client(new_client: Callable[..., Client]) -> Client:
+    return new_client()
+
+
+@pytest.fixture(autouse=True)
+def watchman() -> Iterator[Watchman]:
+    """F18: no log record of any library, at DEBUG, holds the key or a signature."""
+    watchman = Watchman()
+    root = logging.getLogger()
+    before = root.level
+    root.addHandler(watchman)
+    root.setLevel(logging.DEBUG)
+    try:
+        yield watchman
+    finally:
+        root.setLevel(before)
+        root.removeHandler(watchman)
+    assert not watchman.leaks, f"F18: a secret was logged: {watchman.leaks[0]}"

@@ -1,0 +1,65 @@
+"""What must never be shown, and where it is looked for (F18)."""
+
+from __future__ import annotations
+
+import logging
+import pickle
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Generic, TypeVar
+
+from aiobench.errors import AiobenchError
+
+KEY = "canary-key-0d9f27c1"
+SIGNATURE = "canary-signature-77ab30e5"
+SIGNED = f"?X-Amz-Signature={SIGNATURE}&X-Amz-Expires=60"
+
+E = TypeVar("E", bound=BaseException)
+
+
+def assert_clean(text: str, where: str) -> None:
+    for secret in (KEY, SIGNATURE):
+        assert secret not in text, f"F18: {secret} is shown in {where}: {text[:2000]}"
+
+
+class Watchman(logging.Handler):
+    """Reads every log record of the process while a test runs, whatever library it comes from."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self.seen = 0
+        self.leaks: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.seen += 1
+        text = logging.Formatter().format(record)
+        if KEY in text or SIGNATURE in text:
+            self.leaks.append(f"{record.name}: {text}")
+
+
+class Caught(Generic[E]):
+    """What `raises()` caught; there once its block is left."""
+
+    value: E
+
+
+@contextmanager
+def raises(kind: type[E]) -> Iterator[Caught[E]]:
+    """Expect exactly *kind*, not a subclass, and look for secrets in everything the error shows."""
+    caught: Caught[E] = Caught()
+    try:
+        yield caught
+    except kind as error:
+        assert type(error) is kind, f"{type(error).__name__} instead of {kind.__name__}: {error}"
+        shown = ["".join(traceback.format_exception(error)), str(error), repr(error)]
+        if isinstance(error, AiobenchError):
+            data = pickle.dumps(error)
+            again = pickle.loads(data)
+            assert (type(again), str(again)) == (kind, str(error))
+            shown += [data.decode("latin-1"), repr(vars(error))]
+        for text in shown:
+            assert_clean(text, f"a {kind.__name__}")
+        caught.value = error
+        return
+    raise AssertionError(f"no {kind.__name__} was raised")
