@@ -86,7 +86,7 @@ def _header(path: Path, job_id: str) -> list[str]:
         with path.open(encoding="utf-8-sig", newline="") as file:
             header = next(csv.reader(file), None)
     except UnicodeDecodeError as error:
-        raise _unusable(job_id, "not UTF-8", 1) from error
+        raise _unusable(job_id, "not UTF-8", _line_not_utf8(path)) from error
     except csv.Error as error:
         raise _unusable(job_id, str(error), 1) from error
     if not header:

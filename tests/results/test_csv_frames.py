@@ -1,0 +1,239 @@
+"""The results CSV as a frame: text stays text, an empty field is missing, and anything else is one error."""
+
+from __future__ import annotations
+
+import csv
+import io
+import pickle
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from aiobench import ResultParseError
+from aiobench._results.csv_frames import read_results
+from job_documents import SAMPLES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    Read = Callable[..., pd.DataFrame]
+
+BLEU, CHRF = "BLEU by sacrebleu", "chrF by sacrebleu"
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Read:
+    """Read a CSV given as text or bytes."""
+    path = tmp_path / "results.csv"
+
+    def read_it(content: str | bytes, *metrics: str) -> pd.DataFrame:
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return read_results(path, job_id="JOB", metrics=metrics)
+
+    return read_it
+
+
+@pytest.fixture(scope="module")
+def frame() -> pd.DataFrame:
+    """Share the sample's frame."""
+    return read_results(SAMPLES / "results.csv", job_id="JOB", metrics={BLEU, CHRF})
+
+
+def test_columns_and_rows_of_the_sample(frame: pd.DataFrame) -> None:
+    """One row per segment and model, the columns in the file's order."""
+    header = (SAMPLES / "results.csv").read_text("utf-8").splitlines()[0].split(",")
+
+    assert (4, header) == (len(frame), list(frame.columns))
+    assert ["model-a", "model-a", "model-b", "model-b"] == list(frame["Model"])
+
+
+def test_text_stays_text(frame: pd.DataFrame) -> None:
+    """WIRE.md, differences: `None`, `NA` and `007` are what the model wrote; only an empty field is missing."""
+    assert ["Hallo", "None", "007"] == list(frame["hypothesis"].dropna())
+    assert [False, True, False, False] == list(frame["hypothesis"].isna())
+    assert ["greeting", "greeting", "NA", "greeting"] == list(frame["topic"])
+
+
+def test_metrics_are_floats(frame: pd.DataFrame) -> None:
+    """The job's metrics are floats, `NaN` where the field is empty."""
+    assert ["float64", "float64"] == [str(frame[name].dtype) for name in (BLEU, CHRF)]
+    assert [100.0, 3.5, 0.0] == list(frame[BLEU].dropna())
+
+
+def test_flags_are_booleans(frame: pd.DataFrame) -> None:
+    """`Model_success` is a column of booleans."""
+    assert ("bool", [True, False, True, True]) == (str(frame["Model_success"].dtype), list(frame["Model_success"]))
+
+
+def test_other_columns_are_inferred(frame: pd.DataFrame) -> None:
+    """What is not known is inferred: whole numbers, floats."""
+    assert ["int64", "float64", "float64"] == [
+        str(frame[name].dtype) for name in ("segment_id", "credits_used", "runTimeInSecs")
+    ]
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        "Model",
+        "source",
+        "reference",
+        "hypothesis",
+        "topic",
+        "inputText",
+        "referenceText",
+        "outputText",
+        "pipelineid",
+        "Provider",
+    ],
+)
+def test_text_columns(read: Read, column: str) -> None:
+    """Each column of text that API.md names is text even where all of it looks like numbers."""
+    assert ["007", "1.50"] == list(read(f"{column},n\n007,1\n1.50,2\n")[column])
+
+
+@pytest.mark.parametrize("column", ["Model_success", "any_segment_failed", "BLEU by sacrebleu_success"])
+@pytest.mark.parametrize(("true", "false"), [("True", "False"), ("true", "false"), ("TRUE", "FALSE")])
+def test_flag_columns(read: Read, column: str, true: str, false: str) -> None:
+    """`Model_success`, `*_success` and `any_segment_failed` are booleans in any usual spelling."""
+    flags = read(f"{column},n\n{true},1\n{false},2\n")[column]
+
+    assert ("bool", [True, False]) == (str(flags.dtype), list(flags))
+
+
+def test_missing_flag(read: Read) -> None:
+    """A flag that is missing makes a column that can hold that: `boolean`."""
+    flags = read("Model_success,n\nTrue,1\n,2\n")["Model_success"]
+
+    assert ("boolean", True, True) == (str(flags.dtype), bool(flags[0]), bool(pd.isna(flags[1])))
+
+
+def test_whole_metric_is_a_float_too(read: Read) -> None:
+    """A metric whose values are all whole, or all missing, is still a column of floats."""
+    frame = read("Model,A,B\nm,1,\nm,2,\n", "A", "B")
+
+    assert (["float64"] * 2, [1.0, 2.0]) == ([str(frame[name].dtype) for name in "AB"], list(frame["A"]))
+
+
+def test_metric_named_as_a_text_column_is_text(read: Read) -> None:
+    """A metric called like a column of text does not turn the text into numbers."""
+    assert ["a"] == list(read("topic\na\n", "topic")["topic"])
+
+
+def test_header_alone(read: Read) -> None:
+    """A file without rows is a frame without rows, with its columns and their types (FAULTS F29)."""
+    frame = read(f"Model,Model_success,{BLEU}\n", BLEU)
+
+    assert (0, "bool", "float64") == (len(frame), str(frame["Model_success"].dtype), str(frame[BLEU].dtype))
+
+
+def test_fields_that_span_lines(read: Read) -> None:
+    """Quoted fields hold commas, quotes and line ends; a cell that starts with `=` is a text (FAULTS F28)."""
+    cells = ["a,b", 'say "x"', "two\nlines", "=1+1", "@x", " padded "]
+    text = io.StringIO()
+    csv.writer(text).writerows([["outputText", "n"], *[[cell, 1] for cell in cells]])
+
+    assert cells == list(read(text.getvalue())["outputText"])
+
+
+def test_byte_order_mark(read: Read) -> None:
+    """A byte order mark, which Excel writes, is not part of the first column's name."""
+    assert ["Model", "n"] == list(read(b"\xef\xbb\xbfModel,n\nm,1\n").columns)
+
+
+def test_huge_field(read: Read) -> None:
+    """A field of a megabyte is read whole (FAULTS F29)."""
+    assert ["x" * 2**20] == list(read("outputText,n\n" + "x" * 2**20 + ",1\n")["outputText"])
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "why"),
+    [
+        (b"", 1, "empty"),
+        (b"\n\n", 1, "empty"),
+        (b"<?xml version='1.0'?><Error>Expired</Error>", 1, "web page or XML"),
+        (b"  <html>\n<p>a, b</p></html>", 1, "web page or XML"),
+        (b"Model,X\na,1\nb,2,3,4\n", 3, "Expected 2 fields"),
+        (b"Model,X\na,1,2\nb,2,3\n", 2, "more fields than the 2 columns"),
+        (b"Model,X\na,1\nb,zero\n", 3, "X is 'zero', not a number"),
+        (b'Model,X\n"a\nb",1\n\nb,zero\n', 5, "X is 'zero', not a number"),
+        (b"Model,Model_success\na,True\nb,maybe\n", 3, "'maybe', not True or False"),
+        (b"Model,X\na,1\nb\xff,2\n", 3, "not UTF-8"),
+        (b"Mod\xffel,X\na,1\n", 1, "not UTF-8"),
+        (b'Model,X\na,1\n"b,2\n', 3, "EOF inside string"),
+    ],
+    ids=["nothing", "empty lines", "XML", "HTML", "ragged", "all too long", "no number",
+         "no number after a long record", "no flag", "not UTF-8", "header not UTF-8", "open quote"],
+)  # fmt: skip
+def test_what_is_no_usable_csv_is_refused_with_its_line(read: Read, content: bytes, line: int, why: str) -> None:
+    """Anything else than such a CSV raises ResultParseError, which names the job and the line (FAULTS F29)."""
+    with pytest.raises(ResultParseError, match=why) as caught:
+        read(content, "X")
+
+    assert ("JOB", line) == (caught.value.job_id, caught.value.line)
+    assert f"the results of job JOB are not a usable CSV, line {line}" in str(caught.value)
+    assert line == pickle.loads(pickle.dumps(caught.value)).line
+
+
+def cell() -> st.SearchStrategy[str]:
+    """Make what may stand between two commas, and what may not."""
+    odd = [
+        "True",
+        "1.5",
+        "zero",
+        "",
+        "nan",
+        "inf",
+        "-",
+        '"',
+        '""',
+        '"a',
+        "a\nb",
+        "\r",
+        "\0",
+        "1e999",
+        "0x1",
+        " ",
+        "9" * 30,
+    ]
+    return st.sampled_from(odd) | st.text(max_size=3)
+
+
+@given(
+    st.binary(max_size=60)
+    | st.lists(st.lists(cell(), max_size=4).map(",".join), max_size=5).map(
+        lambda rows: "\n".join(["Model,X,Model_success", *rows]).encode()
+    )
+)
+@example(b"Model,X,Model_success\n,\x00,")
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_bytes_are_a_frame_or_refused(read: Read, content: bytes) -> None:
+    """Whatever the bytes are, they give a frame or the one error, never a traceback from inside a library."""
+    outcome: Any
+    try:
+        outcome = read(content, "X")
+    except ResultParseError as error:
+        outcome = error
+
+    assert isinstance(outcome, pd.DataFrame | ResultParseError)
+    if isinstance(outcome, pd.DataFrame) and "X" in outcome.columns:
+        assert "float64" == str(outcome["X"].dtype)
+
+
+@given(st.lists(st.tuples(st.text(), st.floats(allow_nan=False, allow_infinity=False), st.booleans()), min_size=1))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_what_a_csv_writer_wrote_comes_back(read: Read, rows: list[tuple[str, float, bool]]) -> None:
+    """Texts, figures and flags that a CSV writer wrote are read as they were; an empty text is missing."""
+    rows = [(text.replace("\0", ""), figure, flag) for text, figure, flag in rows]
+    written = io.StringIO()
+    csv.writer(written, quoting=csv.QUOTE_ALL).writerows([("outputText", "X", "Model_success"), *rows])
+
+    frame = read(written.getvalue().encode(), "X")
+
+    assert [text or None for text, _, _ in rows] == [None if pd.isna(t) else t for t in frame["outputText"]]
+    assert [figure for _, figure, _ in rows] == pytest.approx(list(frame["X"]))
+    assert [flag for _, _, flag in rows] == list(frame["Model_success"])
