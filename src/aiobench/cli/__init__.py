@@ -1,0 +1,41 @@
+"""The command line `aiobench`: one of the ways in.
+
+Here belongs what talks to a person at a terminal: options, live displays, tables, exit codes. What a program could
+want as well does not: commands stand on the public interface alone. rich and typer are the extra `cli`; importing this
+package loads neither, `main()` does.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        arguments: What follows the program's name; else the process's own.
+
+    Returns:
+        The exit code: 0, or 1 for an error that was told in a sentence on stderr. Wrong usage exits with 2, Ctrl-C
+        with 130, as `SystemExit`.
+    """
+    from aiobench.errors import MissingExtraError
+
+    try:
+        for package in ("rich", "typer"):
+            importlib.import_module(package)
+    except ImportError:
+        sys.stderr.write(f"aiobench: {MissingExtraError('the command line', extra='cli')}\n")
+        return 1
+    from aiobench.cli.app import app
+
+    app(args=None if arguments is None else list(arguments), prog_name="aiobench")
+    return 0

@@ -1,0 +1,77 @@
+"""`aiobench demo`: the main job from end to end, on an embedded platform."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+
+from aiobench import ModelSpec, PollPolicy
+from aiobench.cli.next_steps import show_next_steps
+from aiobench.cli.tables import explanation_table, failure_table, score_table
+from aiobench.cli.terminal import console_of_stdout, say
+from aiobench.cli.watching import watching
+from aiobench.local import LocalBackend
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["demo"]
+
+EXPLAINED = "chrf"  # the metric whose explanation is shown: it grades where others say right or wrong
+OFTEN = PollPolicy(interval=0.1, backoff=1.0)  # a job of seconds, on a server of one's own
+LONGEST = 120.0  # seconds after which something is wrong with this machine
+
+
+def demo(language: str, output: Path | None) -> None:
+    """Run the demo.
+
+    Args:
+        language: `de` or `fr`, what the systems translate into.
+        output: Where the results CSV goes; else `aiXplain/<uuid4>.csv` under the working directory.
+
+    Raises:
+        MissingExtraError: If the extra `local` is not installed.
+        AiobenchError: If anything else goes wrong; which class says what.
+    """
+    console = console_of_stdout()
+    with LocalBackend() as backend:
+        say(console, f"An embedded platform runs at {backend.base_url}: a real server, on this machine alone.")
+        anyio.run(partial(_run, console, backend, f"countries-{language}", output))
+    show_next_steps(console)
+
+
+async def _run(console: Console, backend: LocalBackend, dataset: str, output: Path | None) -> None:
+    # No proxy of the environment has a say about loopback.
+    async with backend.client(poll=OFTEN, trust_env=False) as client:
+        benchmark = await client.create_benchmark(
+            backend.datasets[dataset],
+            dataset=dataset,
+            models=_models(backend),
+            metrics=list(backend.metrics),
+        )
+        job = await benchmark.start()
+        say(console, f"Job {job.id} of the benchmark '{benchmark.name}' was started.\n")
+        with watching(console) as show:
+            snapshot = await job.wait(timeout=LONGEST, progress=show)
+        snapshot.raise_for_status()
+        for table in (score_table(snapshot), failure_table(snapshot), explanation_table(snapshot, EXPLAINED)):
+            console.print()
+            console.print(table)
+        path = await job.download_results_as_csv(output)
+        segments = sum(iteration.total_segments or 0 for iteration in snapshot.iterations)
+        say(console, f"\nThe results of all {segments:,} translations: {_below_here(path)}")
+
+
+def _models(backend: LocalBackend) -> list[ModelSpec]:
+    """Run every model as it is, and one a second time with a parameter set: where unsure, it fails instead."""
+    plain = [ModelSpec(model_id, name) for model_id, name in backend.models.items()]
+    careful = ModelSpec("nearest-name", "Nearest name, if 95% alike", {"min_similarity": 95})
+    return [*plain, careful]
+
+
+def _below_here(path: Path) -> Path:
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
