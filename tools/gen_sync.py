@@ -26,7 +26,7 @@ SOURCES = ("client.py", "job.py", "benchmark.py", "monitor.py", "_watch/events.p
 RENAMED = {"__aenter__": "__enter__", "__aexit__": "__exit__", "__aiter__": "__iter__", "__anext__": "__next__"}
 # Private methods stay inside, and of these the facade has its own or needs none.
 LEFT_OUT = {"__repr__", "__reduce__", "__enter__", "__exit__"}
-DISPLAYED = {"_repr_html_"}
+DISPLAYED = {"_repr_html_", "_repr_pretty_"}
 
 # What is said otherwise in the blocking world. Each must be found, so that none outlives its text.
 PHRASES = {
@@ -389,8 +389,8 @@ class Generator:
             value = "self._next(self._core.__anext__)"
         elif f.asynchronous:
             value = f"{owner}.call({later})"
-        elif kind == "Stream" and decorators == ["property"]:
-            value = f"{owner}.read(lambda: {value})"
+        elif kind == "Stream" and (decorators == ["property"] or name in DISPLAYED):
+            value = f"{owner}.read({later})"
         elif kind == "Stream" or names_in(returns) & self.streams:
             value = f"{owner}.run({later})"
         if code(returns) == "Self" and name not in RENAMED:

@@ -9,9 +9,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
+    from tqdm import tqdm
+
     from aiobench.snapshot import JobSnapshot
 
 __all__ = ["is_notebook", "of_download", "of_job"]
@@ -25,7 +27,17 @@ def is_notebook() -> bool:
 
 def _is_seen() -> bool:
     """Tell whether somebody looks: a terminal, or a notebook."""
-    return sys.stderr.isatty() or is_notebook()
+    stderr: TextIO | None = sys.stderr  # None under pythonw and the like
+    return stderr is not None and not stderr.closed and (stderr.isatty() or is_notebook())
+
+
+def _bar(**options: Any) -> tqdm[Any]:
+    """Make a bar; when it is closed, its last state stays behind as a line."""
+    from tqdm import tqdm
+
+    quiet = type("tqdm", (tqdm,), {"monitor_interval": 0})  # else it starts a thread that never ends
+    bar: tqdm[Any] = quiet(file=sys.stderr, **options)
+    return bar
 
 
 @contextmanager
@@ -37,10 +49,8 @@ def of_job(job_id: str, progress: bool | Callable[[JobSnapshot], object]) -> Ite
     if not progress or not _is_seen():
         yield lambda _: None
         return
-    from tqdm import tqdm
-
     layout = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}{postfix}"
-    with tqdm(total=100.0, desc=f"job {job_id}", bar_format=layout, file=sys.stderr) as bar:
+    with _bar(total=100.0, desc=f"job {job_id}", bar_format=layout) as bar:
 
         def show(snapshot: JobSnapshot) -> None:
             done = 100.0 if snapshot.succeeded else snapshot.progress.completed_percentage
@@ -61,9 +71,7 @@ def of_download(
     if not progress or not _is_seen():
         yield None
         return
-    from tqdm import tqdm
-
-    with tqdm(desc=f"results of job {job_id}", unit="B", unit_scale=True, file=sys.stderr) as bar:
+    with _bar(desc=f"results of job {job_id}", unit="B", unit_scale=True) as bar:
 
         def show(done: int, total: int | None) -> None:
             bar.total = total

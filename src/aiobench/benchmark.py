@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
+from aiobench import _display
+
 if TYPE_CHECKING:
     from aiobench.client import Client
     from aiobench.job import BenchmarkJob
@@ -39,3 +41,9 @@ class Benchmark:
     async def list_jobs(self) -> list[BenchmarkJob]:
         """List the jobs of this benchmark: see `Client.list_jobs()`, which this calls."""
         return await self._client.list_jobs(self.id)
+
+    def _repr_html_(self) -> str:
+        return _display.of_benchmark(self).html()
+
+    def _repr_pretty_(self, printer: _display.Printer, *_: object) -> None:
+        printer.text(_display.of_benchmark(self).text())

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from aiobench import _progress, _results_file
+from aiobench import _display, _progress, _results_file
 from aiobench._seconds import checked_seconds
 from aiobench._watch.watcher import Watcher
 from aiobench._wire.heads import JobHead, job_head
@@ -60,6 +60,12 @@ class BenchmarkJob:
 
     def __repr__(self) -> str:
         return f"<Benchmark Job({self.id})>"
+
+    def _repr_html_(self) -> str:
+        return _display.of_job(self).html()
+
+    def _repr_pretty_(self, printer: _display.Printer, *_: object) -> None:
+        printer.text(_display.of_job(self).text())
 
     # -- asking ------------------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, Self
 import anyio
 import anyio.abc
 
+from aiobench import _display
 from aiobench._seconds import checked_seconds
 from aiobench._watch.events import Abandoned, Finished, MonitorEvent, MonitorStats
 from aiobench._watch.journal import Journal
@@ -81,6 +82,12 @@ class Monitor:
     def __repr__(self) -> str:
         stats = self.stats
         return f"<Monitor of {stats.jobs} jobs, {stats.finished} finished, {stats.pending} pending>"
+
+    def _repr_html_(self) -> str:
+        return _display.of_monitor(self.stats).html()
+
+    def _repr_pretty_(self, printer: _display.Printer, *_: object) -> None:
+        printer.text(_display.of_monitor(self.stats).text())
 
     @property
     def stats(self) -> MonitorStats:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, overload
 import msgspec
 from attrs import field, frozen
 
+from aiobench import _display
 from aiobench._http.credentials import without_query
 from aiobench._results import explanations as _explanations
 from aiobench._results import failure_rates as _failure_rates
@@ -212,6 +213,12 @@ class JobSnapshot:
             return dict(mapping(decoded(self._body)))
         except MalformedDocumentError as error:  # polling reads past what it does not need
             raise InvalidResponseError(f"the document of job {self.id} cannot be read: {error}") from error
+
+    def _repr_html_(self) -> str:
+        return _display.of_snapshot(self).html()
+
+    def _repr_pretty_(self, printer: _display.Printer, *_: object) -> None:
+        printer.text(_display.of_snapshot(self).text())
 
     def __reduce__(self) -> tuple[Any, ...]:
         try:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from aiobench import _display
     from aiobench._http.transports import TransportOption
     from aiobench._results.explanations import Explanations
     from aiobench._results.scores import ScoreDetail, ScoreRow
@@ -369,6 +370,12 @@ class BenchmarkJob(Facade[AsyncBenchmarkJob]):
             AsyncBenchmarkJob(id, status, benchmark_id, client=core_of(client), **additional_info), owner_of(client)
         )
 
+    def _repr_html_(self) -> str:
+        return self._core._repr_html_()
+
+    def _repr_pretty_(self, printer: _display.Printer, *_: object) -> None:
+        self._core._repr_pretty_(printer, *_)
+
     def check_status(self) -> str:
         """Ask for the job's status.
 
@@ -664,6 +671,12 @@ class Benchmark(Facade[AsyncBenchmark]):
         """List the jobs of this benchmark: see `Client.list_jobs()`, which this calls."""
         return [BenchmarkJob._of(each, self._owner) for each in self._owner.call(self._core.list_jobs)]
 
+    def _repr_html_(self) -> str:
+        return self._core._repr_html_()
+
+    def _repr_pretty_(self, printer: _display.Printer, *_: object) -> None:
+        self._core._repr_pretty_(printer, *_)
+
 
 class Monitor(StreamFacade[AsyncMonitor]):
     """Watches many jobs with few requests, and tells what becomes of them.
@@ -672,6 +685,12 @@ class Monitor(StreamFacade[AsyncMonitor]):
     each job ends with exactly one `Finished` or `Abandoned`. A slow consumer gets the newest state of each job, and
     every end.
     """
+
+    def _repr_html_(self) -> str:
+        return self._owner.read(self._core._repr_html_)
+
+    def _repr_pretty_(self, printer: _display.Printer, *_: object) -> None:
+        self._owner.read(lambda: self._core._repr_pretty_(printer, *_))
 
     @property
     def stats(self) -> MonitorStats:
