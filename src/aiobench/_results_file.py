@@ -16,6 +16,7 @@ import anyio.to_thread
 
 from aiobench import _progress
 from aiobench._http.downloads import download
+from aiobench._http.result_requests import ResultSource
 from aiobench._http.transfers import Transfer
 from aiobench._results.csv_frames import read_results
 from aiobench.errors import ConfigurationError, LocalStorageError, ResultsNotReadyError
@@ -62,8 +63,8 @@ async def of_job(
     session = platform.session
     async with _target(save_path, is_temporary=save_path is None and return_dataframe, job_id=job.id) as target:
         with _progress.of_download(job.id, progress) as show:
-            transfer = Transfer(session, platform.options.timeout, rules, job.id, max_bytes, show)
-            path = await download(transfer, target, platform.options, fresh_url)
+            source = ResultSource(session, platform.options, rules, job.id)
+            path = await download(Transfer(source, max_bytes, show), target, fresh_url)
         if not return_dataframe:
             return path
         assert snapshot is not None  # the download asked for it

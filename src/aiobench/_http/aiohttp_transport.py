@@ -26,7 +26,10 @@ class _GuardedResolver(AbstractResolver):
         self._rules = rules
 
     async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+        self,
+        host: str,
+        port: int = 0,
+        family: socket.AddressFamily = socket.AF_INET,  # noqa: ARG002 - aiohttp's
     ) -> list[ResolveResult]:
         return [
             ResolveResult(
@@ -53,9 +56,8 @@ def make_transport(
         resolver = None if rules is None else _GuardedResolver(rules)
         connector = aiohttp.TCPConnector(limit=1, keepalive_timeout=KEEPALIVE, ssl=context, resolver=resolver)
         made = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)
-        made._retry_connection = (
-            False  # it would send a failed GET twice, past the retries and the budget that are ours
-        )
+        # else it sends a failed GET twice, past the retries and the budget that are ours
+        made._retry_connection = False  # noqa: SLF001
         return made
 
     return AiohttpTransport(verify=context, trust_env=False, limits=ONE_CONNECTION, proxy=proxy, client=session)

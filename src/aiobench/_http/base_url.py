@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_address
 
 import httpx
@@ -21,21 +22,24 @@ def checked_base_url(value: str, *, allow_plain_http: bool) -> httpx.URL:
         ConfigurationError: If it is not an absolute http(s) URL without user info, query and fragment, or would send
             the key over plain http to another machine.
     """
-    shown = without_query(value) if isinstance(value, str) else repr(value)
+    shown = re.sub(r"//[^/]*@", "//…@", without_query(value)) if isinstance(value, str) else value
     try:
         url = httpx.URL(value)
     except (httpx.InvalidURL, TypeError, ValueError) as error:
         raise ConfigurationError(f"the base URL {shown!r} is not a URL: {error}") from error
     if url.scheme not in {"http", "https"} or not url.host:
         raise ConfigurationError(f"the base URL {shown!r} must begin with https:// and name a host")
+    if url.port is not None and not 0 < url.port < 2**16:
+        raise ConfigurationError(f"the base URL {shown!r} names a port that there is not")
     if url.userinfo or url.query or url.fragment:
-        raise ConfigurationError("the base URL must have no user info, no query and no fragment")
+        raise ConfigurationError(f"the base URL {shown!r} must have no user info, no query and no fragment")
     if url.scheme == "http" and not is_loopback_name(url.host) and not allow_plain_http:
         raise ConfigurationError(
             f"the base URL {shown!r} would send the key over plain http to another machine; "
             "use https://, or allow_plain_http=True for a backend of your own"
         )
-    return url.copy_with(path=url.path.rstrip("/") + "/")
+    path = url.raw_path.partition(b"?")[0]  # as it was quoted: what a gateway's prefix means is the gateway's business
+    return url.copy_with(raw_path=path.rstrip(b"/") + b"/")
 
 
 def is_loopback_name(host: str) -> bool:

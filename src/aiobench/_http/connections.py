@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, cast
 import anyio
 
 from aiobench._http.bodies import Body
+from aiobench._http.quiet_logs import without_replies_in_the_log
 from aiobench.errors import ClientClosedError
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ class Lease:
 
     async def send(self, request: httpx.Request) -> httpx.Response:
         """Send a request; the response's body is still to be read."""
-        response = await self._transport.handle_async_request(request)
+        with without_replies_in_the_log():
+            response = await self._transport.handle_async_request(request)
         response.stream = self._body = Body(cast("httpx.AsyncByteStream", response.stream))
         return response
 

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio
 import anyio.to_thread
 
 from aiobench._http.credentials import without_query
 from aiobench._http.part_files import PartFile
+from aiobench._http.replies import is_retried
+from aiobench._http.result_requests import InterruptedTransferError
 from aiobench._http.retries import backoff
-from aiobench._http.session import CallOptions
-from aiobench._http.transfers import InterruptedTransferError, Place, Transfer, on_disk
+from aiobench._http.transfers import Place, Transfer
 from aiobench.errors import APIStatusError, DownloadError, ResultExpiredError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
 
 __all__ = ["download"]
 
@@ -24,15 +28,12 @@ HEALTHY = 2**20  # bytes: an attempt that brought so many does not count as one 
 EXPIRED = frozenset({400, 401, 403, 404, 410})  # what storage services answer for a signature that is too old
 
 
-async def download(
-    transfer: Transfer, target: Path, options: CallOptions, fresh_url: Callable[[], Awaitable[str]]
-) -> Path:
+async def download(transfer: Transfer, target: Path, fresh_url: Callable[[], Awaitable[str]]) -> Path:
     """Download a job's results to *target*.
 
     Args:
         transfer: From where and how.
         target: The file; it is replaced when the new one is whole.
-        options: How often an interrupted download is taken up again.
         fresh_url: Asks the platform for the present result URL; asked a second time when the first was refused.
 
     Returns:
@@ -43,31 +44,33 @@ async def download(
         APIError: If a server cannot be reached or fails, again and again.
     """
     url = await fresh_url()
-    part = await on_disk(transfer, url, lambda: PartFile(target))
+    part = PartFile(target)
     place = Place()
     try:
+        await transfer.source.on_disk(part.open, url)
         try:
-            await _fill(part, place, url, transfer, options)
+            await _fill(part, place, url, transfer)
         except APIStatusError as error:
             if error.status_code not in EXPIRED:
-                raise _refused(transfer, url, error) from error
+                raise _failed(transfer, url, error) from error
             logger.info("%s; asking for a fresh URL", error)
             url = await fresh_url()
             try:
-                await _fill(part, place, url, transfer, options)
+                await _fill(part, place, url, transfer)
             except APIStatusError as again:
-                raise _refused(transfer, url, again) from again
-        return await on_disk(transfer, url, part.publish)
+                raise _failed(transfer, url, again) from again
+        return await transfer.source.on_disk(part.publish, url)
     finally:
-        with anyio.CancelScope(shield=True):
-            await anyio.to_thread.run_sync(part.discard, limiter=transfer.session.disk)
+        await _discard(part, transfer)
 
 
-async def _fill(part: PartFile, place: Place, url: str, transfer: Transfer, options: CallOptions) -> None:
+async def _fill(part: PartFile, place: Place, url: str, transfer: Transfer) -> None:
     """Receive the file in as many attempts as it takes, or as there may be."""
-    failures = 0
+    session, options = transfer.source.session, transfer.source.options
+    attempts = failures = 0
     while True:
         before = place.done
+        attempts += 1
         try:
             return await transfer.run(url, part, place)
         except InterruptedTransferError as interruption:
@@ -76,15 +79,26 @@ async def _fill(part: PartFile, place: Place, url: str, transfer: Transfer, opti
             asked = getattr(error, "retry_after", None) or 0.0
             if failures > options.max_retries or asked > options.max_retry_after:
                 if hasattr(error, "attempts"):
-                    error.attempts = failures
+                    error.attempts = attempts
                 raise error from interruption.__cause__
-        delay = max(backoff(failures, transfer.session.random), asked)
+        delay = max(backoff(failures, session.random), asked)
         logger.info("%s; going on at byte %d in %.2f s", error, place.done, delay)
-        await transfer.session.sleep(delay)
+        await session.sleep(delay)
 
 
-def _refused(transfer: Transfer, url: str, error: APIStatusError) -> DownloadError:
-    what = {"job_id": transfer.job_id, "url": without_query(url)}
+def _failed(transfer: Transfer, url: str, error: APIStatusError) -> DownloadError | APIStatusError:
+    what = {"job_id": transfer.source.job_id, "url": without_query(url)}
     if error.status_code in EXPIRED:
         return ResultExpiredError(f"{error}, and so did a fresh result URL; look at the job on the platform", **what)
+    if is_retried(error):
+        return error
     return DownloadError(f"{error}: the server of the results refuses", **what)
+
+
+async def _discard(part: PartFile, transfer: Transfer) -> None:
+    with anyio.CancelScope(shield=True):
+        try:
+            await anyio.to_thread.run_sync(part.discard, limiter=transfer.source.session.disk)
+        except BaseException:  # cancelled by asyncio itself, which knows no shields, for a second time
+            part.discard()
+            raise

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["KEEPALIVE", "ONE_CONNECTION", "GuardedTransport"]
 
 KEEPALIVE = 55.0  # seconds an idle connection is kept: less than the 60 s of common load balancers
+PATIENCE = 3.0  # seconds for an address that is not the last one
 ONE_CONNECTION = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEPALIVE)
 
 
@@ -38,9 +39,10 @@ class _GuardedBackend(httpcore.AnyIOBackend):
             raise httpcore.ConnectError(f"the host {host} is not known: {error}") from error
         failure: Exception | None = None
         for address in addresses:
+            patience = timeout if address is addresses[-1] else PATIENCE
             try:
-                return await super().connect_tcp(address, port, timeout, local_address, socket_options)
-            except httpcore.ConnectError as error:  # another address may be reachable
+                return await super().connect_tcp(address, port, patience, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:  # another address may be reachable
                 failure = error
         raise failure or httpcore.ConnectError(f"the host {host} has no address")
 

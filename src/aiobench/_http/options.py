@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from aiobench._http.session import CallOptions
 from aiobench.errors import ConfigurationError
 
-__all__ = ["checked_connections", "checked_options"]
+__all__ = ["checked_connections", "checked_hosts", "checked_options"]
 
-OURS = frozenset({"authorization", "content-length", "host", "transfer-encoding"})
+OURS = frozenset({"accept-encoding", "authorization", "content-length", "content-type", "host", "transfer-encoding"})
 
 
 def checked_options(
@@ -40,7 +40,24 @@ def checked_connections(value: int) -> int:
     return value
 
 
+def checked_hosts(value: Collection[str]) -> frozenset[str]:
+    """Return the names of hosts, if they can be some.
+
+    Raises:
+        ConfigurationError: If it is one string, or holds what is no name of a host: a URL, a number.
+    """
+    if isinstance(value, str) or not isinstance(value, Collection):
+        raise ConfigurationError(f"allow_result_hosts= must be a collection of host names, not {value!r}")
+    for host in value:
+        if not isinstance(host, str) or not host or "/" in host:
+            raise ConfigurationError(f"allow_result_hosts= must hold names of hosts, and {host!r} is none")
+    return frozenset(value)
+
+
 def _headers(headers: Mapping[str, str]) -> dict[str, str]:
+    if not isinstance(headers, Mapping):
+        raise ConfigurationError(f"default_headers= must map text to text, not be a {type(headers).__name__}")
+    found: dict[str, tuple[str, str]] = {}
     for name, value in headers.items():
         if not isinstance(name, str) or not isinstance(value, str):
             raise ConfigurationError(
@@ -50,7 +67,8 @@ def _headers(headers: Mapping[str, str]) -> dict[str, str]:
             raise ConfigurationError(f"the header {name!r} cannot be sent: printable ASCII characters only")
         if name.lower() in OURS:
             raise ConfigurationError(f"the header {name!r} is aiobench's own to set")
-    return dict(headers)
+        found[name.lower()] = name, value  # however it is spelled, it is one header
+    return dict(found.values())
 
 
 def _is_number(value: object) -> bool:

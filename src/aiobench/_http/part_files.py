@@ -9,8 +9,10 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import threading
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
 try:
     import fcntl
@@ -19,67 +21,126 @@ except ImportError:  # pragma: no cover - Windows
 
 __all__ = ["PartFile"]
 
+T = TypeVar("T")
+
 SUFFIX = ".aiobench-part"
+LONGEST_NAME = 180  # bytes of the target's name that go into the part file's: file systems take 255 in all
 
 
 class PartFile:
-    """A file in the making, beside *target*."""
+    """A file in the making, beside *target*.
+
+    Its steps run in worker threads, and asyncio can cancel the task that waits for one, which does not stop the step:
+    so whichever comes last, the step or `discard()`, removes the file.
+    """
 
     def __init__(self, target: Path) -> None:
-        self.target = Path(os.path.realpath(target))  # a link stays, and what it points to is replaced
-        if self.target.is_dir():
-            raise IsADirectoryError(f"{self.target} is a folder")
-        self._remove_left_behind()
-        self.path = self.target.with_name(f"{self._prefix}{secrets.token_hex(8)}{SUFFIX}")
-        self._file: IO[bytes] = self._opened()
+        self.target = target
+        self._file: IO[bytes] | None = None
+        self._path: Path | None = None
+        self._state = threading.Lock()
+        self._is_busy = self._is_discarded = False
 
-    @property
-    def _prefix(self) -> str:
-        return f".{self.target.name[:180]}."
-
-    def _opened(self) -> IO[bytes]:
-        # not tempfile's: the result gets the permissions that a file of the user's gets
-        descriptor = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR | getattr(os, "O_BINARY", 0), 0o666)
-        file = os.fdopen(descriptor, "wb", buffering=0)
-        if fcntl is not None:
-            with contextlib.suppress(OSError):  # a file system without locks
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return file
+    def open(self) -> None:
+        """Create the file; remove those that killed processes left behind."""
+        self._step(self._open)
 
     def write(self, data: bytes) -> None:
-        view = memoryview(data)
-        while view:
-            view = view[self._file.write(view) :]
+        self._step(lambda: self._write(data))
 
     def restart(self) -> None:
         """Throw away what was written."""
-        self._file.seek(0)
-        self._file.truncate()
+        self._step(self._restart)
 
     def publish(self) -> Path:
         """Put the file in its place: from now on the target is whole and new."""
-        os.fsync(self._file.fileno())
-        self.path.replace(self.target)
-        self._file.close()
-        if fcntl is not None:  # the folder's entry, too, shall survive a power cut
-            folder = os.open(self.target.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
-        return self.target
+        return self._step(self._publish)
 
     def discard(self) -> None:
         """Remove the file, unless it was published."""
-        self._file.close()
-        self.path.unlink(missing_ok=True)
+        with self._state:
+            self._is_discarded = True
+            if not self._is_busy:
+                self._remove()
 
-    def _remove_left_behind(self) -> None:
-        for path in self.target.parent.glob(f"{_literal(self._prefix)}*{SUFFIX}"):
-            with contextlib.suppress(OSError), path.open("rb") as file:  # held by another, or gone meanwhile
-                if fcntl is not None:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                path.unlink()
+    def _step(self, step: Callable[[], T]) -> T:
+        with self._state:
+            if self._is_discarded:
+                raise OSError("the download was given up")
+            self._is_busy = True
+        try:
+            return step()
+        finally:
+            with self._state:
+                self._is_busy = False
+                if self._is_discarded:
+                    self._remove()
+
+    def _remove(self) -> None:
+        if self._file is not None:
+            self._file.close()
+        if self._path is not None:
+            with contextlib.suppress(OSError):  # the folder may be gone, too; the next download tries again
+                self._path.unlink(missing_ok=True)
+
+    def _open(self) -> None:
+        self.target = Path(os.path.realpath(self.target))  # a link stays, and what it points to is replaced
+        if self.target.is_dir():
+            raise IsADirectoryError(f"{self.target} is a folder")
+        prefix = f".{os.fsdecode(os.fsencode(self.target.name)[:LONGEST_NAME])}."
+        _remove_left_behind(self.target.parent, prefix)
+        while self._file is None:
+            self._path = self.target.with_name(f"{prefix}{secrets.token_hex(8)}{SUFFIX}")
+            # not tempfile's: the result gets the permissions that a file of the user's gets
+            flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | getattr(os, "O_BINARY", 0)
+            self._file = os.fdopen(os.open(self._path, flags, 0o666), "wb", buffering=0)
+            if not _is_locked_and_there(self._file):  # another writer took it for one left behind just now
+                self._file.close()
+                self._file = None
+
+    def _write(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            view = view[self._opened.write(view) :]
+
+    def _restart(self) -> None:
+        self._opened.seek(0)
+        self._opened.truncate()
+
+    def _publish(self) -> Path:
+        assert self._path is not None
+        os.fsync(self._opened.fileno())
+        self._path.replace(self.target)
+        self._opened.close()
+        if fcntl is not None:  # the folder's entry, too, shall survive a power cut
+            with contextlib.suppress(OSError):  # not every file system can, and the file is whole and in its place
+                folder = os.open(self.target.parent, os.O_RDONLY)
+                try:
+                    os.fsync(folder)
+                finally:
+                    os.close(folder)
+        return self.target
+
+    @property
+    def _opened(self) -> IO[bytes]:
+        assert self._file is not None
+        return self._file
+
+
+def _is_locked_and_there(file: IO[bytes]) -> bool:
+    if fcntl is None:
+        return True
+    with contextlib.suppress(OSError):  # a file system without locks
+        fcntl.flock(file, fcntl.LOCK_EX)  # waits, if at all, for one who is about to remove the file
+    return os.fstat(file.fileno()).st_nlink > 0
+
+
+def _remove_left_behind(folder: Path, prefix: str) -> None:
+    for path in folder.glob(f"{_literal(prefix)}*{SUFFIX}"):
+        with contextlib.suppress(OSError), path.open("rb") as file:  # held by another, or gone meanwhile
+            if fcntl is not None:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
 
 
 def _literal(name: str) -> str:

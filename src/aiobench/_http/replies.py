@@ -72,8 +72,9 @@ def error_of(reply: Reply, *secrets: str) -> APIError | None:
     if 200 <= status < 300:
         return None
     if status < 400:
-        target = without_query(reply.headers.get("location", ""))
-        return invalid(reply, f"redirected to {target!r}, which is not followed: it could take the key", *secrets)
+        target = redacted(without_query(reply.headers.get("location", "")), *secrets)
+        where = f"redirected to {target!r}" if target else "redirected"
+        return invalid(reply, f"{where}, which is not followed: it could take the key", *secrets)
     body = _snippet(reply, *secrets)
     message = _message(reply, *secrets) or body
     text = f"{reply.what}: HTTP {status}"

@@ -6,9 +6,10 @@ become addresses, below every transport that aiobench makes, so that the address
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Collection
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import TypeAlias
 
 import anyio
@@ -23,6 +24,11 @@ __all__ = ["ResultURLRules", "UnsafeAddressError", "unsafe_url"]
 
 Address: TypeAlias = IPv4Address | IPv6Address
 NAT64 = IPv6Network("64:ff9b::/96")
+UNICAST = IPv6Network("2000::/3")  # the part of IPv6 that is assigned; `is_global` takes the rest for fine, too
+PROTOCOLS = IPv4Network(
+    "192.0.0.0/24"
+)  # of the network itself, or a cloud's (RFC 6890), which older Pythons do not know
+NUMERIC = re.compile(r"(.*\.)?([0-9]+|0[xX][0-9a-fA-F]*)\.?")
 HINT = "allow_result_hosts= can name a host for which that is fine"
 
 
@@ -63,6 +69,10 @@ class ResultURLRules:
             if not self._is_allowed(url.host) and not (self.loopback_allowed and is_loopback_name(url.host)):
                 raise unsafe_url(text, job_id, f"it is plain http; {HINT}")
         address = _literal(url.host)
+        if address is None and NUMERIC.fullmatch(
+            url.host
+        ):  # 127.1, 0x7f000001: what they mean depends on who reads them
+            raise unsafe_url(text, job_id, f"{url.host} is no proper address")
         if address is not None and not self._is_allowed(url.host) and not self._is_fine(address):
             raise unsafe_url(text, job_id, f"{url.host} is not on the public internet; {HINT}")
         return url
@@ -86,7 +96,8 @@ class ResultURLRules:
         inner = _unwrapped(address)
         if self.loopback_allowed and inner.is_loopback:
             return True
-        return inner.is_global and not inner.is_multicast and (inner is not address or address.is_global)
+        known = inner in UNICAST if isinstance(inner, IPv6Address) else inner not in PROTOCOLS
+        return known and inner.is_global and not inner.is_multicast
 
     def _is_allowed(self, host: str) -> bool:
         return _plain(host) in map(_plain, self.allowed_hosts)

@@ -16,7 +16,8 @@ FIRST_DELAY, LONGEST_DELAY = 0.5, 8.0  # seconds
 
 def backoff(attempt: int, random: random.Random) -> float:
     """Draw the seconds to wait after attempt number *attempt*, from 0 to a bound that doubles ("full jitter")."""
-    return random.uniform(0.0, min(LONGEST_DELAY, FIRST_DELAY * 2.0 ** (attempt - 1)))
+    doublings = min(attempt - 1, 10)  # more would only overflow in the end
+    return random.uniform(0.0, min(LONGEST_DELAY, FIRST_DELAY * 2.0**doublings))
 
 
 class RetryBudget:

@@ -26,8 +26,10 @@ from aiobench._wire.decoding import MalformedDocumentError
 from aiobench.errors import (
     APIConnectionError,
     APIError,
+    APIStatusError,
     APITimeoutError,
     ConfigurationError,
+    InvalidResponseError,
     RateLimitError,
 )
 
@@ -112,13 +114,9 @@ class Session:
         is_safe: bool = True,
     ) -> ApiRequest:
         """Prepare a request; *path* is relative to the base URL and quoted."""
-        headers = {
-            "User-Agent": USER_AGENT,
-            "Accept": "application/json",
-            "Accept-Encoding": "gzip",
-            **options.headers,
-            "Authorization": f"Token {self._api_key}",
-        }
+        headers = httpx.Headers({"User-Agent": USER_AGENT, "Accept": "application/json", "Accept-Encoding": "gzip"})
+        headers.update(options.headers)  # replaces ours, however theirs are spelled
+        headers["Authorization"] = f"Token {self._api_key}"
         content = None
         if json is not None:
             try:
@@ -141,7 +139,7 @@ class Session:
                 await self.let_pause_pass(longest=options.max_retry_after)
                 return await self.attempt(request, decode, timeout=options.timeout)
             except APIError as error:
-                if hasattr(error, "attempts"):
+                if isinstance(error, APIConnectionError | APIStatusError | InvalidResponseError) and error.attempts:
                     error.attempts = attempt
                 delay = self._delay(request, error, attempt, options)
                 if delay is None:
@@ -160,18 +158,20 @@ class Session:
             return None
         return max(backoff(attempt, self.random), asked)
 
-    async def let_pause_pass(self, *, longest: float = float("inf")) -> None:
-        """Wait until the server, which answered 429 to someone, may be asked again.
+    async def let_pause_pass(self, origin: str | None = None, *, longest: float = float("inf")) -> None:
+        """Wait until a server (else the platform), which answered 429 to someone, may be asked again.
 
         Raises:
             RateLimitError: If that takes more than *longest* seconds; at once.
         """
-        while (remaining := self.pauses.remaining(self.origin, self.now())) > 0:
+        origin = self.origin if origin is None else origin
+        while (remaining := self.pauses.remaining(origin, self.now())) > 0:
             if remaining > longest:
                 raise RateLimitError(
-                    f"{self._base} answered 429 and asks for no requests for another {remaining:.0f} s",
+                    f"{origin} answered 429 and asks for no requests for another {remaining:.0f} s",
                     status_code=429,
                     retry_after=remaining,
+                    attempts=0,
                 )
             # spread out: everyone who waits would be back in the same moment
             await self.sleep(remaining + self.random.uniform(0.0, min(1.0, 0.1 * remaining)))
@@ -246,11 +246,11 @@ class Session:
             error = invalid(reply, str(failure), self._api_key)
             error.too_large = isinstance(failure, BodyTooLargeError)
             raise error from failure
-        except Exception as failure:  # whatever a transport raises: kept as the cause
+        except Exception as failure:  # noqa: BLE001 - whatever a transport raises: kept as the cause
             lease.spoil()
             if lease.is_reused and response is None:
                 return None
-            raise connection_error(request.what, self.origin, failure, self._api_key) from failure
+            raise connection_error(request.what, self.origin, failure, self._api_key) from shown(failure, self._api_key)
         return Reply(request.what, response.status_code, response.headers, body)
 
     def keep_no_connections(self) -> None:
@@ -274,12 +274,24 @@ def connection_error(what: str, origin: str, failure: Exception, *secrets: str) 
     chain: list[BaseException] = [failure]
     while (cause := chain[-1].__cause__) is not None:
         chain.append(cause)
-    never_sent = any(isinstance(each, httpx.ConnectError) or _is_aiohttp_connect_error(each) for each in chain)
+    never_sent = any(
+        isinstance(each, httpx.ConnectError | httpx.ProxyError) or _is_aiohttp_connect_error(each) for each in chain
+    )
     cause = chain[-1]
     reason = redacted(str(cause) or str(failure) or "no reason given", *secrets)
     # the innermost again: httpx-aiohttp calls every broken connection a timeout
     kind = APITimeoutError if isinstance(cause, httpx.TimeoutException | TimeoutError) else APIConnectionError
     return kind(f"{what}: could not talk to {origin}: {reason} ({type(cause).__name__})", maybe_sent=not never_sent)
+
+
+def shown(failure: Exception, *secrets: str) -> Exception | None:
+    """Return *failure* as a cause that a traceback may show; None if a server made it repeat a secret."""
+    each: BaseException | None = failure
+    while each is not None:
+        if any(secret in repr(each) for secret in secrets):
+            return None
+        each = each.__cause__ or each.__context__
+    return failure
 
 
 def _is_aiohttp_connect_error(error: BaseException) -> bool:

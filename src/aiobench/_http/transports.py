@@ -49,10 +49,7 @@ class TransportMaker:
         elif self.option != "httpx" and not callable(self.option):
             raise ConfigurationError(f"transport must be 'httpx', 'aiohttp' or a factory, not {self.option!r}")
         if self.proxy is not None:
-            try:
-                httpx.Proxy(self.proxy)
-            except (ValueError, TypeError, httpx.InvalidURL):  # its text may hold the password
-                raise ConfigurationError("proxy= must be an http://, https:// or socks5:// URL") from None
+            _proxy(self.proxy)
 
     async def make(self, url: httpx.URL) -> httpx.AsyncBaseTransport:
         """Make a transport for requests to *url*; no connection is opened yet."""
@@ -61,7 +58,7 @@ class TransportMaker:
         proxy_url = self._proxy_for(url)
         secure = url.scheme == "https" or (proxy_url or "").startswith("https")
         context = await self._context() if secure else _NO_TLS
-        proxy = None if proxy_url is None else httpx.Proxy(proxy_url)
+        proxy = None if proxy_url is None else _proxy(proxy_url)
         rules = self.rules if proxy is None else None  # a proxy does its own dialling
         if self.option == "aiohttp":
             from aiobench._http.aiohttp_transport import make_transport
@@ -91,9 +88,21 @@ class TransportMaker:
         async with self._making_context:
             if not self._made_context:  # reads the system's certificates: 30 to 180 ms, so not on the loop
                 make = httpx.create_ssl_context
-                context = await anyio.to_thread.run_sync(lambda: make(trust_env=self.trust_env))
+                try:
+                    context = await anyio.to_thread.run_sync(lambda: make(trust_env=self.trust_env))
+                except OSError as error:
+                    what = "the certificates that SSL_CERT_FILE or SSL_CERT_DIR names cannot be read"
+                    raise ConfigurationError(f"{what}: {error}") from error
                 self._made_context.append(context)
         return self._made_context[0]
+
+
+def _proxy(url: str) -> httpx.Proxy:
+    try:
+        return httpx.Proxy(url)
+    except (ValueError, TypeError, httpx.InvalidURL):  # its text may hold the password
+        what = "the proxy (proxy=, or of the environment) must be an http://, https:// or socks5:// URL"
+        raise ConfigurationError(what) from None
 
 
 _NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # for plain http: given so that httpx does not make one each time

@@ -1,0 +1,37 @@
+"""Keeping what servers send out of httpcore's debug log (FAULTS F18).
+
+At DEBUG httpcore logs the headers of each reply, and the `Location` of a redirect to a results file holds a signature.
+Our own requests alone are treated so: whoever else uses httpcore in this process sees what they always saw.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+__all__ = ["without_replies_in_the_log"]
+
+_is_ours: ContextVar[bool] = ContextVar("aiobench request", default=False)
+
+
+@contextmanager
+def without_replies_in_the_log() -> Iterator[None]:
+    """Cut the records of httpcore about requests that are made in this block."""
+    token = _is_ours.set(True)
+    try:
+        yield
+    finally:
+        _is_ours.reset(token)
+
+
+class _Cut(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        if _is_ours.get():
+            record.msg = str(record.msg).partition(" ")[0]
+        return True
+
+
+for _name in ("httpcore.http11", "httpcore.proxy", "httpcore.socks"):
+    logging.getLogger(_name).addFilter(_Cut())

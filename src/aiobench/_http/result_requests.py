@@ -1,0 +1,159 @@
+"""Asking for a results file: without the key, by safe URLs alone, through few redirects, in time."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+import anyio
+import anyio.to_thread
+import httpx
+from attrs import frozen
+
+from aiobench._http.bodies import raw_chunks
+from aiobench._http.credentials import without_query
+from aiobench._http.replies import Reply, error_of, is_retried
+from aiobench._http.result_urls import UnsafeAddressError, unsafe_url
+from aiobench._http.session import USER_AGENT, CallOptions, Session, connection_error
+from aiobench.errors import (
+    APIError,
+    APITimeoutError,
+    DownloadError,
+    IntegrityError,
+    LocalStorageError,
+    RateLimitError,
+    UnsafeURLError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aiobench._http.result_urls import ResultURLRules
+
+__all__ = ["InterruptedTransferError", "ResultSource"]
+
+T = TypeVar("T")
+
+MAX_REDIRECTS = 3
+ERROR_BODY = 64 * 1024  # bytes of an error page that are read
+
+
+class InterruptedTransferError(Exception):
+    """Raised when an attempt ended before the file did, and another may help.
+
+    Attributes:
+        error: What users are told if none does.
+    """
+
+    def __init__(self, error: APIError | DownloadError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+@frozen
+class ResultSource:
+    """Where one job's results come from, and how they are asked for."""
+
+    session: Session
+    options: CallOptions
+    rules: ResultURLRules
+    job_id: str
+
+    @asynccontextmanager
+    async def opened(self, url: str, headers: Mapping[str, str]) -> AsyncIterator[httpx.Response]:
+        """Ask for the file; yield a success whose body is still to be read, or a 416.
+
+        Raises:
+            InterruptedTransferError: If the server cannot be reached or fails.
+            APIStatusError: If the server refuses.
+            DownloadError: If the file must not be had from there.
+        """
+        target = self.rules.checked(url, job_id=self.job_id)
+        for _ in range(MAX_REDIRECTS + 1):
+            origin = str(target.copy_with(raw_path=b"/", fragment=None))
+            await self.session.let_pause_pass(origin, longest=self.options.max_retry_after)
+            request = httpx.Request("GET", target, headers={"User-Agent": USER_AGENT, "Accept": "*/*", **headers})
+            async with self.session.results.borrow(target, fresh=True) as lease:
+                lease.spoil()  # results come rarely and from many hosts: connections to them are not kept
+                response = await self.in_time(partial(lease.send, request), str(target))
+                if response.has_redirect_location:
+                    target = self.rules.checked(response.headers["location"], job_id=self.job_id, before=target)
+                    continue
+                if not response.is_success and response.status_code != 416:
+                    await self._refuse(response, origin)
+                yield response
+                return
+        raise UnsafeURLError(
+            f"the results of job {self.job_id} are behind more than {MAX_REDIRECTS} redirects",
+            job_id=self.job_id,
+            url=without_query(url),
+        )
+
+    async def chunk(self, chunks: AsyncIterator[bytes], url: str) -> bytes | None:
+        """Wait for the next bytes of a body; None at its end.
+
+        Raises:
+            InterruptedTransferError: If they do not come.
+        """
+
+        async def step() -> bytes | None:
+            try:
+                return await anext(chunks)
+            except StopAsyncIteration:
+                return None
+
+        return await self.in_time(step, url)
+
+    async def in_time(self, step: Callable[[], Awaitable[T]], url: str) -> T:
+        """Take a step on the network; give up when it takes longer than the timeout.
+
+        Raises:
+            InterruptedTransferError: If it fails or takes too long.
+            UnsafeURLError: If the host is at an address where no results should be.
+        """
+        what, origin, timeout = f"the results of job {self.job_id}", without_query(url), self.options.timeout
+        with anyio.move_on_after(timeout):
+            try:
+                return await step()
+            except UnsafeAddressError as failure:
+                raise unsafe_url(url, self.job_id, str(failure)) from failure
+            except Exception as failure:  # whatever a transport raises: kept as the cause
+                raise InterruptedTransferError(connection_error(what, origin, failure)) from failure
+        raise InterruptedTransferError(APITimeoutError(f"{what}: nothing came from {origin} for {timeout:g} s"))
+
+    async def _refuse(self, response: httpx.Response, origin: str) -> None:
+        body = b""
+        with anyio.move_on_after(self.options.timeout):
+            chunks = raw_chunks(response)
+            try:
+                while len(body) < ERROR_BODY and (chunk := await self.chunk(chunks, origin)) is not None:
+                    body += chunk
+            except InterruptedTransferError:
+                pass  # the status says enough
+        error = error_of(Reply(f"the results of job {self.job_id}", response.status_code, response.headers, body))
+        if isinstance(error, RateLimitError):
+            self.session.pauses.extend(origin, error.retry_after, self.session.now())
+        if error is not None and not is_retried(error):
+            raise error
+        raise InterruptedTransferError(error or self.damaged(origin, f"HTTP {response.status_code}"))
+
+    def damaged(self, url: str, why: str) -> IntegrityError:
+        where = without_query(url)
+        return IntegrityError(f"the results of job {self.job_id} from {where}: {why}", job_id=self.job_id, url=where)
+
+    async def on_disk(self, step: Callable[[], T], url: str) -> T:
+        """Run a blocking step with the file in a worker thread.
+
+        Raises:
+            LocalStorageError: If the disk says no.
+        """
+        try:
+            return await anyio.to_thread.run_sync(step, limiter=self.session.disk)
+        except OSError as error:
+            raise LocalStorageError(
+                f"the results of job {self.job_id} cannot be written here: {error}",
+                job_id=self.job_id,
+                url=without_query(url),
+            ) from error
