@@ -14,18 +14,18 @@ from attrs import evolve
 
 from aiobench._http.base_url import DEFAULT_BASE_URL, checked_base_url, is_loopback_name
 from aiobench._http.credentials import resolved_api_key
-from aiobench._http.options import checked_connections, checked_options
+from aiobench._http.options import checked_connections, checked_hosts, checked_options
 from aiobench._http.platform import Platform
 from aiobench._http.result_urls import ResultURLRules
 from aiobench._http.session import Session
 from aiobench._http.start import start_job
 from aiobench._http.transports import TransportMaker, TransportOption
 from aiobench._watch.events import Abandoned, Finished
-from aiobench._watch.policy import PollPolicy
+from aiobench._watch.policy import PollPolicy, checked_policy
 from aiobench._wire.benchmarks import BenchmarkDocument, MetricSpec, ModelSpec, creation_payload
 from aiobench._wire.routes import checked_id
 from aiobench.benchmark import Benchmark
-from aiobench.errors import AiobenchError, APIError, ConfigurationError, JobsWaitTimeoutError, WaitTimeoutError
+from aiobench.errors import AiobenchError, APIError, JobsWaitTimeoutError, WaitTimeoutError
 from aiobench.job import BenchmarkJob
 from aiobench.monitor import Monitor, several_jobs
 from aiobench.snapshot import JobSnapshot
@@ -89,9 +89,7 @@ class Client:
         options = checked_options(
             timeout=timeout, max_retries=max_retries, max_retry_after=max_retry_after, headers=default_headers
         )
-        if isinstance(allow_result_hosts, str):
-            raise ConfigurationError("allow_result_hosts= must be a collection of host names, not one string")
-        rules = ResultURLRules(is_loopback_name(url.host), frozenset(allow_result_hosts))
+        rules = ResultURLRules(is_loopback_name(url.host), checked_hosts(allow_result_hosts))
         transports = TransportMaker(transport, None, proxy, trust_env, ssl_context)
         transports.check()
         session = Session(
@@ -101,11 +99,9 @@ class Client:
             result_transports=evolve(transports, rules=rules),
             max_connections=checked_connections(max_connections),
         )
-        self._become(Platform(session, options), rules, poll, is_view=False)
+        self._become(Platform(session, options), rules, checked_policy(poll, PollPolicy()), is_view=False)
 
     def _become(self, platform: Platform, rules: ResultURLRules, poll: PollPolicy, *, is_view: bool) -> None:
-        if not isinstance(poll, PollPolicy):
-            raise ConfigurationError(f"poll= must be a PollPolicy, not {poll!r}")
         self._platform, self._result_rules, self._poll, self._is_view = platform, rules, poll, is_view
 
     def __repr__(self) -> str:
@@ -164,7 +160,7 @@ class Client:
             headers={**held.headers, **(default_headers or {})},
         )
         view = object.__new__(type(self))
-        policy = self._poll if poll is None else poll
+        policy = checked_policy(poll, self._poll)
         view._become(Platform(self._platform.session, options), self._result_rules, policy, is_view=True)
         return view
 
@@ -250,7 +246,7 @@ class Client:
             self._platform,
             jobs,
             make_job=self.job,
-            policy=self._poll if poll is None else poll,
+            policy=checked_policy(poll, self._poll),
             timeout=timeout,
             stall_after=stall_after,
             keep_open=keep_open,

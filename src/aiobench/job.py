@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from aiobench import _display, _progress, _results_file
 from aiobench._seconds import checked_seconds
+from aiobench._watch.policy import PollPolicy, checked_policy
 from aiobench._watch.watcher import Watcher
 from aiobench._wire.heads import JobHead, job_head
 from aiobench._wire.routes import checked_id
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from aiobench._http.session import ApiRequest
     from aiobench._results.explanations import Explanations
     from aiobench._results.scores import ScoreDetail, ScoreRow
-    from aiobench._watch.policy import PollPolicy
     from aiobench.client import Client
 
 __all__ = ["BenchmarkJob"]
@@ -362,7 +362,7 @@ class BenchmarkJob:
     ) -> Watcher:
         client = self._asking_client()
         session = client._platform.session
-        policy = client._poll if poll is None else poll
+        policy = checked_policy(poll, client._poll)
         request = self._job_request(client)
 
         def decode(body: bytes) -> JobSnapshot:

@@ -69,7 +69,7 @@ def _parsed(path: Path, dtypes: dict[str, str], **options: Any) -> pd.DataFrame:
     import pandas as pd
 
     # low_memory=False: inferring in pieces gives one column several types
-    return pd.read_csv(
+    frame: pd.DataFrame = pd.read_csv(
         path,
         dtype=dtypes,
         keep_default_na=False,
@@ -78,6 +78,7 @@ def _parsed(path: Path, dtypes: dict[str, str], **options: Any) -> pd.DataFrame:
         low_memory=False,
         **options,
     )
+    return frame
 
 
 def _header(path: Path, job_id: str) -> list[str]:

@@ -10,7 +10,7 @@ from attrs import field, frozen
 from aiobench._wire.statuses import TERMINAL_STATUSES, normalized
 from aiobench.errors import ConfigurationError
 
-__all__ = ["PollPolicy"]
+__all__ = ["PollPolicy", "checked_policy"]
 
 
 def _seconds(value: float, what: str, *, least: float = 0.0) -> None:
@@ -19,9 +19,12 @@ def _seconds(value: float, what: str, *, least: float = 0.0) -> None:
 
 
 def _statuses(value: Iterable[str]) -> frozenset[str]:
-    if isinstance(value, str):
-        raise ConfigurationError("PollPolicy(terminal=) must be a set of statuses, not one string")
-    return frozenset(value)
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise ConfigurationError(f"PollPolicy(terminal=) must be a set of statuses, not {value!r}")
+    statuses = frozenset(value)
+    if not all(isinstance(status, str) for status in statuses):
+        raise ConfigurationError(f"PollPolicy(terminal=) must hold texts alone, not {value!r}")
+    return statuses
 
 
 @frozen
@@ -61,3 +64,16 @@ class PollPolicy:
     def is_terminal(self, status: str) -> bool:
         """Tell whether *status* is an end."""
         return normalized(status) in self._normalized
+
+
+def checked_policy(value: PollPolicy | None, default: PollPolicy) -> PollPolicy:
+    """Return the policy that a call was given, or *default* where it was given none.
+
+    Raises:
+        ConfigurationError: If it is no policy.
+    """
+    if value is None:
+        return default
+    if not isinstance(value, PollPolicy):
+        raise ConfigurationError(f"poll= must be a PollPolicy, not {value!r}")
+    return value

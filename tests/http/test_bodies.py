@@ -1,0 +1,131 @@
+"""Bodies: decoded in small pieces under a cap, and a cut one told from a whole one (FAULTS F05, F06)."""
+
+from __future__ import annotations
+
+import gzip
+import tracemalloc
+import zlib
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aiobench._http.bodies import (
+    PIECE,
+    BodyTooLargeError,
+    CutBodyError,
+    UnknownEncodingError,
+    decoder_for,
+    read_body,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+DATA = b"All that a reply may hold. " * 1000
+
+
+class Chunks(httpx.AsyncByteStream):
+    """A body that arrives in these chunks."""
+
+    def __init__(self, chunks: list[bytes]) -> None:
+        self.chunks = iter(chunks)
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        for chunk in self.chunks:
+            return chunk
+        raise StopAsyncIteration
+
+
+def response(body: bytes, encoding: str | None = None, *, size: int = 1000) -> httpx.Response:
+    """Make a reply whose body arrives in chunks of a size."""
+    chunks = [body[start : start + size] for start in range(0, len(body), size)]
+    return httpx.Response(
+        200, headers={} if encoding is None else {"Content-Encoding": encoding}, stream=Chunks(chunks)
+    )
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("body", "encoding"),
+    [
+        (DATA, None),
+        (DATA, ""),
+        (DATA, "identity"),
+        (gzip.compress(DATA), "gzip"),
+        (gzip.compress(DATA), "X-GZIP"),
+        (zlib.compress(DATA), "deflate"),
+        (gzip.compress(DATA) + b"trailing", "gzip"),
+    ],
+)
+async def test_body_is_decoded(body: bytes, encoding: str | None) -> None:
+    """Plain, gzip and deflate bodies come out as they went in."""
+    assert DATA == await read_body(response(body, encoding), limit=len(DATA))
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("encoding", [None, "gzip"])
+async def test_cap(encoding: str | None) -> None:
+    """A body of one byte more than the cap is refused."""
+    body = gzip.compress(DATA) if encoding else DATA
+
+    with pytest.raises(BodyTooLargeError, match=f"larger than {len(DATA) - 1} bytes"):
+        await read_body(response(body, encoding), limit=len(DATA) - 1)
+
+
+@pytest.mark.anyio
+async def test_bomb_costs_no_memory() -> None:
+    """A bomb of 64 MB is refused within the cap and a megabyte."""
+    bomb, limit = gzip.compress(bytes(64 * 2**20)), 2**20
+    tracemalloc.start()
+    try:
+        with pytest.raises(BodyTooLargeError):
+            await read_body(response(bomb, "gzip", size=len(bomb)), limit)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert peak < limit + 2**20
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("left", [0, 1, 10, -1, -8, -9])
+async def test_cut_stream_is_not_taken_for_a_whole_one(left: int) -> None:
+    """A compressed body that ends before its end is refused, although its length may be what was announced."""
+    with pytest.raises(CutBodyError, match="cut"):
+        await read_body(response(gzip.compress(DATA)[:left], "gzip"), limit=2**20)
+
+
+@pytest.mark.anyio
+async def test_damaged_stream() -> None:
+    """A compressed body with a wrong byte is refused."""
+    body = bytearray(gzip.compress(DATA))
+    body[-5] ^= 0xFF  # its checksum
+
+    with pytest.raises(CutBodyError, match="damaged"):
+        await read_body(response(bytes(body), "gzip"), limit=2**20)
+
+
+@pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, gzip", "utf-8"])
+def test_encoding_that_was_not_asked_for(encoding: str) -> None:
+    """Any other encoding is refused by name."""
+    with pytest.raises(UnknownEncodingError, match=encoding):
+        decoder_for(response(b"", encoding))
+
+
+@given(st.binary(max_size=2000), st.integers(1, 50))
+def test_any_bytes_come_through_in_bounded_pieces(data: bytes, size: int) -> None:
+    """However a compressed body is chunked, it comes out whole, in pieces of bounded size."""
+    decoder = decoder_for(response(b"", "gzip"))
+    body = gzip.compress(data * 100)
+
+    pieces = [piece for at in range(0, len(body), size) for piece in decoder.feed(body[at : at + size])]
+    decoder.finish()
+
+    assert data * 100 == b"".join(pieces)
+    assert all(0 < len(piece) <= PIECE for piece in pieces)
