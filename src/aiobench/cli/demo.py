@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
 import anyio
@@ -13,6 +14,7 @@ from aiobench.cli.next_steps import show_next_steps
 from aiobench.cli.tables import explanation_table, failure_table, score_table
 from aiobench.cli.terminal import console_of_stdout, say
 from aiobench.cli.watching import watching
+from aiobench.errors import ConfigurationError
 from aiobench.local import LocalBackend
 
 if TYPE_CHECKING:
@@ -34,11 +36,14 @@ def demo(language: str, output: Path | None) -> None:
 
     Raises:
         MissingExtraError: If the extra `local` is not installed.
+        ConfigurationError: If nothing can be written to *output*; told before the job, not after it.
         AiobenchError: If anything else goes wrong; which class says what.
     """
     console = console_of_stdout()
+    if output is not None:
+        _make_place_for(output)
     with LocalBackend() as backend:
-        say(console, f"An embedded platform runs at {backend.base_url}: a real server, on this machine alone.")
+        say(console, f"Platform   {backend.base_url} (embedded: a real server on this machine)")
         anyio.run(partial(_run, console, backend, f"countries-{language}", output))
     show_next_steps(console)
 
@@ -53,7 +58,8 @@ async def _run(console: Console, backend: LocalBackend, dataset: str, output: Pa
             metrics=list(backend.metrics),
         )
         job = await benchmark.start()
-        say(console, f"Job {job.id} of the benchmark '{benchmark.name}' was started.\n")
+        say(console, f"Benchmark  {benchmark.name}")
+        say(console, f"Job        {job.id}\n")
         with watching(console) as show:
             snapshot = await job.wait(timeout=LONGEST, progress=show)
         snapshot.raise_for_status()
@@ -62,7 +68,18 @@ async def _run(console: Console, backend: LocalBackend, dataset: str, output: Pa
             console.print(table)
         path = await job.download_results_as_csv(output)
         segments = sum(iteration.total_segments or 0 for iteration in snapshot.iterations)
-        say(console, f"\nThe results of all {segments:,} translations: {_below_here(path)}")
+        say(console, f"\nThe results of all {segments:,} translations:\n{_below_here(path)}")
+
+
+def _make_place_for(output: Path) -> None:
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=output.parent):
+            pass
+    except OSError as error:
+        raise ConfigurationError(
+            f"the results cannot be saved as {output}: {error}; choose another --output"
+        ) from error
 
 
 def _models(backend: LocalBackend) -> list[ModelSpec]:

@@ -49,8 +49,8 @@ async with client.monitor(jobs, journal="jobs.sqlite") as monitor:
 def show_next_steps(console: Console) -> None:
     """Say what to run next: the same in a program, in a notebook, and for many jobs at once."""
     _heading(console, "Next: the same from a program")
-    say(console, "Against a platform like this one that stays: aiobench serve, and its two export lines.")
-    say(console, "Against aiXplain: export TEAM_API_KEY=..., and ids of your own for those below.")
+    say(console, "On a platform like this one that stays: aiobench serve, and its two exports.")
+    say(console, "On aiXplain itself: export TEAM_API_KEY=..., and your own ids for these.")
     _code(console, PROGRAM)
     _heading(console, "In a notebook")
     _code(console, NOTEBOOK)

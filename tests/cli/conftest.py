@@ -1,0 +1,222 @@
+"""What the tests of the command line stand on: real processes, each in a folder of its own, and a small terminal."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import signal
+import struct
+import subprocess
+import sys
+import termios
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+from attrs import define, field, frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+COMMAND = (sys.executable, "-m", "aiobench.cli")
+DEADLINE = 60.0
+
+
+@frozen
+class Folder:
+    """A working directory and a folder for temporary files, so that what a command leaves behind can be seen."""
+
+    root: Path
+
+    @property
+    def work(self) -> Path:
+        """Where commands run."""
+        return self.root / "work"
+
+    @property
+    def temporary(self) -> Path:
+        """Where they keep what goes away again."""
+        return self.root / "tmp"
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """Return the tests' environment without what says how terminals look."""
+        unset = {"COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "GITHUB_ACTIONS"}
+        kept = {name: value for name, value in os.environ.items() if name not in unset}
+        return kept | {"TMPDIR": str(self.temporary)} | more
+
+    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end, its output in pipes."""
+        return subprocess.run(
+            [*COMMAND, *arguments],
+            cwd=self.work,
+            env=self.environment(**environment),
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE,
+            check=False,
+        )
+
+    @contextmanager
+    def started(self, *arguments: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
+        """Start a command, its output in pipes; kill it if the test leaves it running."""
+        process = subprocess.Popen(
+            [*COMMAND, *arguments],
+            cwd=self.work,
+            env=self.environment(**environment),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        with process:
+            try:
+                yield process
+            finally:
+                process.kill()
+
+
+def made_folder(root: Path) -> Folder:
+    """Make the two folders below *root*."""
+    folder = Folder(root)
+    folder.work.mkdir()
+    folder.temporary.mkdir()
+    return folder
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    """Give the test folders of its own."""
+    return made_folder(tmp_path)
+
+
+@frozen
+class Demo:
+    """A demo that has run."""
+
+    folder: Folder
+    done: subprocess.CompletedProcess[str]
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    """Share one run of the demo, its output in pipes."""
+    folder = made_folder(tmp_path_factory.mktemp("demo"))
+    return Demo(folder, folder.run("demo"))
+
+
+def read_until(process: subprocess.Popen[str], mark: str) -> list[str]:
+    """Read lines of a command's output up to the one that holds *mark*."""
+    assert process.stdout is not None
+    lines: list[str] = []
+    for line in process.stdout:
+        lines.append(line.rstrip("\n"))
+        if mark in line:
+            return lines
+    raise AssertionError((lines, process.communicate()))
+
+
+@pytest.fixture
+def until() -> Callable[[subprocess.Popen[str], str], list[str]]:
+    """Give the tests `read_until`."""
+    return read_until
+
+
+CONTROL = re.compile(r"\x1b\[(\??)([0-9;]*)([A-Za-z])")
+
+
+@define
+class Screen:
+    """What a terminal without an end at the bottom shows of the output so far, and whether its cursor can be seen.
+
+    It knows what rich's live display uses, and refuses all else: such as the alternate screen, which would take the
+    result away with it.
+    """
+
+    lines: list[str] = field(factory=lambda: [""])
+    row: int = 0
+    cursor_is_visible: bool = True
+
+    def write(self, text: str) -> None:
+        """Take output in."""
+        for part in re.split(r"(\x1b\[\??[0-9;]*[A-Za-z]|[\r\n])", text):
+            if control := CONTROL.fullmatch(part):
+                self._control(*control.groups())
+            elif part == "\n":
+                self.row += 1
+                if self.row == len(self.lines):
+                    self.lines.append("")
+            elif part != "\r":
+                assert "\x1b" not in part, part
+                # Whatever is drawn anew was erased before, so that text always goes to the end of its line.
+                self.lines[self.row] += part
+
+    def _control(self, private: str, number: str, action: str) -> None:
+        match private, action, number:
+            case "", "m", _:
+                pass
+            case "", "A", _:
+                self.row -= int(number or 1)
+            case "", "K", "2":
+                self.lines[self.row] = ""
+            case "?", ("h" | "l"), "25":
+                self.cursor_is_visible = action == "h"
+            case _:
+                raise AssertionError((private, number, action))
+
+
+class Terminal:
+    """A pseudo-terminal with a command in it."""
+
+    def __init__(self, process: subprocess.Popen[bytes], controller: int) -> None:
+        self.process = process
+        self.screen = Screen()
+        self.output = ""
+        self._controller = controller
+
+    def read(self) -> bool:
+        """Take in some output; return whether there was any before the end."""
+        try:
+            data = os.read(self._controller, 65536)
+        except OSError:  # Linux's way to say that the other side is closed
+            return False
+        self.output += data.decode()
+        return bool(data)
+
+    def read_until(self, mark: str) -> None:
+        """Take output in until it holds *mark*."""
+        while mark not in self.output:
+            assert self.read(), self.output
+
+    def finish(self) -> int:
+        """Take in everything, draw it and return the exit code."""
+        while self.read():
+            pass
+        self.screen.write(self.output)
+        return self.process.wait(DEADLINE)
+
+    def interrupt(self) -> None:
+        """Do what Ctrl-C does."""
+        self.process.send_signal(signal.SIGINT)
+
+
+@pytest.fixture
+def terminal(folder: Folder) -> Iterator[Callable[..., Terminal]]:
+    """Start a command in a terminal of the given width; kill it if the test leaves it running."""
+    with ExitStack() as stack:
+
+        def start(*arguments: str, columns: int) -> Terminal:
+            controller, side = pty.openpty()
+            stack.callback(os.close, controller)
+            fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+            environment = folder.environment(TERM="xterm-256color")
+            process = subprocess.Popen(
+                [*COMMAND, *arguments], cwd=folder.work, env=environment, stdin=side, stdout=side, stderr=side
+            )
+            os.close(side)
+            stack.enter_context(process)
+            stack.callback(process.kill)
+            return Terminal(process, controller)
+
+        yield start

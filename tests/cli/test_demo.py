@@ -1,0 +1,131 @@
+"""`aiobench demo`: the main job, as whoever tries the project first meets it."""
+
+from __future__ import annotations
+
+import csv
+import signal
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from conftest import Demo, Folder
+
+MODELS = {
+    "ISO 3166-1 names",
+    "ISO 3166-1 names, strict",
+    "Nearest ISO 3166-1 name",
+    "Copy of the source",
+    "Nearest name, if 95% alike",
+}
+SEGMENTS = 249  # the countries of ISO 3166-1
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    """Read a results file."""
+    with path.open(encoding="utf-8", newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+def test_demo_succeeds_and_says_nothing_on_stderr(demo: Demo) -> None:
+    """With no account and nothing but loopback, the demo ends with 0 and no complaint."""
+    assert (demo.done.returncode, demo.done.stderr) == (0, "")
+
+
+def test_piped_output_is_plain_lines_of_80_columns(demo: Demo) -> None:
+    """Where stdout is no terminal, nothing is drawn anew and no line is wider than 80 columns."""
+    assert [character for character in "\x1b\r\b" if character in demo.done.stdout] == []
+    assert [line for line in demo.done.stdout.splitlines() if len(line.rstrip()) > 80] == []
+
+
+def test_each_models_course_is_told(demo: Demo) -> None:
+    """Of every model it is told when it was completed, and of the job last."""
+    completed = [line.strip() for line in demo.done.stdout.splitlines() if line.endswith(": completed")]
+
+    assert {line.partition("%  ")[2].removesuffix(": completed") for line in completed} == {*MODELS, "job"}
+    assert completed[-1] == "100%  job: completed"
+
+
+def test_each_table_has_a_row_for_each_model(demo: Demo) -> None:
+    """Scores, failure rates and the explanation each tell of every model."""
+    _, *tables = demo.done.stdout.split("\nModel ")
+    named = [{model for model in MODELS if f"\n{model}  " in table} for table in tables]
+
+    assert named == [MODELS] * 3
+
+
+def test_saved_results_are_whole(demo: Demo) -> None:
+    """The results file that the demo names holds every segment of every model, with its scores."""
+    (name,) = [line for line in demo.done.stdout.splitlines() if line.startswith("aiXplain/")]
+    results = rows(demo.folder.work / name)
+
+    assert Counter(row["Model"] for row in results) == dict.fromkeys(MODELS, SEGMENTS)
+    assert {row["BLEU by sacrebleu"] != "" for row in results if row["Model_success"] == "True"} == {True}
+
+
+def test_nothing_else_is_left_behind(demo: Demo) -> None:
+    """The backend's workspace is gone after the demo, and the results are all that is new."""
+    assert list(demo.folder.temporary.iterdir()) == []
+    assert [path.name for path in demo.folder.work.iterdir()] == ["aiXplain"]
+    assert len(list((demo.folder.work / "aiXplain").iterdir())) == 1
+
+
+def test_language_and_output_are_chosen_and_the_environment_has_no_say(folder: Folder) -> None:
+    """The other language runs as well and is saved where asked; settings for the platform and proxies do no harm."""
+    dead = "http://127.0.0.1:9"
+    settings = {"TEAM_API_KEY": "one", "AIXPLAIN_API_KEY": "two", "BACKEND_URL": dead, "HTTP_PROXY": dead}
+    done = folder.run("demo", "--language", "fr", "--output", "made/results.csv", **settings)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "French" in done.stdout
+    results = rows(folder.work / "made" / "results.csv")
+    assert len(results) == SEGMENTS * len(MODELS)
+    assert "Allemagne" in {row["reference"] for row in results}
+
+
+def test_output_that_cannot_be_written_is_told_before_the_job(folder: Folder) -> None:
+    """A place where nothing can be saved is one sentence and exit code 1, before any time is spent."""
+    (folder.work / "file").touch()
+
+    done = folder.run("demo", "--output", "file/results.csv")
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("aiobench: the results cannot be saved as file/results.csv: ")
+    assert done.stderr.endswith("choose another --output\n")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_interrupted_demo_stops_everything(
+    folder: Folder, until: Callable[[subprocess.Popen[str], str], list[str]], number: signal.Signals, code: int
+) -> None:
+    """Ctrl-C or a request to end stops the backend and removes its workspace, without a traceback or half a file."""
+    with folder.started("demo") as process:
+        until(process, "in progress")
+        process.send_signal(number)
+        _, stderr = process.communicate(timeout=30)
+
+    assert process.returncode == code
+    assert stderr == ("aiobench: interrupted\n" if number == signal.SIGINT else "")
+    assert list(folder.temporary.iterdir()) == []
+    assert list(folder.work.iterdir()) == []
+
+
+def test_reader_who_leaves_ends_the_demo_quietly(
+    folder: Folder, until: Callable[[subprocess.Popen[str], str], list[str]]
+) -> None:
+    """`aiobench demo | head -1` is no error worth a word, and leaves nothing behind."""
+    with folder.started("demo") as process:
+        assert process.stdout is not None
+        until(process, "Platform")
+        process.stdout.close()
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+        process.wait(30)
+
+    assert list(folder.temporary.iterdir()) == []

@@ -1,0 +1,93 @@
+"""Options, help and what is said where something is not installed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+import aiobench
+from aiobench.cli.app import app
+
+
+def invoke(*arguments: str) -> tuple[int, str]:
+    """Run a command in this process, at 80 columns; return its exit code and all it said, white space collapsed."""
+    result = CliRunner(env={"COLUMNS": "80", "NO_COLOR": "1"}).invoke(app, arguments, prog_name="aiobench")
+    return result.exit_code, " ".join(result.output.replace("│", " ").split())
+
+
+def python(code: str) -> subprocess.CompletedProcess[str]:
+    """Run *code* in an interpreter of its own."""
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False)
+
+
+def test_version_is_the_packages() -> None:
+    """`--version` says the name and the version, nothing else."""
+    assert invoke("--version") == (0, f"aiobench {aiobench.__version__}")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--help"], ["demo", "serve", "Begin with: aiobench demo"]),
+        (["-h"], ["demo", "serve"]),
+        (["demo", "--help"], ["--language", "--output", "./aiXplain/<uuid>.csv", "no account and no network"]),
+        (["serve", "--help"], ["--workspace", "--port", "until Ctrl-C"]),
+    ],
+)
+def test_help_says_what_there_is(arguments: list[str], said: list[str]) -> None:
+    """Help names each command and each option, and what happens without it."""
+    code, output = invoke(*arguments)
+
+    assert code == 0
+    assert [text for text in said if text not in output] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nope"], "No such command 'nope'"),
+        (["demo", "--language", "xx"], "'xx' is not one of 'de', 'fr'"),
+        (["demo", "--output", "."], "is a directory"),
+        (["demo", "surplus"], "unexpected extra argument"),
+        (["serve", "--port", "99999"], "65535"),
+        (["serve", "--port", "-1"], "--port"),
+        (["serve", "--port", "abc"], "--port"),
+        (["serve", "--workspace", __file__], "is a file"),
+    ],
+)
+def test_wrong_usage_exits_with_2_and_names_the_fault(arguments: list[str], said: str) -> None:
+    """Whatever cannot be meant is refused before anything starts, in words that name the option."""
+    code, output = invoke(*arguments)
+
+    assert code == 2
+    assert said in output
+    assert "Traceback" not in output
+
+
+@pytest.mark.parametrize(("absent", "extra"), [("typer", "cli"), ("rich", "cli"), ("starlette", "local")])
+def test_absent_extra_is_a_sentence_with_the_command_that_installs_it(absent: str, extra: str) -> None:
+    """Where a dependency is missing, one line says how to get it; the exit code is 1."""
+    done = python(
+        f"import sys; sys.modules[{absent!r}] = None\nfrom aiobench.cli import main\nsys.exit(main(['demo']))"
+    )
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("aiobench: ")
+    assert done.stderr.endswith(f"pip install 'aiobench[{extra}]'\n")
+    assert done.stderr.count("\n") == 1
+
+
+def test_importing_the_package_loads_nothing_of_the_extra() -> None:
+    """The entry point can be imported where the extra is missing: it looks for it when it is called."""
+    done = python(
+        "import sys, httpx\n"  # which brings rich along, where it is installed
+        "before = set(sys.modules)\n"
+        "import aiobench.cli\n"
+        "loaded = {name.partition('.')[0] for name in sys.modules.keys() - before}\n"
+        "print(loaded & {'rich', 'typer', 'pandas', 'starlette', 'uvicorn'})"
+    )
+
+    assert done.stdout == "set()\n"

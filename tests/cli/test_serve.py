@@ -1,0 +1,95 @@
+"""`aiobench serve`: the embedded platform for other programs."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from aiobench.cli.next_steps import PROGRAM
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conftest import Folder
+
+    Until = Callable[[subprocess.Popen[str], str], list[str]]
+
+
+def exports(lines: list[str]) -> dict[str, str]:
+    """Read the `export` lines, as a shell would."""
+    return dict(line.removeprefix("export ").split("=", 1) for line in lines if line.startswith("export "))
+
+
+def test_demos_program_runs_by_the_exports(folder: Folder, until: Until) -> None:
+    """The program that the demo ends with runs unchanged, with nothing but the two exports that serve prints."""
+    with folder.started("serve") as process:
+        environment = folder.environment(**exports(until(process, "Ready")))
+        done = subprocess.run(
+            [sys.executable, "-c", PROGRAM],
+            cwd=folder.work,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=30)
+
+    assert done.returncode == 0, done.stderr
+    assert "BLEU by sacrebleu" in done.stdout
+    assert len(list((folder.work / "aiXplain").iterdir())) == 1
+    assert (process.returncode, stdout) == (0, "\nStopped.\n")
+    assert [line.rpartition(": ")[2] for line in stderr.splitlines()] == [
+        "running 2 models on countries-de",
+        "completed",
+    ]
+    assert list(folder.temporary.iterdir()) == []
+
+
+def test_everything_on_offer_is_listed(folder: Folder, until: Until) -> None:
+    """The ids that programs need are there: of datasets, models and metrics; and the address and the key."""
+    with folder.started("serve") as process:
+        lines = until(process, "Ready")
+
+    firsts = {line.split()[0] for line in lines if line.strip()}
+    settings = exports(lines)
+    assert {"countries-de", "countries-fr", "iso-gettext", "copy-source", "bleu", "exact-match"} <= firsts
+    assert f"Base URL   {settings['BACKEND_URL']}" in lines
+    assert f"Key        {settings['TEAM_API_KEY']}" in lines
+
+
+def test_workspace_and_port_are_kept(folder: Folder, until: Until) -> None:
+    """With a workspace and a port, a second run has the address and the key of the first; SIGTERM ends it as well."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    seen = []
+    for _ in range(2):
+        with folder.started("serve", "--workspace", "mine", "--port", str(port)) as process:
+            seen.append(exports(until(process, "Ready")))
+            process.send_signal(signal.SIGTERM)
+            _, stderr = process.communicate(timeout=30)
+        assert (process.returncode, stderr) == (143, "")
+
+    assert seen[0] == seen[1]
+    assert seen[0]["BACKEND_URL"] == f"http://127.0.0.1:{port}"
+    assert (folder.work / "mine" / "datasets").is_dir()
+
+
+@pytest.mark.parametrize("what", ["port", "workspace"])
+def test_what_cannot_be_had_is_told_in_a_sentence(folder: Folder, what: str) -> None:
+    """A port in use and a folder that is none are one line on stderr and exit code 1."""
+    (folder.work / "file").touch()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        values = {"port": str(taken.getsockname()[1]), "workspace": "file/below"}
+        done = folder.run("serve", f"--{what}", values[what])
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("aiobench: the ")
+    assert "; choose another " in done.stderr
+    assert done.stderr.count("\n") == 1
