@@ -41,13 +41,14 @@ def lowest(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style, spelling, the contracts between the layers and the package's metadata."""
+    """Check style, spelling, the contracts between the layers, the metadata and the generated source."""
     install(session, group="lint")
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("codespell")
     session.run("lint-imports", env={"PYTHONPATH": "src"})
     session.run("validate-pyproject", "pyproject.toml")
+    session.run("python", "tools/gen_sync.py", "--check")
 
 
 @nox.session
@@ -87,6 +88,7 @@ def changelog(session: nox.Session) -> None:
 # What an extra is for, as the import that needs it.
 IMPORTS = {
     "": "import aiobench",
+    "cli": "from aiobench.cli import main; main(['--help'])",
     "local": "from aiobench.local import LocalBackend; LocalBackend().__enter__().__exit__(None, None, None)",
     "aiohttp": "import aiobench, httpx_aiohttp",
 }
@@ -99,3 +101,10 @@ def package(session: nox.Session, extra: str) -> None:
     (wheel,) = Path("dist").glob("aiobench-*.whl")
     session.install(f"aiobench[{extra}] @ {wheel.resolve().as_uri()}", env={"PIP_NO_COMPILE": "1"})
     session.run("python", "-c", IMPORTS[extra])
+
+
+@nox.session(default=False)
+def demo(session: nox.Session) -> None:
+    """Run the main job as a newcomer does: `aiobench demo`."""
+    session.install("-e", ".[cli]", env={"PIP_NO_COMPILE": "1"})
+    session.run("aiobench", "demo", *session.posargs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,17 +11,15 @@ import pytest
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
 
+import aiobench
+from aiobench import errors
 from aiobench.local import LocalBackend
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = [
-    # The monitor and the synchronous world, which it shows, are not there yet.
-    pytest.param("README.md", marks=pytest.mark.xfail(raises=ImportError)),
-    *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.md")),
-]
+DOCUMENTS = ["README.md", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.md"))]
 
 
 async def finished_job(backend: LocalBackend) -> tuple[str, str]:
@@ -58,3 +57,12 @@ def test_blocks_of_a_document_run(
 
     for example in Sybil(parsers=[PythonCodeBlockParser()], path=str(ROOT)).parse(ROOT / document).examples():
         example.evaluate()
+
+
+def test_the_reference_names_what_the_package_exports() -> None:
+    """Every public name has its place in the reference, each once; errors have theirs as a module."""
+    pages = "\n".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs" / "reference").glob("*.md"))
+    named = re.findall(r"^::: aiobench\.(\w+)$", pages, re.MULTILINE)
+
+    assert sorted({*aiobench.__all__} - {*errors.__all__, "__version__"}) == sorted({*named} - {"errors"})
+    assert len(named) == len({*named})

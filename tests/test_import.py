@@ -20,13 +20,14 @@ def output_of(code: str) -> str:
     return done.stdout.strip()
 
 
-def test_import_brings_the_foundation_alone() -> None:
-    """Beside what it is made of and the standard library, `import aiobench` imports nothing: no pandas, no tqdm."""
+@pytest.mark.parametrize("module", ["aiobench", "aiobench.sync"])
+def test_import_brings_the_foundation_alone(module: str) -> None:
+    """Beside what it is made of and the standard library, an import imports nothing: no pandas, no tqdm."""
     brought = output_of(
         f"import sys, {FOUNDATION}\n"
         "packages = lambda: {name.partition('.')[0] for name in sys.modules}\n"
         "foundation = packages()\n"
-        "import aiobench\n"
+        f"import {module}\n"
         "print(*packages() - foundation - sys.stdlib_module_names)"
     )
 
