@@ -111,6 +111,15 @@ def fields_of(node: cst.ClassDef) -> list[tuple[str, cst.BaseExpression]]:
     ]
 
 
+def imports_of(module: cst.Module) -> Iterator[cst.Import | cst.ImportFrom]:
+    """Return what a module imports, for types alone too."""
+    lines = list(module.body)
+    lines += [each for line in module.body if isinstance(line, cst.If) for each in line.body.body]  # TYPE_CHECKING
+    for line in lines:
+        if isinstance(line, cst.SimpleStatementLine):
+            yield from (each for each in line.body if isinstance(each, cst.Import | cst.ImportFrom))
+
+
 def is_attrs(node: cst.ClassDef) -> bool:
     """Tell whether a class is a frozen attrs class."""
     return any(each.partition("(")[0] == "frozen" for each in decorators_of(node))
@@ -206,17 +215,16 @@ class Generator:
 
     def _imports(self) -> Iterator[str]:
         """Every import of the core, but for what the facade has its own of; those not needed go away later."""
-        for _, module in self.modules:
-            for line in m.findall(module, m.SimpleStatementLine([m.Import() | m.ImportFrom()])):
-                assert isinstance(line, cst.SimpleStatementLine)
-                statement = line.body[0]
-                if isinstance(statement, cst.ImportFrom) and not isinstance(statement.names, cst.ImportStar):
-                    for each in statement.names:
-                        if code(statement.module or each) != "__future__" and each.evaluated_name not in self.special:
-                            imported = code(each.with_changes(comma=cst.MaybeSentinel.DEFAULT))
-                            yield f"from {code(statement.module or each)} import {imported}\n"
-                else:
-                    yield code(statement) + "\n"
+        for statement in (each for _, module in self.modules for each in imports_of(module)):
+            if isinstance(statement, cst.Import):
+                yield code(statement) + "\n"
+                continue
+            assert statement.module is not None
+            assert not isinstance(statement.names, cst.ImportStar)
+            home = code(statement.module)
+            for each in statement.names:
+                if home != "__future__" and each.evaluated_name not in self.special:
+                    yield f"from {home} import {code(each.with_changes(comma=cst.MaybeSentinel.DEFAULT))}\n"
 
     # -- classes -----------------------------------------------------------------------------------------------
 

@@ -385,7 +385,9 @@ def _warn_in_a_running_loop() -> None:
         asyncio.get_running_loop()
     except RuntimeError:
         return
-    if is_notebook():  # whose loop waits for the cell anyway
+    if is_notebook():  # its loop waits for the cell anyway
+        return
+    if threading.current_thread().name == THREAD:  # refused anyway
         return
     here, frame, level = os.path.dirname(__file__), sys._getframe(), 1  # noqa: PTH120 - as frames have it
     while frame.f_back is not None and os.path.dirname(frame.f_code.co_filename) == here:  # noqa: PTH120

@@ -1,0 +1,213 @@
+"""The generator: what it writes is what is committed, any drift is noticed, and what it does not know it refuses."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import libcst as cst
+import pytest
+
+import aiobench
+from aiobench import sync
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "src" / "aiobench"
+RENAMED = {"aclose": "close", "__aenter__": "__enter__", "__aexit__": "__exit__"}
+VIEWS = ["Client", "BenchmarkJob", "Benchmark", "Monitor"]
+EVENTS = ["Finished", "Abandoned", "StatusChanged", "Progressed", "Stalled", "PollFailed"]
+
+
+@pytest.fixture(scope="module")
+def gen_sync() -> ModuleType:
+    """Load the generator, which is a script."""
+    spec = importlib.util.spec_from_file_location("gen_sync", ROOT / "tools" / "gen_sync.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def package(tmp_path: Path, gen_sync: ModuleType) -> Path:
+    """Copy what the generator reads and writes, so that a test may change it."""
+    for each in (*gen_sync.SOURCES, "__init__.py", "sync/__init__.py", "sync/_generated.py"):
+        (tmp_path / each).parent.mkdir(exist_ok=True)
+        shutil.copy(PACKAGE / each, tmp_path / each)
+    return tmp_path
+
+
+def run(gen_sync: ModuleType, monkeypatch: pytest.MonkeyPatch, package: Path, *arguments: str) -> int:
+    """Run the script as the command line does."""
+    monkeypatch.setattr(sys, "argv", ["gen_sync.py", "--package", str(package), *arguments])
+    return int(gen_sync.main())
+
+
+def change(path: Path, old: str, new: str) -> None:
+    """Replace *old*, which must be there, once."""
+    text = path.read_text("utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), "utf-8", newline="")
+
+
+def test_what_is_committed_is_what_is_generated(
+    gen_sync: ModuleType, package: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`--check` passes on the repository as it is, and says nothing."""
+    assert run(gen_sync, monkeypatch, package, "--check") == 0
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new"),
+    [
+        ("job.py", "poll: PollPolicy | None = None", "schedule: PollPolicy | None = None"),
+        ("job.py", "max_bytes: int = 4 * 2**30", "max_bytes: int = 5 * 2**30"),
+        ("job.py", "Ask for the job's status.", "Ask for the status of the job."),
+        (
+            "job.py",
+            "async def check_status(self)",
+            "async def peek(self) -> str: ...\n    async def check_status(self)",
+        ),
+        ("job.py", "    get_failure_rate = get_failuire_rate\n", ""),
+        ("benchmark.py", "    name: str\n", "    name: str\n    owner: str\n"),
+        ("_watch/events.py", "    seconds: float\n", "    seconds: float\n    polls: int\n"),
+        ("client.py", "max_retries: int = 4", "max_retries: int = 5"),
+        ("__init__.py", '    "Iteration",\n', ""),
+        ("sync/_generated.py", "    def fetch(self) -> JobSnapshot:", "    def fetch(self) -> Any:"),
+        ("sync/__init__.py", '    "Iteration",\n', ""),
+    ],
+    ids=[
+        "a signature",
+        "a default",
+        "a docstring",
+        "a new method",
+        "an alias",
+        "an attribute",
+        "an event's field",
+        "a setting",
+        "a public name",
+        "the generated classes",
+        "the generated names",
+    ],
+)
+def test_each_kind_of_drift_is_noticed(
+    gen_sync: ModuleType, package: Path, monkeypatch: pytest.MonkeyPatch, path: str, old: str, new: str
+) -> None:
+    """A change of either side alone fails `--check`."""
+    change(package / path, old, new)
+
+    assert run(gen_sync, monkeypatch, package, "--check") == 1
+
+
+def test_trailing_bytes_are_noticed_and_generating_anew_removes_them(
+    gen_sync: ModuleType, package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A line break too many fails `--check`, and generating gives the very bytes that were committed."""
+    generated = package / "sync/_generated.py"
+    committed = generated.read_bytes()
+    generated.write_bytes(committed + b"\n")
+
+    assert run(gen_sync, monkeypatch, package, "--check") == 1
+    assert run(gen_sync, monkeypatch, package) == 0
+    assert generated.read_bytes() == committed
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new", "complaint"),
+    [
+        ("job.py", "Ask for the job's status.", "Say `asyncio.run(job.fetch())`.", "asyncio"),
+        ("job.py", "async def fetch(self) -> JobSnapshot:", "async def fetch(self) -> set[Client]:", "set[Client]"),
+        ("job.py", "async def fetch(self) -> JobSnapshot:", "async def fetch(self):", "return annotation"),
+        ("job.py", "async def fetch(self) -> JobSnapshot:", "async def fetch(self, x) -> JobSnapshot:", "parameter x"),
+        ("job.py", "async def fetch(self)", "@cached\n    async def fetch(self)", "decorators"),
+        ("job.py", "    def __repr__(self)", "    def __len__(self)", "special method"),
+        ("job.py", "    get_failure_rate = get_failuire_rate", "    failures = {}", "assignment"),
+        ("job.py", "self.status: str = status", "self.status = status", "without an annotation"),
+        ("client.py", "class Client:", "class Client(Base):", "base class"),
+        ("client.py", "It holds no task of its own.", "", "no docstring says"),
+        (
+            "client.py",
+            "async def get_job(self, job_id: str)",
+            "async def get_job(self, job_id: Awaitable[str])",
+            "Awaitable",
+        ),
+    ],
+)
+def test_what_it_does_not_understand_it_refuses(
+    gen_sync: ModuleType,
+    package: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    path: str,
+    old: str,
+    new: str,
+    complaint: str,
+) -> None:
+    """Nothing is guessed or left out in silence: the script names the place and fails."""
+    change(package / path, old, new)
+
+    assert run(gen_sync, monkeypatch, package) == 2
+    assert complaint in capsys.readouterr().err
+
+
+def test_class_methods_are_generated(gen_sync: ModuleType) -> None:
+    """A class method stays one, and gives an object of the blocking class, of the default client."""
+    source = '''
+class Job:
+    """A job."""
+
+    @classmethod
+    async def find(cls, name: str) -> Job:
+        """Do `await Job.find(name)`."""
+
+    async def ask(self) -> None: ...
+'''
+    phrases = dict(gen_sync.PHRASES)
+    gen_sync.PHRASES.clear()
+    try:
+        generated = gen_sync.Generator([("aiobench.job", cst.parse_module(source))]).generate()
+    finally:
+        gen_sync.PHRASES.update(phrases)
+
+    assert '    @classmethod\n    def find(cls, name: str) -> Job:\n        """Do `Job.find(name)`."""\n' in generated
+    assert "return Job._of(owner_of(None).call(lambda: AsyncJob.find(name)), owner_of(None))" in generated
+
+
+def test_both_worlds_have_the_same_names() -> None:
+    """`aiobench.sync` exports every public name of `aiobench`; only classes with calls, and events, are its own."""
+    own = {name for name in aiobench.__all__ if getattr(aiobench, name) is not getattr(sync, name)}
+
+    assert sorted(sync.__all__) == sorted(aiobench.__all__)
+    assert own == {*VIEWS, *EVENTS, "MonitorEvent"}
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_both_worlds_have_the_same_calls(name: str) -> None:
+    """Each public method of a class is there in the other world, with the same parameters and without `async`."""
+    core, blocking = getattr(aiobench, name), getattr(sync, name)
+    for method, there in vars(core).items():
+        if (method.startswith("_") and method not in RENAMED) or not callable(there):
+            continue
+        here: Any = getattr(blocking, RENAMED.get(method, method))
+        expected = [(p.name, p.kind, p.default) for p in inspect.signature(there).parameters.values()]
+        actual = [(p.name, p.kind, p.default) for p in inspect.signature(here).parameters.values()]
+        assert expected == actual, method
+        assert not inspect.iscoroutinefunction(here)
+        assert not inspect.isasyncgenfunction(here)
+        assert bool(there.__doc__) == bool(here.__doc__), method
+        assert "await" not in (here.__doc__ or "")
+
+
+@pytest.mark.parametrize("name", EVENTS)
+def test_both_worlds_have_the_same_events(name: str) -> None:
+    """An event can be taken apart by the same pattern in both worlds."""
+    assert getattr(sync, name).__match_args__ == getattr(aiobench, name).__match_args__
