@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import hypothesis
 import pytest
 
+from aiobench import Client
 from loopback import LoopbackServer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
 
 # Derandomized: what fails once fails again. No deadline: other work may hold the processor.
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None, database=None)
@@ -45,3 +46,10 @@ def server() -> Iterator[LoopbackServer]:
     """Run a server of the test's own."""
     with LoopbackServer() as running:
         yield running
+
+
+@pytest.fixture
+async def client(server: LoopbackServer) -> AsyncIterator[Client]:
+    """Make a client of the test's own server, which gives up at the first failure."""
+    async with Client("k3y-of-the-team", base_url=server.url, max_retries=0) as made:
+        yield made

@@ -65,6 +65,11 @@ class LoopbackServer:
         """Where it is."""
         return f"http://127.0.0.1:{self._http.server_port}"
 
+    @property
+    def asked(self) -> list[str]:
+        """The requests' methods and targets, in order."""
+        return [f"{request.method} {request.target}" for request in self.requests]
+
     def route(
         self, route: str, body: object = b"", *, status: int = 200, headers: Mapping[str, str] | None = None
     ) -> None:
