@@ -16,7 +16,6 @@ from aiobench import (
     APIStatusError,
     AuthenticationError,
     BadRequestError,
-    Benchmark,
     BenchmarkJob,
     Client,
     ClientClosedError,
@@ -556,20 +555,3 @@ async def test_default_client_is_made_from_the_environment_at_first_use(
     monkeypatch.setenv("AIXPLAIN_API_KEY", "later")
     assert "running" == await job.check_status()
     assert "Token later" == environment.requests[0].headers["Authorization"]
-
-
-# -- a benchmark's own calls -------------------------------------------------------------------------------------
-
-
-@pytest.mark.anyio
-async def test_benchmark_starts_and_lists(server: LoopbackServer, client: Client) -> None:
-    """A benchmark's `start()` and `list_jobs()` are the client's for its id."""
-    server.route("GET /sdk/benchmarks/B", BENCHMARK)
-    server.route(f"GET {LIST}", [{"jobId": "J", "status": "running", "benchmark": {"id": "B"}}])
-    server.route(f"POST {START}", {"jobId": "K"})
-    server.route("GET /sdk/benchmarks/jobs/K", job_document(status="draft"))
-    found: Benchmark = await client.get_benchmark("B")
-
-    started, listed = await found.start(), await found.list_jobs()
-
-    assert (("K", "draft"), [("J", "running")]) == ((started.id, started.status), [(j.id, j.status) for j in listed])
