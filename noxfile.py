@@ -67,6 +67,16 @@ def docs(session: nox.Session) -> None:
     session.run("mkdocs", "build", "--strict", env={"NO_MKDOCS_2_WARNING": "1"})
 
 
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Measure aiobench beside its peers, into `bench-results/`; one part of it: `nox -s bench -- poll`."""
+    install(session, "-e", ".[all]", group="bench")
+    older = Path("bench-results", "aixplain-0.2.47")  # beside the present release; left out where it cannot be had
+    if not older.exists():
+        session.install("--no-deps", "--target", str(older), "aixplain==0.2.47", success_codes=[0, 1])
+    session.run("python", "-m", "benchmarks", *session.posargs)
+
+
 @nox.session
 def build(session: nox.Session) -> None:
     """Build the wheel and the sdist into `dist/` and look into them."""

@@ -1,0 +1,60 @@
+"""How long one step holds the event loop: the longest callback, by the clock and by this thread's CPU.
+
+The clock counts what other processes and threads take meanwhile; the CPU does not, so it is the figure to trust on a
+busy machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from asyncio import events
+from typing import Any, Self
+
+__all__ = ["Held"]
+
+
+class Held:
+    """Watches every callback of asyncio's own loop while it is entered; milliseconds."""
+
+    def __init__(self) -> None:
+        self.longest = self.longest_cpu = 0.0
+
+    def __enter__(self) -> Self:
+        self._run = run = events.Handle._run  # noqa: SLF001 - asyncio offers no other place to stand
+
+        def timed(handle: Any) -> None:
+            cpu, clock = time.thread_time(), time.perf_counter()
+            run(handle)
+            elapsed = 1e3 * (time.perf_counter() - clock)
+            if elapsed > self.longest_cpu:  # reading the CPU's clock is a system call
+                self.longest_cpu = max(self.longest_cpu, 1e3 * (time.thread_time() - cpu))
+            self.longest = max(self.longest, elapsed)
+
+        events.Handle._run = timed  # type: ignore[method-assign]  # noqa: SLF001
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        events.Handle._run = self._run  # type: ignore[method-assign]  # noqa: SLF001
+
+
+class Heartbeat:
+    """Asks to be woken every millisecond, and notes how late that happens at worst; milliseconds."""
+
+    def __init__(self) -> None:
+        self.latest = 0.0
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._beat())
+        await asyncio.sleep(0)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._task.cancel()
+        await asyncio.wait([self._task])
+
+    async def _beat(self) -> None:
+        while True:
+            before = time.perf_counter()
+            await asyncio.sleep(0.001)
+            self.latest = max(self.latest, 1e3 * (time.perf_counter() - before) - 1.0)

@@ -1,0 +1,34 @@
+"""`check_status()`: documents of three sizes, 1 to 1000 in flight, beside idle connections, slow servers, TLS."""
+
+from __future__ import annotations
+
+from benchmarks.clients import aiobench, incumbents, plain
+from benchmarks.rounds import Bench
+from benchmarks.scene import Scene
+
+ALL = ("httpx", "aiohttp", "floor")
+WITHOUT_POOL = ("aiohttp", "floor")  # httpx's pool takes seconds for hundreds in flight
+
+
+def run(bench: Bench) -> None:
+    """Compare the cases."""
+    small = Scene(size=1000)
+    for in_flight in (1, 8, 32, 100, 300, 1000):
+        entries = aiobench(bench, small, in_flight) + plain(
+            bench, small, in_flight, *(ALL if in_flight <= 100 else WITHOUT_POOL)
+        )
+        if in_flight in {1, 32, 300}:
+            entries += incumbents(bench, small)
+        bench.compare("poll", f"1 kB, {in_flight} in flight", "poll", entries)
+    for size, in_flight in ((20_000, 1), (20_000, 32), (20_000, 300), (200_000, 8)):
+        scene = Scene(size=size)
+        entries = aiobench(bench, scene, in_flight) + plain(bench, scene, in_flight, *WITHOUT_POOL)
+        bench.compare("poll", f"{size // 1000} kB, {in_flight} in flight", "poll", entries + incumbents(bench, scene))
+    idle = aiobench(bench, small, 1, idle=300) + plain(bench, small, 1, "httpx", "aiohttp", idle=300)
+    bench.compare("poll", "1 kB, 1 in flight, 300 idle", "poll", idle)
+    for delay in (20, 100):
+        slow = Scene(size=1000, delay=delay)
+        entries = aiobench(bench, slow, 100) + plain(bench, slow, 100, "aiohttp") + incumbents(bench, slow)
+        bench.compare("poll", f"1 kB, 100 in flight, {delay} ms", "poll", entries, seconds=1.0)
+    entries = aiobench(bench, small, 8, tls=True) + plain(bench, small, 8, *ALL, tls=True)
+    bench.compare("poll", "1 kB, 8 in flight, TLS", "poll", entries + incumbents(bench, small, tls=True))

@@ -1,0 +1,156 @@
+"""Rounds in turn, and what they say: medians and spread."""
+
+from __future__ import annotations
+
+import statistics
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from attrs import asdict, field, frozen
+
+from benchmarks.processes import Child, Server, child
+
+__all__ = ["Bench", "Entry", "Figure"]
+
+
+@frozen
+class Entry:
+    """A contender as a benchmark enters it.
+
+    Attributes:
+        name: What it is called in the table.
+        kind: Its class, as `module:Class`.
+        settings: What it is made with.
+        environment: Variables of its process.
+    """
+
+    name: str
+    kind: str
+    settings: dict[str, Any] = field(factory=dict[str, Any])
+    environment: dict[str, str] = field(factory=dict[str, str])
+
+
+@frozen
+class Figure:
+    """What one contender was measured at in one case.
+
+    Attributes:
+        benchmark: The benchmark.
+        case: What was done, in words.
+        name: The contender.
+        unit: What `cpu` and `wall` are for one of.
+        cpu: Microseconds of CPU a unit, user and system: the median of the rounds.
+        cpu_low, cpu_high: The least and the most of them.
+        wall: Microseconds a unit, by the clock: the median.
+        peak: The most memory its process held, in MB.
+        above_idle: How much of that came after it was ready.
+        units: Units in all rounds.
+        more: What else was found: the median of each.
+    """
+
+    benchmark: str
+    case: str
+    name: str
+    unit: str
+    cpu: float
+    cpu_low: float
+    cpu_high: float
+    wall: float
+    peak: float
+    above_idle: float
+    units: int
+    more: dict[str, float] = field(factory=dict[str, float])
+
+
+@frozen
+class Bench:
+    """What a benchmark is run with, and where its figures go.
+
+    Attributes:
+        server: The load server.
+        rounds: How many rounds each contender takes.
+        seconds: How long a round is.
+        profiles: A folder for profiles of one more round; None for none.
+        incumbents: `{version: folder}` of older releases of the incumbent SDK, installed apart.
+        figures: What was measured so far.
+    """
+
+    server: Server
+    rounds: int
+    seconds: float
+    profiles: Path | None
+    incumbents: dict[str, str]
+    figures: list[Figure] = field(factory=list[Figure])
+
+    def compare(
+        self, benchmark: str, case: str, unit: str, entries: list[Entry], *, rounds: int = 0, seconds: float = 0.0
+    ) -> list[Figure]:
+        """Let contenders take rounds in turn, after one round each that does not count; note and return the figures."""
+        with ExitStack() as stack:
+            children = [
+                stack.enter_context(child(entry.name, entry.kind, entry.settings, entry.environment))
+                for entry in entries
+            ]
+            for each in children:
+                each.answer()
+            length = seconds or self.seconds
+            for each in children:
+                each.ask(seconds=min(length, 0.2))
+            taken: dict[str, list[dict[str, Any]]] = {each.name: [] for each in children}
+            for _ in range(rounds or self.rounds):
+                for each in children:
+                    taken[each.name].append(each.ask(seconds=length))
+            if self.profiles is not None:
+                self._profile(children, f"{benchmark} {case}", length)
+        found = [_figure(benchmark, case, name, unit, results) for name, results in taken.items()]
+        for figure in found:
+            self.note(figure)
+        return found
+
+    def note(self, figure: Figure) -> None:
+        """Keep a figure, and show it."""
+        self.figures.append(figure)
+        print(line(figure), flush=True)
+
+    def _profile(self, children: list[Child], what: str, seconds: float) -> None:
+        assert self.profiles is not None
+        for each in children:
+            name = "".join(char if char.isalnum() else "-" for char in f"{what} {each.name}")
+            each.ask(seconds=seconds, profile=str(self.profiles.resolve() / f"{name}.prof"))
+
+
+def _figure(benchmark: str, case: str, name: str, unit: str, results: list[dict[str, Any]]) -> Figure:
+    cpu = [1e6 * each["cpu"] / max(each["units"], 1) for each in results]
+    known = {"cpu", "wall", "peak", "idle", "units"}
+    return Figure(
+        benchmark=benchmark,
+        case=case,
+        name=name,
+        unit=unit,
+        cpu=statistics.median(cpu),
+        cpu_low=min(cpu),
+        cpu_high=max(cpu),
+        wall=statistics.median(1e6 * each["wall"] / max(each["units"], 1) for each in results),
+        peak=max(each["peak"] for each in results),
+        above_idle=max(each["peak"] - each["idle"] for each in results),
+        units=int(sum(each["units"] for each in results)),
+        more={key: statistics.median(each[key] for each in results) for key in results[0] if key not in known},
+    )
+
+
+HEAD = f"{'case':<38} {'contender':<26} {'CPU µs':>11} {'least':>11} {'most':>11} {'wall µs':>11} {'MB':>5} {'+MB':>5}"
+
+
+def line(figure: Figure) -> str:
+    """Write a figure as a line of the table under `HEAD`."""
+    more = "  ".join(f"{name}={value:,.4g}" for name, value in figure.more.items())
+    numbers = " ".join(f"{value:>11,.2f}" for value in (figure.cpu, figure.cpu_low, figure.cpu_high, figure.wall))
+    return (
+        f"{figure.case:<38} {figure.name:<26} {numbers} {figure.peak:>5.0f} {figure.above_idle:>5.0f}  {more}".rstrip()
+    )
+
+
+def as_json(figures: list[Figure]) -> list[dict[str, Any]]:
+    """Write figures as plain values."""
+    return [asdict(figure) for figure in figures]

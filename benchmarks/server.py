@@ -1,0 +1,166 @@
+"""The load server: the platform's routes from memory, by a bare asyncio protocol, on uvloop where there is one.
+
+Run in a process of its own; it ends when its standard input does, so none is ever left behind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import ssl
+import sys
+import time
+from collections.abc import Iterator
+from functools import lru_cache, partial
+from typing import cast
+
+from benchmarks.processes import allow_many_files, pin
+from benchmarks.scene import CSV_ROWS, Scene
+
+OK = b"HTTP/1.1 200 OK\r\nDate: Sun, 01 Nov 2026 10:00:00 GMT\r\nContent-Type: "
+PIECE = 256 * 1024
+
+
+class Platform(asyncio.Protocol):
+    """Answers GET requests, one after the other."""
+
+    def __init__(self) -> None:
+        self._received = b""
+        self._pieces: Iterator[bytes] = iter(())
+        self._is_paused = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep what is written to."""
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by type
+
+    def data_received(self, data: bytes) -> None:
+        """Answer each complete request."""
+        self._received += data
+        while (end := self._received.find(b"\r\n\r\n")) >= 0:
+            target = self._received[4 : self._received.find(b" ", 4)].decode()
+            self._received = self._received[end + 4 :]
+            self._answer(target)
+
+    def _answer(self, target: str) -> None:
+        _, segment, *route = target.split("/")
+        scene = Scene.of(segment)
+        if route[0] == "results":
+            self._transport.write(_head(b"text/csv", _length(scene)) + b'ETag: "one"\r\n\r\n')
+            self._pieces = _results(scene)
+            self._go_on()
+            return
+        host = self._transport.get_extra_info("sockname")[1]
+        make = partial(_list, scene, route[2]) if route[-1] == "jobs" else partial(_document, scene, route[-1], host)
+        if scene.delay:
+            asyncio.get_running_loop().call_later(scene.delay / 1000, lambda: self._transport.write(make()))
+        else:
+            self._transport.write(make())
+
+    def pause_writing(self) -> None:
+        """Wait: the client reads slower than we write."""
+        self._is_paused = True
+
+    def resume_writing(self) -> None:
+        """Go on with the results."""
+        self._is_paused = False
+        self._go_on()
+
+    def _go_on(self) -> None:
+        while not self._is_paused and (piece := next(self._pieces, b"")):
+            self._transport.write(piece)
+
+
+def _head(kind: bytes, length: int) -> bytes:
+    return OK + kind + b"\r\nContent-Length: %d\r\nConnection: keep-alive\r\nX-Request-Id: 0f1e2d3c4b5a\r\n" % length
+
+
+def _json(body: bytes) -> bytes:
+    return _head(b"application/json; charset=utf-8", len(body)) + b"\r\n" + body
+
+
+def _document(scene: Scene, name: str, port: int) -> bytes:
+    number = int(name.rpartition("-")[2])
+    return _document_in(scene, number, scene.status(number, time.monotonic()), port)
+
+
+@lru_cache(maxsize=1000)
+def _document_in(scene: Scene, number: int, status: str, port: int) -> bytes:
+    return _json(scene.document(number, status, f"http://127.0.0.1:{port}/{scene.path}/results/{number}.csv"))
+
+
+def _list(scene: Scene, benchmark: str) -> bytes:
+    first = int(benchmark.rpartition("-")[2]) * scene.group
+    now = time.monotonic()
+    ended = tuple(scene.ends_at(number) <= now for number in range(first, first + scene.group))
+    return _list_of(scene, first, ended)
+
+
+@lru_cache(maxsize=3000)
+def _list_of(scene: Scene, first: int, ended: tuple[bool, ...]) -> bytes:
+    statuses = ("completed" if done else "in_progress" for done in ended)
+    entries = (scene.entry_of(first + place, status) for place, status in enumerate(statuses))
+    return _json(b"[" + b", ".join(entries) + b"]")
+
+
+# -- results -------------------------------------------------------------------------------------------------------
+
+
+@lru_cache
+def _csv() -> bytes:
+    columns = "segment_id,Model,Model_success,source,reference,hypothesis,topic,BLEU by sacrebleu,credits_used"
+    rows = (
+        f'{number},model-{number % 4},{number % 50 != 0},"Good morning, {number}",Guten Morgen,'
+        f"Guten Morgen {number % 97},greeting,{number % 1000 / 10},0.001"
+        for number in range(CSV_ROWS)
+    )
+    return "\n".join(itertools.chain([columns], rows)).encode()
+
+
+def _length(scene: Scene) -> int:
+    return scene.bytes or len(_csv())
+
+
+def _results(scene: Scene) -> Iterator[bytes]:
+    csv = memoryview(_csv())
+    left = _length(scene)
+    for place in itertools.cycle(range(0, len(csv), PIECE)):
+        piece = csv[place : place + min(PIECE, left)]
+        yield bytes(piece)
+        left -= len(piece)
+        if not left:
+            return
+
+
+# -- the process ---------------------------------------------------------------------------------------------------
+
+
+async def _serve(certificate: str) -> None:
+    loop = asyncio.get_running_loop()
+    plain = await loop.create_server(Platform, "127.0.0.1", 0, backlog=4096)
+    ports = [plain.sockets[0].getsockname()[1]]
+    if certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        secure = await loop.create_server(Platform, "127.0.0.1", 0, backlog=4096, ssl=context)
+        ports.append(secure.sockets[0].getsockname()[1])
+    print(json.dumps(ports), flush=True)
+    await loop.run_in_executor(None, sys.stdin.read)
+
+
+def main(core: int, certificate: str) -> None:
+    """Serve until standard input is closed."""
+    pin(core)
+    allow_many_files()
+    try:
+        import uvloop
+    except ImportError:
+        runner = asyncio.Runner()
+    else:
+        runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
+    with runner:
+        runner.run(_serve(certificate))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), sys.argv[2])

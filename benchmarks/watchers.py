@@ -1,0 +1,139 @@
+"""Monitors as contenders: in the steady state, with ends, and looked at for memory and for what holds the loop."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import statistics
+import time
+import tracemalloc
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.clients import KEY
+from benchmarks.contender import Contender, Meter
+from benchmarks.held import Held
+from benchmarks.scene import Scene, job_name
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from aiobench import Client, Monitor
+
+__all__ = ["Ending", "Memory", "Steady"]
+
+PATIENCE = 60.0  # seconds that the first rounds, or the last ends, may take
+
+
+class _Watcher(Contender):
+    def __init__(self, root: str, jobs: int, interval: float, transport: str = "httpx", entry: int = 0) -> None:
+        self._root, self._count, self._interval = root, jobs, interval
+        self._transport: Any = transport
+        self._entry = entry
+
+    def _client(self, scene: Scene) -> Client:
+        from aiobench import Client, PollPolicy
+
+        poll = PollPolicy(interval=self._interval, backoff=1.0, max_interval=self._interval)
+        url = f"{self._root}/{scene.path}"
+        return Client(KEY, base_url=url, poll=poll, transport=self._transport, trust_env=False)
+
+    def _monitor(self, client: Client, scene: Scene) -> Monitor:
+        return client.monitor(client.job(*job_name(number, scene.group)) for number in range(self._count))
+
+    async def _settled(self, monitor: Monitor) -> None:
+        """Let two rounds pass."""
+        async with asyncio.timeout(PATIENCE):
+            while monitor.stats.polls < 2 * self._count:  # noqa: ASYNC110 - a monitor does not tell of its rounds
+                await asyncio.sleep(self._interval / 4)
+
+
+class Steady(_Watcher):
+    """Nothing changes: what does a poll of a job cost?"""
+
+    async def round(self, seconds: float, meter: Meter) -> dict[str, Any]:
+        """Watch for some rounds, after the first two."""
+        scene = Scene(entry=self._entry)
+        held = Held()
+        async with self._client(scene) as client, self._monitor(client, scene) as monitor:
+            consumer = asyncio.create_task(_drop(monitor))
+            await self._settled(monitor)
+            before = monitor.stats
+            with meter, held:
+                await asyncio.sleep(max(seconds, 3 * self._interval))
+            after = monitor.stats
+            consumer.cancel()
+            await asyncio.wait([consumer])
+        polls = after.polls - before.polls
+        rounds = polls / self._count
+        return {
+            "units": polls,
+            "requests_a_round": (after.requests - before.requests) / max(rounds, 1e-9),
+            "µs_a_request": 1e6 * meter.cpu / max(after.requests - before.requests, 1),
+            "held_ms": held.longest,
+            "held_cpu_ms": held.longest_cpu,
+        }
+
+
+class Ending(_Watcher):
+    """All jobs end within some time: what does that cost, and when is it told?"""
+
+    def __init__(self, *, span: float, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._span = span
+
+    async def round(self, seconds: float, meter: Meter) -> dict[str, Any]:
+        """Watch until every job has ended; *seconds* does not matter."""
+        from aiobench import Finished
+
+        scene = Scene(start=time.monotonic() + 2 * self._interval, span=self._span, entry=self._entry)
+        ends: Counter[str] = Counter()
+        lags: list[float] = []
+        held = Held()
+        async with self._client(scene) as client:
+            with meter, held:
+                async with self._monitor(client, scene) as monitor, asyncio.timeout(self._span + PATIENCE):
+                    async for event in monitor:
+                        if isinstance(event, Finished):
+                            ends[event.job.id] += 1
+                            number = int(event.job.id.rpartition("-")[2])
+                            lags.append(time.monotonic() - scene.ends_at(number))
+            stats = monitor.stats
+        cuts = statistics.quantiles(lags, n=100)
+        return {
+            "units": stats.polls,
+            "lost": self._count - len(ends),
+            "twice": sum(count - 1 for count in ends.values()),
+            "lag_p50_ms": 1e3 * cuts[49],
+            "lag_p99_ms": 1e3 * cuts[98],
+            "lag_max_ms": 1e3 * max(lags),
+            "requests": stats.requests,
+            "held_ms": held.longest,
+            "held_cpu_ms": held.longest_cpu,
+        }
+
+
+class Memory(_Watcher):
+    """What a watched job takes: by tracemalloc, and by what the process grew."""
+
+    async def round(self, seconds: float, meter: Meter) -> dict[str, Any]:
+        """Watch two rounds and count bytes."""
+        scene = Scene(entry=self._entry)
+        async with self._client(scene) as client:
+            gc.collect()
+            tracemalloc.start()
+            with meter:
+                async with self._monitor(client, scene) as monitor:
+                    consumer = asyncio.create_task(_drop(monitor))
+                    await self._settled(monitor)
+                    gc.collect()
+                    held, _ = tracemalloc.get_traced_memory()
+                    consumer.cancel()
+                    await asyncio.wait([consumer])
+            tracemalloc.stop()
+        return {"units": self._count, "bytes_a_job": held / self._count}
+
+
+async def _drop(events: AsyncIterator[object]) -> None:
+    async for _ in events:
+        pass
