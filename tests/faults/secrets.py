@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import pickle
+import re
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,21 +46,27 @@ class Caught(Generic[E]):
 
 
 @contextmanager
-def raises(kind: type[E]) -> Iterator[Caught[E]]:
-    """Expect exactly *kind*, not a subclass, and look for secrets in everything the error shows."""
+def raises(kind: type[E], *, match: str = "", exactly: bool = True) -> Iterator[Caught[E]]:
+    """Expect *kind*, not a subclass where *exactly*, and look for secrets in everything that the error shows."""
     caught: Caught[E] = Caught()
     try:
         yield caught
     except kind as error:
-        assert type(error) is kind, f"{type(error).__name__} instead of {kind.__name__}: {error}"
-        shown = ["".join(traceback.format_exception(error)), str(error), repr(error)]
-        if isinstance(error, AiobenchError):
-            data = pickle.dumps(error)
-            again = pickle.loads(data)
-            assert (type(again), str(again)) == (kind, str(error))
-            shown += [data.decode("latin-1"), repr(vars(error))]
-        for text in shown:
-            assert_clean(text, f"a {kind.__name__}")
         caught.value = error
-        return
-    raise AssertionError(f"no {kind.__name__} was raised")
+    else:
+        raise AssertionError(f"no {kind.__name__} was raised")
+    _look_at(caught.value)
+    if exactly and type(caught.value) is not kind:
+        raise AssertionError(f"{type(caught.value).__name__} instead of {kind.__name__}") from caught.value
+    assert re.search(match, str(caught.value)), caught.value
+
+
+def _look_at(error: BaseException) -> None:
+    shown = ["".join(traceback.format_exception(error)), str(error), repr(error)]
+    if isinstance(error, AiobenchError):
+        data = pickle.dumps(error)
+        again = pickle.loads(data)
+        assert (type(again), str(again)) == (type(error), str(error))
+        shown += [data.decode("latin-1"), repr(vars(error))]
+    for text in shown:
+        assert_clean(text, f"a {type(error).__name__}")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import socket
 import ssl
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import httpx
 from aiohttp.abc import AbstractResolver, ResolveResult
 from httpx_aiohttp import AiohttpTransport
+from yarl import URL
 
 from aiobench._http.guarded_transport import KEEPALIVE, ONE_CONNECTION
 
@@ -58,6 +59,13 @@ def make_transport(
         made = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)
         # else it sends a failed GET twice, past the retries and the budget that are ours
         made._retry_connection = False  # noqa: SLF001
+        send = made.request
+
+        def send_as_is(*, url: str, **settings: Any) -> object:
+            return send(url=URL(url, encoded=True), **settings)
+
+        # else it respells the path, so that an id of `..` is another route, and the query, which may be signed
+        object.__setattr__(made, "request", send_as_is)
         return made
 
     return AiohttpTransport(verify=context, trust_env=False, limits=ONE_CONNECTION, proxy=proxy, client=session)
