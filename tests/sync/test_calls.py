@@ -149,7 +149,7 @@ def test_figures_can_be_read_after_the_end(client: sync.Client) -> None:
 
 def test_a_monitor_must_be_entered(client: sync.Client) -> None:
     """Iterating over a monitor that was not entered says what to write."""
-    with pytest.raises(sync.ClientStateError, match="with client.monitor"):
+    with pytest.raises(sync.ClientStateError, match="enter it first"):
         next(client.monitor(["done"]))
 
 
