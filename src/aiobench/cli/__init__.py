@@ -30,12 +30,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from aiobench.errors import MissingExtraError
 
     try:
-        for package in ("rich", "typer"):
-            importlib.import_module(package)
-    except ImportError:
-        sys.stderr.write(f"aiobench: {MissingExtraError('the command line', extra='cli')}\n")
-        return 1
-    from aiobench.cli.app import app
+        try:
+            for package in ("rich", "typer"):
+                importlib.import_module(package)
+        except ImportError:
+            sys.stderr.write(f"aiobench: {MissingExtraError('the command line', extra='cli')}\n")
+            return 1
+        from aiobench.cli.app import app
 
-    app(args=None if arguments is None else list(arguments), prog_name="aiobench")
+        app(args=None if arguments is None else list(arguments), prog_name="aiobench")
+    except KeyboardInterrupt:  # so early that no command has begun, or so late that it has ended
+        return 130
     return 0
