@@ -8,7 +8,6 @@ from typing import Any
 
 import anyio
 import pytest
-from faults.server import Exchange, FaultServer, answer, hold, reply, running
 
 from aiobench import (
     Abandoned,
@@ -19,8 +18,8 @@ from aiobench import (
     ClientStateError,
     ConfigurationError,
     Finished,
-    JobsWaitTimeoutError,
     JobSnapshot,
+    JobsWaitTimeoutError,
     Monitor,
     MonitorEvent,
     NotFoundError,
@@ -31,6 +30,7 @@ from aiobench import (
     StatusChanged,
     WaitTimeoutError,
 )
+from faults.server import Exchange, FaultServer, answer, hold, reply, running
 
 pytestmark = pytest.mark.anyio
 
@@ -58,6 +58,7 @@ async def client(server: FaultServer) -> AsyncIterator[Client]:
 
 
 def fill(server: FaultServer, count: int, *, status: str = "in_progress", benchmark: str = "b1") -> list[str]:
+    """Give the platform some jobs of one benchmark; return their ids."""
     ids = [f"{benchmark}-{number}" for number in range(count)]
     for job_id in ids:
         server.add_job(job_id, status, benchmark)
@@ -65,15 +66,18 @@ def fill(server: FaultServer, count: int, *, status: str = "in_progress", benchm
 
 
 def finish(server: FaultServer, *ids: str, status: str = "completed") -> None:
+    """Let jobs have another status."""
     for job_id in ids:
         server.jobs[job_id]["status"] = status
 
 
 async def events_of(monitor: Monitor) -> list[MonitorEvent]:
+    """Collect all events until the iteration ends."""
     return [event async for event in monitor]
 
 
 def ends(events: list[MonitorEvent]) -> list[str]:
+    """Name the jobs that have ended, in order."""
     return sorted(event.job.id for event in events if isinstance(event, Finished | Abandoned))
 
 
@@ -97,7 +101,8 @@ async def test_one_list_answers_for_a_benchmark(server: FaultServer, client: Cli
         finish(server, *ids)
         await events_of(monitor)
         stats = monitor.stats
-    assert (20 * before.list_requests, before.list_requests) == (before.polls, before.requests)
+    assert before.list_requests == before.requests
+    assert before.polls in {20 * before.requests, 20 * (before.requests - 1)}  # one may be in flight
     assert (20, 20, 0) == (stats.jobs, stats.finished, stats.pending)
     assert stats.requests == stats.list_requests + 20
 
@@ -293,10 +298,14 @@ async def test_time_is_up(server: FaultServer, client: Client) -> None:
     ids = fill(server, 4)
     finish(server, "b1-0", "b1-1")
     seen: list[MonitorEvent] = []
-    with pytest.raises(JobsWaitTimeoutError, match="2 of 4 jobs are not done") as caught:
+
+    async def collect() -> None:
         async with client.monitor([client.job(job_id, "b1") for job_id in ids], timeout=0.3) as monitor:
-            async for event in monitor:
-                seen.append(event)
+            while True:
+                seen.append(await anext(monitor))
+
+    with pytest.raises(JobsWaitTimeoutError, match="2 of 4 jobs are not done") as caught:
+        await collect()
     assert ["b1-0", "b1-1"] == ends(seen)
     assert ({"b1-0", "b1-1"}, {"b1-2", "b1-3"}) == (caught.value.finished, caught.value.pending)
 
@@ -446,11 +455,11 @@ async def test_cancelling_the_consumer_stops_the_monitor(server: FaultServer, cl
 async def test_closing_the_client_ends_the_monitor(server: FaultServer, client: Client) -> None:
     """A client closed under a monitor is an error of the iteration, not a hang."""
     fill(server, 2)
-    with pytest.raises(ClientClosedError):
-        async with client.monitor(["b1-0", "b1-1"]) as monitor:
-            while not monitor.stats.polls:
-                await anyio.lowlevel.checkpoint()
-            await client.aclose()
+    async with client.monitor(["b1-0", "b1-1"]) as monitor:
+        while not monitor.stats.polls:
+            await anyio.lowlevel.checkpoint()
+        await client.aclose()
+        with pytest.raises(ClientClosedError):
             await events_of(monitor)
 
 

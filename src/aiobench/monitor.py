@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Iterable, Set
+from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
@@ -138,7 +139,7 @@ class Monitor:
         raise ConfigurationError(f"a monitor watches jobs and job ids, not {job!r}")
 
     @property
-    def _pending(self) -> Set[str]:
+    def _pending(self) -> AbstractSet[str]:
         return self._ledger.jobs.keys() | self._unrecorded.keys()
 
     # -- events out --------------------------------------------------------------------------------------------
@@ -267,7 +268,7 @@ class Monitor:
     async def _until_failure(self, work: Callable[[], Awaitable[None]]) -> None:
         try:
             await work()
-        except Exception as error:  # kept for the consumer, as it is
+        except Exception as error:  # noqa: BLE001 - kept for the consumer, as it is
             self._failure = self._failure or error
             self._scope.cancel()
 

@@ -14,6 +14,7 @@ JOB = BenchmarkJob("j", "", "")
 
 
 def taken(mailbox: Mailbox) -> list[MonitorEvent]:
+    """Empty the mailbox."""
     found = []
     while (event := mailbox.take()) is not None:
         found.append(event)

@@ -13,12 +13,13 @@ from aiobench._watch.timetable import Timetable
 class Turn:
     """A unit with nothing but its place."""
 
-    def __init__(self, *, is_new: bool = False) -> None:
-        self.ticket, self.was_put_off, self.is_new = 0, False, is_new
+    def __init__(self, *, is_new: bool = False, wait: float = 1e9) -> None:
+        self.ticket, self.is_new, self.wait = 0, is_new, wait
 
 
-def popped(timetable: Timetable, now: float, *, patience: float = 1e9) -> Any:
-    return timetable.pop(now, patience=patience, put_off=lambda: 0.5)
+def popped(timetable: Timetable, now: float) -> Any:
+    """Take out what is due."""
+    return timetable.pop(now, spread=lambda wait: wait / 4)
 
 
 @given(st.lists(st.floats(0, 100), max_size=50))
@@ -62,19 +63,28 @@ def test_a_removed_unit_does_not_come() -> None:
     assert popped(timetable, 9.0) is None
 
 
-def test_what_is_too_late_is_put_off_once() -> None:
-    """F24: a unit that was held up gets a new time once, and then its turn however late it is."""
+def test_what_is_too_late_is_put_off() -> None:
+    """F24: a unit that was held up gets a new time within its wait."""
     timetable: Any = Timetable()
-    unit = Turn()
+    unit = Turn(wait=2.0)
     timetable.put(unit, 0.0)
-    assert popped(timetable, 100.0, patience=2.0) is None
+    assert popped(timetable, 100.0) is None
     assert 100.5 == timetable.next_due
-    assert unit is popped(timetable, 200.0, patience=2.0)
+    assert unit is popped(timetable, 100.5)
+
+
+def test_a_little_late_is_not_held_up() -> None:
+    """What is late by less than a second, or a tenth of its wait, has its turn."""
+    timetable: Any = Timetable()
+    quick, slow = Turn(wait=2.0), Turn(wait=30.0)
+    timetable.put(quick, 2.0)
+    timetable.put(slow, 0.1)
+    assert [slow, quick] == [popped(timetable, 2.9), popped(timetable, 2.9)]
 
 
 def test_a_first_poll_is_not_put_off() -> None:
     """What was never polled is late because there is much to do, not because of an outage."""
     timetable: Any = Timetable()
-    unit = Turn(is_new=True)
+    unit = Turn(is_new=True, wait=2.0)
     timetable.put(unit, 0.0)
-    assert unit is popped(timetable, 100.0, patience=2.0)
+    assert unit is popped(timetable, 100.0)

@@ -30,6 +30,7 @@ POLICY = PollPolicy(interval=1, backoff=2, max_interval=8, jitter=0)
 
 
 def document(status: str, **more: Any) -> bytes:
+    """Spell out a job document."""
     return json.dumps({"status": status, **more}).encode()
 
 
@@ -63,6 +64,7 @@ class World:
 
 
 async def statuses(watcher: Watcher) -> list[str]:
+    """Collect what a watch tells, to its end."""
     found = []
     while (snapshot := await watcher.step()) is not None:
         found.append(snapshot.status)
@@ -86,14 +88,16 @@ async def test_it_polls_at_once_and_then_by_the_schedule() -> None:
 
 async def test_progress_and_iterations_are_changes() -> None:
     """A snapshot is told when an iteration's status or the progress differs, though the status is the same."""
-    world = World([
-        document("running", progress={"completedPercentage": 1}),
-        document("running", progress={"completedPercentage": 2}),
-        document("running", progress={"completedPercentage": 2}, iterations=[{"status": "running"}]),
-        document("running", progress={"completedPercentage": 2}, iterations=[{"status": "failed"}], other=1),
-        document("running", progress={"completedPercentage": 2}, iterations=[{"status": "failed"}], other=2),
-        document("completed"),
-    ])
+    world = World(
+        [
+            document("running", progress={"completedPercentage": 1}),
+            document("running", progress={"completedPercentage": 2}),
+            document("running", progress={"completedPercentage": 2}, iterations=[{"status": "running"}]),
+            document("running", progress={"completedPercentage": 2}, iterations=[{"status": "failed"}], other=1),
+            document("running", progress={"completedPercentage": 2}, iterations=[{"status": "failed"}], other=2),
+            document("completed"),
+        ]
+    )
     assert ["running"] * 4 + ["completed"] == await statuses(world.watcher())
 
 
@@ -156,7 +160,7 @@ async def test_one_poll_is_always_made() -> None:
 async def test_a_watch_before_any_good_poll_says_so() -> None:
     """A deadline without a good poll carries no snapshot and names the last error."""
     world = World([APIConnectionError("refused")] * 9)
-    with pytest.raises(WaitTimeoutError, match="no poll succeeded.*refused") as caught:
+    with pytest.raises(WaitTimeoutError, match=r"no poll succeeded.*refused") as caught:
         await statuses(world.watcher(timeout=5.0))
     assert caught.value.snapshot is None
 

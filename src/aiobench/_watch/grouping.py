@@ -103,7 +103,8 @@ class Grouping:
         if not group.members:
             self._groups.pop(group.benchmark_id, None)
         elif group.prefers_list(self._document_bytes):
-            self._ask_for_list(group, now + self._waits.drawn(min(least, self._waits.longest), hint))
+            group.wait = min(least, self._waits.longest)
+            self._ask_for_list(group, now + self._waits.drawn(group.wait, hint))
         else:
             for watched in group.members.values():
                 if not watched.is_asked:

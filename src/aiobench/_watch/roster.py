@@ -32,7 +32,7 @@ class Watched:
 
     __slots__ = (
         "changed_at", "group", "is_asked", "is_new", "job", "progress", "round", "status", "ticket", "unknown",
-        "wait", "was_put_off",
+        "wait",
     )  # fmt: skip
 
     def __init__(self, job: BenchmarkJob, *, wait: float, now: float) -> None:
@@ -46,7 +46,6 @@ class Watched:
         self.is_asked = False
         self.unknown = 0
         self.ticket = 0
-        self.was_put_off = False
         self.is_new = True
 
 
@@ -58,6 +57,7 @@ class Group:
         request: Asks for the list.
         members: The jobs, by id.
         due: When the list is asked for next, if the group is in the timetable.
+        wait: Seconds from one list to the next, without jitter.
         round: How many lists have come.
         failures: How many requests for the list have failed in a row.
         is_asked: Whether the list is being asked for.
@@ -65,7 +65,7 @@ class Group:
 
     __slots__ = (
         "_barred", "_list_bytes", "_missing", "benchmark_id", "due", "failures", "is_asked", "is_new", "members",
-        "request", "round", "ticket", "was_put_off",
+        "request", "round", "ticket", "wait",
     )  # fmt: skip
 
     def __init__(self, benchmark_id: str, request: ApiRequest) -> None:
@@ -73,11 +73,11 @@ class Group:
         self.request = request
         self.members: dict[str, Watched] = {}
         self.due = float("inf")
+        self.wait = 0.0
         self.round = 0
         self.is_asked = False
         self.failures = 0
         self.ticket = 0
-        self.was_put_off = False
         self.is_new = True
         self._barred = 0
         self._list_bytes: int | None = None

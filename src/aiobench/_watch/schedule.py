@@ -38,11 +38,11 @@ class Waits:
         wait = max(wait, min(hint or 0.0, LONGEST_HINT))
         return wait * (1.0 + self._jitter * self._random.random())
 
-    def spread(self) -> float:
-        """Draw a delay that spreads polls which would all come at once over an interval."""
-        return self._random.uniform(0.0, self.first)
+    def spread(self, wait: float) -> float:
+        """Draw a delay, up to the longest that *wait* can be drawn to, that spreads what would all come at once."""
+        return self._random.uniform(0.0, wait * (1.0 + self._jitter))
 
 
 def is_told(times: int) -> bool:
-    """Tell whether the log is told of what happened so many times: the 1st, the 10th, the 100th, …"""
+    """Tell whether the log is told of what happened so many times: the 1st, the 10th, the 100th and so on."""
     return times > 0 and times == 10 ** (len(str(times)) - 1)

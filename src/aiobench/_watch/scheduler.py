@@ -115,8 +115,7 @@ class Scheduler:
         return self._to_confirm.popleft() if self._to_confirm and self._mailbox.has_room else None
 
     def _next_due(self) -> Unit | None:
-        patience = max(self._waits.first, 1.0)
-        unit = self._timetable.pop(self._session.now(), patience=patience, put_off=self._waits.spread)
+        unit = self._timetable.pop(self._session.now(), spread=self._waits.spread)
         if unit is not None:
             unit.is_asked = True
         return unit
@@ -139,7 +138,7 @@ class Scheduler:
                 await self._ask_for_list(unit)
             else:
                 await self._ask_for_job(unit)
-        except Exception as error:  # a refused key, a closed client, a fault of ours: every job is concerned
+        except Exception as error:  # noqa: BLE001 - a refused key, a closed client, a fault of ours: for all jobs
             failures.append(error)
             scope.cancel()
         finally:
@@ -247,8 +246,7 @@ class Scheduler:
                     watched.wait = wait = min(watched.wait * backoff, longest)
                 else:
                     wait = self._take_news(watched, entry.status)
-                if wait < least:
-                    least = wait
+                least = min(least, wait)
             await anyio.lowlevel.checkpoint()
         self._ledger.note_success(group, polls=covered)
         missing = [watched for watched in group.members.values() if watched.round != this_round]

@@ -15,6 +15,9 @@ __all__ = ["Timetable", "Unit"]
 Unit: TypeAlias = Union["Group", "Watched"]
 """What has a turn: a group whose list is asked for, or a single job."""
 
+PATIENCE = 0.1  # of its wait: how late a unit may be without any outage, and
+LEAST_PATIENCE = 1.0  # seconds of it, for machines are busy
+
 
 class Timetable:
     """Units in the order in which they are due."""
@@ -39,19 +42,17 @@ class Timetable:
             heapq.heappop(self._heap)
         return self._heap[0][0] if self._heap else float("inf")
 
-    def pop(self, now: float, *, patience: float, put_off: Callable[[], float]) -> Unit | None:
+    def pop(self, now: float, *, spread: Callable[[float], float]) -> Unit | None:
         """Take out a unit that is due at *now*.
 
-        One that is late by more than *patience* was held up, as all others were: by an outage, a pause, a suspended
-        machine. So that they do not all come at once, it gets a new time, *put_off()* seconds away; once.
+        One that is late by more than a little was held up, as all others were: by an outage, a pause, a suspended
+        machine. So that they do not all come at once, it gets a new time, *spread(wait)* seconds away.
         """
         while self.next_due <= now:
             due, _, unit = heapq.heappop(self._heap)
             unit.ticket = 0
-            if now - due > patience and not unit.is_new and not unit.was_put_off:
-                unit.was_put_off = True
-                self.put(unit, now + put_off())
+            if now - due > max(PATIENCE * unit.wait, LEAST_PATIENCE) and not unit.is_new:
+                self.put(unit, now + spread(unit.wait))
                 continue
-            unit.was_put_off = False
             return unit
         return None

@@ -100,7 +100,7 @@ class Watcher:
         if now >= stalls_at:
             raise self._stalled(now - self._changed_at)
         if now - until > GAP:  # suspended: all watches wake at once, so each waits a little of its own
-            await self._sleep(min(self._waits.spread(), self._deadline - now))
+            await self._sleep(min(self._waits.spread(self._waits.first), self._deadline - now))
 
     async def _one_poll(self, *, is_first: bool) -> JobSnapshot | None:
         remaining = self._deadline - self._now()
