@@ -19,8 +19,8 @@ PACKAGE = Path(aiobench.__file__).parent
 CLASSES = sorted(name for name in aiobench.__all__ if isinstance(getattr(aiobench, name), type))
 PROMISED = """
     Client PollPolicy ModelSpec MetricSpec Benchmark BenchmarkJob JobSnapshot Iteration Score Progress ScoreDetail
-    ScoreRow Explanations PENDING_STATUSES TERMINAL_STATUSES Monitor MonitorStats MonitorEvent Finished Abandoned StatusChanged
-    Progressed Stalled PollFailed __version__
+    ScoreRow Explanations PENDING_STATUSES TERMINAL_STATUSES Monitor MonitorStats MonitorEvent Finished Abandoned
+    StatusChanged Progressed Stalled PollFailed __version__
 """
 
 

@@ -1,0 +1,100 @@
+"""How connections are made: through which proxy, with which settings."""
+
+from __future__ import annotations
+
+import ssl
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from aiobench import Client
+from aiobench._http.guarded_transport import GuardedTransport
+from aiobench._http.result_urls import ResultURLRules
+from aiobench._http.transports import TransportMaker
+from job_documents import job_document
+
+if TYPE_CHECKING:
+    from loopback import LoopbackServer
+
+BACKEND = "http://backend.example"
+ROUTE = f"GET {BACKEND}/sdk/benchmarks/jobs/J"  # what a proxy is asked for
+RULES = ResultURLRules(loopback_allowed=False, allowed_hosts=())
+
+
+def maker(tls: ssl.SSLContext | None = None, **settings: Any) -> TransportMaker:
+    """Make what makes transports."""
+    given: dict[str, Any] = {"option": "httpx", "rules": None, "proxy": None, "trust_env": True} | settings
+    return TransportMaker(ssl_context=tls, **given)
+
+
+@pytest.mark.anyio
+async def test_proxy_of_the_argument(server: LoopbackServer) -> None:
+    """`proxy=` takes every request to the platform."""
+    server.route(ROUTE, job_document(status="running"))
+    async with Client("key", base_url=BACKEND, allow_plain_http=True, proxy=server.url) as client:
+        assert "running" == (await client.get_job("J")).status
+    assert [ROUTE] == server.asked
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
+async def test_proxy_of_the_environment(server: LoopbackServer, monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    """The environment's proxies are honoured, with and without a scheme."""
+    monkeypatch.setenv(variable, server.url.removeprefix("http://"))
+    server.route(ROUTE, job_document(status="running"))
+    async with Client("key", base_url=BACKEND, allow_plain_http=True) as client:
+        assert "running" == (await client.get_job("J")).status
+
+
+@pytest.mark.parametrize(
+    ("environ", "url", "expected"),
+    [
+        ({}, "https://x.example", None),
+        ({"HTTPS_PROXY": "http://p:1"}, "https://x.example", "http://p:1"),
+        ({"HTTPS_PROXY": "http://p:1"}, "http://x.example", None),
+        ({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "x.example"}, "https://x.example", None),
+        ({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "example"}, "https://x.example", None),
+        ({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "*"}, "https://x.example", None),
+        ({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "other"}, "https://x.example", "http://p:1"),
+        ({"HTTPS_PROXY": "p:1"}, "https://x.example", "http://p:1"),
+        ({"ALL_PROXY": "http://p:1"}, "https://x.example", "http://p:1"),
+    ],
+)
+def test_which_proxy(monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], url: str, expected: str | None) -> None:
+    """HTTPS_PROXY is for https, NO_PROXY names what goes without, ALL_PROXY is for the rest."""
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+
+    assert expected == maker()._proxy_for(httpx.URL(url))
+    assert maker(trust_env=False)._proxy_for(httpx.URL(url)) is None
+    assert "http://mine:2" == maker(proxy="http://mine:2")._proxy_for(httpx.URL(url))
+
+
+@pytest.mark.anyio
+async def test_results_are_dialled_by_rules_unless_a_proxy_dials(tls: ssl.SSLContext) -> None:
+    """Transports for results check addresses; behind a proxy, which does its own dialling, they are plain."""
+    guarded = await maker(tls, rules=RULES).make(httpx.URL("https://x.example"))
+    proxied = await maker(tls, rules=RULES, proxy="http://p:1").make(httpx.URL("https://x.example"))
+
+    assert (True, False) == (isinstance(guarded, GuardedTransport), isinstance(proxied, GuardedTransport))
+
+
+@pytest.mark.anyio
+async def test_one_tls_context_for_all_connections(tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The user's context is used where there is one; else one is made, once, and only when https is spoken."""
+    made: list[object] = []
+    monkeypatch.setattr(httpx, "create_ssl_context", lambda **_: made.append(_) or tls)
+
+    await maker(tls).make(httpx.URL("https://x.example"))
+    plain = maker(trust_env=False)
+    await plain.make(httpx.URL("http://x.example"))
+    assert [] == made
+    for _ in range(3):
+        await plain.make(httpx.URL("https://x.example"))
+    assert [{"trust_env": False}] == made
+
+
+def test_repr_shows_no_password() -> None:
+    """A proxy's password is not shown (FAULTS F18)."""
+    assert "s3cret" not in repr(maker(proxy="http://me:s3cret@p:1"))
