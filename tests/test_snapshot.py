@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import pickle
+import subprocess
+import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -381,3 +385,21 @@ def test_deep_document_is_read_or_refused_in_the_trees_words(depth: int) -> None
         except Exception as error:  # noqa: BLE001 - which one is what this is about
             outcomes.append(type(error))
     assert [] == [each for each in outcomes if issubclass(each, Exception) and each is not InvalidResponseError]
+
+
+def test_pandas_is_imported_with_the_first_frame() -> None:
+    """Reading results without frames imports no pandas; the first frame does (DESIGN, decision 8)."""
+    code = """
+import sys
+from job_documents import sample_snapshot
+snapshot = sample_snapshot("completed")
+snapshot.scores(return_as_dataframe=False), snapshot.scores(return_simplified=False), snapshot.explanations()
+snapshot.failure_rates(return_as_dataframe=False), snapshot.raw, snapshot.iterations
+print("pandas" in sys.modules)
+snapshot.scores()
+print("pandas" in sys.modules)
+"""
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment)
+
+    assert ("False\nTrue\n", "") == (done.stdout, done.stderr)
