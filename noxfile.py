@@ -46,7 +46,7 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("codespell")
-    session.run("lint-imports", env={"PYTHONPATH": "src"})
+    session.run("lint-imports", "--no-cache", env={"PYTHONPATH": "src"})
     session.run("validate-pyproject", "pyproject.toml")
     session.run("python", "tools/gen_sync.py", "--check")
 
