@@ -12,7 +12,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from httpx_aiohttp import AiohttpTransport
 from yarl import URL
 
-from aiobench._http.guarded_transport import KEEPALIVE, ONE_CONNECTION
+from aiobench._http.one_connection import KEEPALIVE, ONE_CONNECTION
 
 if TYPE_CHECKING:
     from aiobench._http.result_urls import ResultURLRules

@@ -7,16 +7,15 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import httpcore
-import httpx
+
+from aiobench._http.one_connection import OneConnectionTransport
 
 if TYPE_CHECKING:
     from aiobench._http.result_urls import ResultURLRules
 
-__all__ = ["KEEPALIVE", "ONE_CONNECTION", "GuardedTransport"]
+__all__ = ["GuardedTransport"]
 
-KEEPALIVE = 55.0  # seconds an idle connection is kept: less than the 60 s of common load balancers
 PATIENCE = 3.0  # seconds for an address that is not the last one
-ONE_CONNECTION = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEPALIVE)
 
 
 class _GuardedBackend(httpcore.AnyIOBackend):
@@ -47,19 +46,8 @@ class _GuardedBackend(httpcore.AnyIOBackend):
         raise failure or httpcore.ConnectError(f"the host {host} has no address")
 
 
-class GuardedTransport(httpx.AsyncHTTPTransport):
-    """A transport of one connection whose network backend checks addresses.
-
-    httpx has no argument for a backend, so its pool is replaced by one that has: httpcore's public class, with the
-    settings that httpx itself would give it.
-    """
+class GuardedTransport(OneConnectionTransport):
+    """A transport of one connection whose network backend checks addresses."""
 
     def __init__(self, context: ssl.SSLContext, rules: ResultURLRules) -> None:
-        super().__init__(verify=context, trust_env=False, limits=ONE_CONNECTION)
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=context,
-            max_connections=1,
-            max_keepalive_connections=1,
-            keepalive_expiry=KEEPALIVE,
-            network_backend=_GuardedBackend(rules),
-        )
+        super().__init__(context, _GuardedBackend(rules))

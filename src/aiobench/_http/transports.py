@@ -13,7 +13,8 @@ import anyio.to_thread
 import httpx
 from attrs import field, frozen
 
-from aiobench._http.guarded_transport import ONE_CONNECTION, GuardedTransport
+from aiobench._http.guarded_transport import GuardedTransport
+from aiobench._http.one_connection import ONE_CONNECTION, OneConnectionTransport
 from aiobench.errors import ConfigurationError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -66,6 +67,8 @@ class TransportMaker:
             return make_transport(context, proxy, rules)
         if rules is not None:
             return GuardedTransport(context, rules)
+        if proxy is None:
+            return OneConnectionTransport(context)
         try:
             return httpx.AsyncHTTPTransport(verify=context, trust_env=False, limits=ONE_CONNECTION, proxy=proxy)
         except ImportError as error:  # a SOCKS proxy without the package for it
