@@ -151,7 +151,7 @@ class ResultSource:
         """
         try:
             return await anyio.to_thread.run_sync(step, limiter=self.session.disk)
-        except OSError as error:
+        except (OSError, ValueError) as error:  # a ValueError is for a path that is none, with a null byte in it
             raise LocalStorageError(
                 f"the results of job {self.job_id} cannot be written here: {error}",
                 job_id=self.job_id,
