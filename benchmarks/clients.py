@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -169,15 +169,17 @@ class Aiohttp(Poller):
 class Floor(Contender):
     """The least that Python can do: bytes out, bytes in, by a protocol that knows nothing but the length."""
 
-    def __init__(self, url: str, authority: str, in_flight: int) -> None:
+    def __init__(
+        self, url: str, authority: str, in_flight: int, path: str = "", headers: Mapping[str, str] = HEADERS
+    ) -> None:
         self._url, self._in_flight = urlsplit(url), in_flight
+        self._path = path or f"{self._url.path}/sdk/benchmarks/jobs/{job_name(0, JOBS)[0]}"
+        self._headers = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         self._context = ssl.create_default_context(cafile=authority) if url.startswith("https") else None
 
     async def start(self) -> None:
         """Open the connections."""
-        path = f"{self._url.path}/sdk/benchmarks/jobs/{job_name(0, JOBS)[0]}"
-        headers = "".join(f"{name}: {value}\r\n" for name, value in HEADERS.items())
-        request = f"GET {path} HTTP/1.1\r\nHost: {self._url.netloc}\r\n{headers}\r\n".encode()
+        request = f"GET {self._path} HTTP/1.1\r\nHost: {self._url.netloc}\r\n{self._headers}\r\n".encode()
         loop = asyncio.get_running_loop()
         self._wires = []
         for _ in range(self._in_flight):
@@ -221,7 +223,7 @@ class Wire(asyncio.Protocol):
         """Ask again when a reply is whole."""
         self._received += data
         head, found, body = self._received.partition(b"\r\n\r\n")
-        length = head[head.find(b"Content-Length: ") + 16 :]
+        length = head[head.lower().find(b"content-length: ") + 16 :] + b"\r"
         if not found or len(body) < int(length[: length.find(b"\r")]):
             return
         self._received = b""

@@ -8,27 +8,35 @@ from benchmarks.scene import Scene
 
 JOBS = (100, 1_000, 10_000, 100_000)
 INTERVAL = {100: 0.25, 1_000: 0.25, 10_000: 1.0, 100_000: 5.0}
+SPAN = {100: 2.0, 1_000: 5.0, 10_000: 60.0}
+WATCHERS = "benchmarks.watchers:"
 
 
 def run(bench: Bench) -> None:
     """Compare the cases."""
     root = f"http://127.0.0.1:{bench.server.port}"
-    few = min(bench.rounds, 3)
     for jobs in JOBS:
         settings = {"root": root, "jobs": jobs, "interval": INTERVAL[jobs]}
         entries = [
-            Entry("aiobench", "benchmarks.watchers:Steady", settings),
-            Entry("aiobench, aiohttp", "benchmarks.watchers:Steady", {**settings, "transport": "aiohttp"}),
+            Entry("aiobench", WATCHERS + "Steady", settings),
+            Entry("aiobench, aiohttp", WATCHERS + "Steady", {**settings, "transport": "aiohttp"}),
         ]
         if jobs == 10_000:
-            entries.append(Entry("aiobench, 1 kB an entry", "benchmarks.watchers:Steady", {**settings, "entry": 900}))
+            entries.append(Entry("aiobench, 1 kB an entry", WATCHERS + "Steady", {**settings, "entry": 900}))
             entries += incumbents(bench, Scene())[:1]
-        bench.compare("monitor", f"{jobs:,} jobs, steady", "job-poll", entries, rounds=few if jobs < 100_000 else 1)
-    for jobs, span in ((100, 2.0), (1_000, 4.0), (10_000, 20.0)):
+        rounds = min(bench.rounds, 3) if jobs < 100_000 else 1
+        bench.compare("monitor", f"{jobs:,} jobs, steady", "job-poll", entries, rounds=rounds, warm_up=False)
+    for jobs, span in SPAN.items():
         settings = {"root": root, "jobs": jobs, "interval": 1.0, "span": span}
-        entries = [Entry("aiobench", "benchmarks.watchers:Ending", settings)]
-        bench.compare("monitor", f"{jobs:,} jobs end in {span:g} s", "job-poll", entries, rounds=1)
-    for jobs in JOBS:
+        entries = [Entry("aiobench", WATCHERS + "Ending", settings)]
+        case = f"{jobs:,} jobs end within {span:g} s"
+        bench.compare("monitor", case, "job-poll", entries, rounds=1, warm_up=False)
+    for jobs in JOBS[1:]:
         settings = {"root": root, "jobs": jobs, "interval": INTERVAL[jobs]}
-        entries = [Entry("aiobench", "benchmarks.watchers:Memory", settings)]
-        bench.compare("monitor", f"{jobs:,} jobs, memory", "job", entries, rounds=1)
+        bench.compare(
+            "monitor", f"{jobs:,} jobs, entering", "job", [Entry("aiobench", WATCHERS + "Entering", settings)]
+        )
+    for jobs in (1_000, 10_000):
+        settings = {"root": root, "jobs": jobs, "interval": INTERVAL[jobs]}
+        entries = [Entry("aiobench", WATCHERS + "Memory", settings)]
+        bench.compare("monitor", f"{jobs:,} jobs, memory", "job", entries, rounds=1, warm_up=False)

@@ -84,9 +84,27 @@ class Bench:
     figures: list[Figure] = field(factory=list[Figure])
 
     def compare(
-        self, benchmark: str, case: str, unit: str, entries: list[Entry], *, rounds: int = 0, seconds: float = 0.0
+        self,
+        benchmark: str,
+        case: str,
+        unit: str,
+        entries: list[Entry],
+        *,
+        rounds: int = 0,
+        seconds: float = 0.0,
+        warm_up: bool = True,
     ) -> list[Figure]:
-        """Let contenders take rounds in turn, after one round each that does not count; note and return the figures."""
+        """Let contenders take rounds in turn; note and return the figures.
+
+        Args:
+            benchmark: The benchmark.
+            case: What is done, in words.
+            unit: What figures are for one of.
+            entries: The contenders.
+            rounds: Of each; 0 for as many as the run has.
+            seconds: Length of each; 0 for that of the run.
+            warm_up: Whether each takes a round before that does not count.
+        """
         with ExitStack() as stack:
             children = [
                 stack.enter_context(child(entry.name, entry.kind, entry.settings, entry.environment))
@@ -95,7 +113,7 @@ class Bench:
             for each in children:
                 each.answer()
             length = seconds or self.seconds
-            for each in children:
+            for each in children if warm_up else ():
                 each.ask(seconds=min(length, 0.2))
             taken: dict[str, list[dict[str, Any]]] = {each.name: [] for each in children}
             for _ in range(rounds or self.rounds):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from aiobench import Client, Monitor
 
-__all__ = ["Ending", "Memory", "Steady"]
+__all__ = ["Ending", "Entering", "Memory", "Steady"]
 
 PATIENCE = 60.0  # seconds that the first rounds, or the last ends, may take
 
@@ -39,7 +39,7 @@ class _Watcher(Contender):
         return Client(KEY, base_url=url, poll=poll, transport=self._transport, trust_env=False)
 
     def _monitor(self, client: Client, scene: Scene) -> Monitor:
-        return client.monitor(client.job(*job_name(number, scene.group)) for number in range(self._count))
+        return client.monitor([client.job(*job_name(number, scene.group)) for number in range(self._count)])
 
     async def _settled(self, monitor: Monitor) -> None:
         """Let two rounds pass."""
@@ -90,9 +90,10 @@ class Ending(_Watcher):
         ends: Counter[str] = Counter()
         lags: list[float] = []
         held = Held()
-        async with self._client(scene) as client:
+        async with self._client(scene) as client, self._monitor(client, scene) as monitor:
+            await asyncio.sleep(0)  # handing the jobs over is not a round
             with meter, held:
-                async with self._monitor(client, scene) as monitor, asyncio.timeout(self._span + PATIENCE):
+                async with asyncio.timeout(self._span + PATIENCE):
                     async for event in monitor:
                         if isinstance(event, Finished):
                             ends[event.job.id] += 1
@@ -113,8 +114,21 @@ class Ending(_Watcher):
         }
 
 
+class Entering(_Watcher):
+    """What handing jobs over costs; it is one step, so this is how long it holds the loop."""
+
+    async def round(self, seconds: float, meter: Meter) -> dict[str, Any]:
+        """Hand them over once."""
+        scene = Scene()
+        async with self._client(scene) as client:
+            jobs = [client.job(*job_name(number, scene.group)) for number in range(self._count)]
+            with meter:
+                client.monitor(jobs)
+        return {"units": self._count, "held_cpu_ms": 1e3 * meter.cpu}
+
+
 class Memory(_Watcher):
-    """What a watched job takes: by tracemalloc, and by what the process grew."""
+    """What a watched job takes, by tracemalloc."""
 
     async def round(self, seconds: float, meter: Meter) -> dict[str, Any]:
         """Watch two rounds and count bytes."""
