@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from aiobench import Client
-from aiobench._http.guarded_transport import GuardedTransport
+from aiobench._http.one_connection import OneConnectionTransport, ProxiedTransport
 from aiobench._http.result_urls import ResultURLRules
 from aiobench._http.transports import TransportMaker
 from job_documents import job_document
@@ -77,7 +77,9 @@ async def test_results_are_dialled_by_rules_unless_a_proxy_dials(tls: ssl.SSLCon
     guarded = await maker(tls, rules=RULES).make(httpx.URL("https://x.example"))
     proxied = await maker(tls, rules=RULES, proxy="http://p:1").make(httpx.URL("https://x.example"))
 
-    assert (True, False) == (isinstance(guarded, GuardedTransport), isinstance(proxied, GuardedTransport))
+    assert isinstance(guarded, OneConnectionTransport)
+    assert RULES is guarded._pool._backend._rules  # type: ignore[attr-defined]
+    assert isinstance(proxied, ProxiedTransport)
 
 
 @pytest.mark.anyio

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+from base64 import b64encode
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -68,4 +69,7 @@ def make_transport(
         object.__setattr__(made, "request", send_as_is)
         return made
 
+    if proxy is not None and proxy.raw_auth is not None:  # as a header: aiohttp's own way is deprecated
+        login = b64encode(b":".join(proxy.raw_auth)).decode()
+        proxy = httpx.Proxy(proxy.url, headers={**proxy.headers, "Proxy-Authorization": f"Basic {login}"})
     return AiohttpTransport(verify=context, trust_env=False, limits=ONE_CONNECTION, proxy=proxy, client=session)

@@ -11,23 +11,23 @@ import ssl
 import httpcore
 import httpx
 
-__all__ = ["KEEPALIVE", "ONE_CONNECTION", "OneConnectionTransport"]
+__all__ = ["KEEPALIVE", "ONE_CONNECTION", "OneConnectionTransport", "ProxiedTransport"]
 
 KEEPALIVE = 55.0  # seconds an idle connection is kept: less than the 60 s of common load balancers
 ONE_CONNECTION = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEPALIVE)
 
 
 class OneConnectionTransport(httpx.AsyncHTTPTransport):
-    """A transport for one request at a time to one origin, directly: proxies need httpx's own.
+    """A transport for one request at a time to one origin, directly.
 
     httpx has no argument for what it puts httpcore's requests on, so that is replaced, by httpcore's public class.
 
     Args:
         context: The TLS context.
-        backend: What dials; else httpcore's own.
+        backend: What dials.
     """
 
-    def __init__(self, context: ssl.SSLContext, backend: httpcore.AsyncNetworkBackend | None = None) -> None:
+    def __init__(self, context: ssl.SSLContext, backend: httpcore.AsyncNetworkBackend) -> None:
         super().__init__(verify=context, trust_env=False, limits=ONE_CONNECTION)
         self._pool = _OneConnection(context, backend)  # type: ignore[assignment]  # the part of a pool that httpx uses
 
@@ -35,7 +35,7 @@ class OneConnectionTransport(httpx.AsyncHTTPTransport):
 class _OneConnection:
     """A connection that is replaced when it is closed, or the server has closed it."""
 
-    def __init__(self, context: ssl.SSLContext, backend: httpcore.AsyncNetworkBackend | None) -> None:
+    def __init__(self, context: ssl.SSLContext, backend: httpcore.AsyncNetworkBackend) -> None:
         self._context = context
         self._backend = backend
         self._connection: httpcore.AsyncHTTPConnection | None = None
@@ -55,3 +55,31 @@ class _OneConnection:
     async def aclose(self) -> None:
         if self._connection is not None:
             await self._connection.aclose()
+
+
+class ProxiedTransport(httpx.AsyncHTTPTransport):
+    """A transport for one request at a time, through a proxy: httpx's own, but for what dials.
+
+    Args:
+        context: The TLS context for the server.
+        proxy: The proxy.
+        backend: What dials an HTTP proxy; for a SOCKS proxy httpcore's own does.
+
+    Raises:
+        ImportError: If it is a SOCKS proxy and the package for that is missing.
+    """
+
+    def __init__(self, context: ssl.SSLContext, proxy: httpx.Proxy, backend: httpcore.AsyncNetworkBackend) -> None:
+        super().__init__(verify=context, trust_env=False, limits=ONE_CONNECTION, proxy=proxy)
+        if proxy.url.scheme in {"http", "https"}:
+            self._pool = httpcore.AsyncHTTPProxy(
+                proxy_url=str(proxy.url),
+                proxy_auth=proxy.raw_auth,
+                proxy_headers=proxy.headers.raw,
+                proxy_ssl_context=proxy.ssl_context,
+                ssl_context=context,
+                max_connections=1,
+                max_keepalive_connections=1,
+                keepalive_expiry=KEEPALIVE,
+                network_backend=backend,
+            )

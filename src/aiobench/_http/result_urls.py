@@ -61,6 +61,8 @@ class ResultURLRules:
             raise unsafe_url(text, job_id, "it is not a URL") from error
         if url.scheme not in {"http", "https"} or not url.host:
             raise unsafe_url(text, job_id, "it is not an https URL")
+        if url.port is not None and not 0 < url.port < 2**16:
+            raise unsafe_url(text, job_id, "it names a port that there is not")
         if url.userinfo:
             raise unsafe_url(text, job_id, "it holds user info")
         if url.scheme == "http":

@@ -13,8 +13,8 @@ import anyio.to_thread
 import httpx
 from attrs import field, frozen
 
-from aiobench._http.guarded_transport import GuardedTransport
-from aiobench._http.one_connection import ONE_CONNECTION, OneConnectionTransport
+from aiobench._http.network import Network
+from aiobench._http.one_connection import OneConnectionTransport, ProxiedTransport
 from aiobench.errors import ConfigurationError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -65,12 +65,10 @@ class TransportMaker:
             from aiobench._http.aiohttp_transport import make_transport
 
             return make_transport(context, proxy, rules)
-        if rules is not None:
-            return GuardedTransport(context, rules)
         if proxy is None:
-            return OneConnectionTransport(context)
+            return OneConnectionTransport(context, Network(rules))
         try:
-            return httpx.AsyncHTTPTransport(verify=context, trust_env=False, limits=ONE_CONNECTION, proxy=proxy)
+            return ProxiedTransport(context, proxy, Network())
         except ImportError as error:  # a SOCKS proxy without the package for it
             raise ConfigurationError(f"the proxy cannot be used: {error}") from error
 
