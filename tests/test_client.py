@@ -543,6 +543,16 @@ async def test_default_client_keeps_no_idle_connection(environment: LoopbackServ
 
 
 @pytest.mark.anyio
+async def test_default_client_is_one_per_loop(environment: LoopbackServer) -> None:
+    """Jobs without a client share one in their loop, so that a 429 to one of them is heeded by all."""
+    jobs = [BenchmarkJob("J", "", "B") for _ in range(3)]
+    for job in jobs:
+        await job.check_status()
+
+    assert 1 == len({job._asking_client() for job in jobs})
+
+
+@pytest.mark.anyio
 async def test_default_client_is_made_from_the_environment_at_first_use(
     environment: LoopbackServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -387,6 +387,20 @@ def test_deep_document_is_read_or_refused_in_the_trees_words(depth: int) -> None
     assert [] == [each for each in outcomes if issubclass(each, Exception) and each is not InvalidResponseError]
 
 
+def test_pickle_within_a_deep_stack() -> None:
+    """Where a deep document cannot be written down any more, what polling read of it is kept."""
+    nested = b"[" * 500 + b"]" * 500
+    snapshot = snapshot_from(b'{"status": "running", "benchmark": {"id": "B"}, "x": ' + nested + b"}")
+    assert snapshot.raw["x"]
+
+    def pickled(frames_below: int) -> bytes:
+        return pickle.dumps(snapshot) if not frames_below else pickled(frames_below - 1)
+
+    copied = pickle.loads(pickled(600))
+
+    assert ("JOB", "running", "B") == (copied.id, copied.status, copied.benchmark_id)
+
+
 def test_pandas_is_imported_with_the_first_frame() -> None:
     """Reading results without frames imports no pandas; the first frame does (DESIGN, decision 8)."""
     code = """
