@@ -28,6 +28,13 @@ def tests(session: nox.Session) -> None:
     session.run("pytest", *session.posargs or ("-n", "auto"))
 
 
+@nox.session(default=False)
+def faults(session: nox.Session) -> None:
+    """Run what proves the promises against the fault server; a failure prints the line that replays it."""
+    install(session, "-e", ".[all]", group="test")
+    session.run("pytest", *session.posargs or ("-n", "auto"), "tests/faults")
+
+
 @nox.session
 def lowest(session: nox.Session) -> None:
     """Run the tests on the oldest dependencies that the project says it supports."""
