@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from collections.abc import Set as AbstractSet
+from concurrent.futures import Future, wait
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
@@ -15,7 +17,7 @@ import anyio.abc
 from aiobench import _display
 from aiobench._seconds import checked_seconds
 from aiobench._watch.events import Abandoned, Finished, MonitorEvent, MonitorStats
-from aiobench._watch.journal import Journal
+from aiobench._watch.journal import Journal, until_done
 from aiobench._watch.ledger import Ledger
 from aiobench._watch.mailbox import Mailbox
 from aiobench._watch.scheduler import Scheduler
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Monitor", "several_jobs"]
 
+MOMENT = 0.01  # seconds that the event loop may be held while a job is recorded
 FIRST_ROUND = 1.0  # seconds past the deadline that the one poll which is always made may take
 
 
@@ -69,6 +72,7 @@ class Monitor:
         )
         self._journal = None if journal is None else Journal(Path(journal), str(session.base_url))
         self._unrecorded: dict[str, BenchmarkJob] = {}  # waiting for the journal to take them in
+        self._to_record: deque[tuple[list[BenchmarkJob], Future[set[str]]]] = deque()
         self._came_in = anyio.Event()
         self._tasks: anyio.abc.TaskGroup | None = None
         self._scope = anyio.CancelScope()
@@ -110,21 +114,30 @@ class Monitor:
     def add(self, *jobs: BenchmarkJob | str) -> None:
         """Watch more jobs; from any task of the event loop, at any time until the monitor is left.
 
-        One that is watched already is watched once, and one whose end was told is not watched again.
+        One that is watched already is watched once, and one whose end was told is not watched again. With a journal,
+        they are recorded when this returns, unless that takes longer than a moment: the event loop is not held up.
 
         Raises:
             ConfigurationError: If one is neither a job nor a job id.
             ClientStateError: If the monitor is over.
+            JournalError: If the journal cannot be written.
         """
         if self._is_over:
             raise ClientStateError("this monitor is over; make another with client.monitor()")
         found = [self._as_job(job) for job in jobs]
         if self._journal is None:
             self._scheduler.add(found)
+        elif self._tasks is None:  # its file is not open yet
+            self._unrecorded |= {job.id: job for job in found if job.id not in self._unrecorded}
         else:
-            for job in found:
-                self._unrecorded.setdefault(job.id, job)
-            self._came_in.set()
+            recording = self._journal.record([(job.id, job.benchmark_id) for job in found])
+            wait([recording], timeout=MOMENT)
+            if recording.done():
+                self._watch_recorded(found, recording.result())
+            else:
+                self._unrecorded |= {job.id: job for job in found if job.id not in self._unrecorded}
+                self._to_record.append((found, recording))
+                self._came_in.set()
 
     def drain(self) -> None:
         """End the iteration when the present jobs have ended, although the monitor was made with `keep_open`."""
@@ -220,8 +233,7 @@ class Monitor:
         if self._tasks is not None or self._is_over:
             raise ClientStateError("a monitor is entered once; make another with client.monitor()")
         if self._journal is not None:
-            for job_id, benchmark_id in await self._journal.open():
-                self._unrecorded.setdefault(job_id, self._make_job(job_id, benchmark_id))
+            await self._open(self._journal)
         self._tasks = anyio.create_task_group()
         await self._tasks.__aenter__()
         self._tasks.start_soon(self._run)
@@ -272,20 +284,34 @@ class Monitor:
             self._failure = self._failure or error
             self._scope.cancel()
 
-    async def _record(self) -> None:
-        """Let the journal take jobs in before they are watched: none must end unrecorded."""
-        assert self._journal is not None
-        while True:
+    async def _open(self, journal: Journal) -> None:
+        """Take up what an earlier process left, and record the jobs that were added so far."""
+        try:
+            for job_id, benchmark_id in await journal.open():
+                self._unrecorded.setdefault(job_id, self._make_job(job_id, benchmark_id))
             batch = list(self._unrecorded.values())
-            if batch:
-                handled = await self._journal.record([(job.id, job.benchmark_id) for job in batch])
-                self._scheduler.add(job for job in batch if job.id not in handled)
-                for job in batch:
-                    del self._unrecorded[job.id]
-                self._mailbox.wake()
-            else:
-                self._came_in = anyio.Event()
-                await self._came_in.wait()
+            handled = await until_done(journal.record([(job.id, job.benchmark_id) for job in batch]))
+        except BaseException:
+            await journal.aclose()
+            raise
+        self._watch_recorded(batch, handled)
+
+    async def _record(self) -> None:
+        """Watch jobs whose recording took longer, when it is done: none must end unrecorded."""
+        while True:
+            while self._to_record:
+                batch, recording = self._to_record[0]
+                handled = await until_done(recording)
+                self._to_record.popleft()
+                self._watch_recorded(batch, handled)
+            self._came_in = anyio.Event()
+            await self._came_in.wait()
+
+    def _watch_recorded(self, batch: list[BenchmarkJob], handled: AbstractSet[str]) -> None:
+        self._scheduler.add(job for job in batch if job.id not in handled)
+        for job in batch:
+            self._unrecorded.pop(job.id, None)
+        self._mailbox.wake()
 
 
 def several_jobs(jobs: object) -> Iterable[BenchmarkJob | str]:

@@ -147,3 +147,32 @@ async def test_f26_an_end_is_handled_when_the_next_is_asked_for(
     async with new_client().monitor(journal=journal) as monitor:
         rest = [event.job.id async for event in monitor if isinstance(event, Finished)]
     assert {"b1-0", "b1-1", "b1-2"} - {seen[0]} == set(rest)
+
+
+ADDER = """
+import os, sys, anyio
+import aiobench.monitor
+from aiobench import Client
+
+aiobench.monitor.MOMENT = 30.0  # a busy machine may take longer than the event loop is held
+
+async def main(url, journal):
+    async with Client("key", base_url=url, trust_env=False) as client:
+        async with client.monitor(journal=journal, keep_open=True) as monitor:
+            monitor.add("b1-0", "b1-1")
+            os._exit(0)
+
+anyio.run(main, *sys.argv[1:])
+"""
+
+
+async def test_f26_an_added_job_is_recorded(
+    server: FaultServer, tmp_path: Path, new_client: Callable[..., Client]
+) -> None:
+    """F26: a process that ends in the moment after `add()` has not lost the job."""
+    for job_id in ("b1-0", "b1-1"):
+        server.add_job(job_id, "completed", "b1")
+    journal = tmp_path / "journal"
+    subprocess.run([sys.executable, "-c", ADDER, server.base_url, str(journal)], check=True, timeout=60)
+    async with new_client().monitor(journal=journal) as monitor:
+        assert ["b1-0", "b1-1"] == sorted([event.job.id async for event in monitor if isinstance(event, Finished)])

@@ -11,7 +11,7 @@ import pytest
 
 from aiobench import JournalError
 from aiobench._watch import journal as journal_module
-from aiobench._watch.journal import Journal
+from aiobench._watch.journal import Journal, until_done
 
 pytestmark = pytest.mark.anyio
 
@@ -24,11 +24,16 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "jobs.journal"
 
 
+async def recorded(journal: Journal, jobs: list[tuple[str, str]]) -> set[str]:
+    """Record jobs, and wait for it."""
+    return await until_done(journal.record(jobs))
+
+
 async def test_pending_jobs_come_back(path: Path) -> None:
     """What was recorded and not handled is there when the file is opened again."""
     journal = Journal(path, ORIGIN)
     assert [] == await journal.open()
-    await journal.record([("a", "b1"), ("b", ""), ("c", "b2")])
+    await recorded(journal, [("a", "b1"), ("b", ""), ("c", "b2")])
     await journal.handle("b")
     await journal.aclose()
     again = Journal(path, ORIGIN)
@@ -40,9 +45,9 @@ async def test_a_handled_end_is_remembered(path: Path) -> None:
     """A job whose end was handled is not watched again, though it is added again."""
     journal = Journal(path, ORIGIN)
     await journal.open()
-    await journal.record([("a", "b1")])
+    await recorded(journal, [("a", "b1")])
     await journal.handle("a")
-    assert {"a"} == await journal.record([("a", "b1"), ("b", "b1")])
+    assert {"a"} == await recorded(journal, [("a", "b1"), ("b", "b1")])
     await journal.aclose()
 
 
@@ -50,8 +55,8 @@ async def test_a_benchmark_once_known_is_kept(path: Path) -> None:
     """Adding a job by its id alone does not forget its benchmark."""
     journal = Journal(path, ORIGIN)
     await journal.open()
-    await journal.record([("a", "b1")])
-    await journal.record([("a", "")])
+    await recorded(journal, [("a", "b1")])
+    await recorded(journal, [("a", "")])
     await journal.aclose()
     again = Journal(path, ORIGIN)
     assert [("a", "b1")] == await again.open()
@@ -65,7 +70,7 @@ async def test_the_file_does_not_grow_for_ever(path: Path, monkeypatch: pytest.M
     await journal.open()
     for number in range(10):
         await journal.handle(f"j{number}")
-    assert {"j7", "j8", "j9"} == await journal.record([(f"j{number}", "") for number in range(10)])
+    assert {"j7", "j8", "j9"} == await recorded(journal, [(f"j{number}", "") for number in range(10)])
     await journal.aclose()
 
 
@@ -129,7 +134,7 @@ async def test_a_damaged_journal_is_refused(path: Path) -> None:
     """A journal with a hole in it is an error of the tree."""
     journal = Journal(path, ORIGIN)
     await journal.open()
-    await journal.record([(f"job-{number}", "b") for number in range(5000)])
+    await recorded(journal, [(f"job-{number}", "b") for number in range(5000)])
     await journal.aclose()
     data = bytearray(path.read_bytes())
     data[4096:] = b"\xff" * len(data[4096:])

@@ -1,4 +1,4 @@
-"""The journal of a monitor: a SQLite file that lets a killed process go on. Blocking, for a worker thread.
+"""The journal of a monitor: a SQLite file that lets a killed process go on. One worker thread does the writing.
 
 Format (`PRAGMA application_id` 0x61696f62, "aiob"; `PRAGMA user_version` 1):
 
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -24,7 +25,7 @@ import anyio.to_thread
 
 from aiobench.errors import JournalError
 
-__all__ = ["HANDLED_KEPT", "Journal"]
+__all__ = ["HANDLED_KEPT", "Journal", "until_done"]
 
 T = TypeVar("T")
 
@@ -42,12 +43,12 @@ CREATE TABLE handled (number INTEGER PRIMARY KEY AUTOINCREMENT, job_id TEXT NOT 
 
 
 class Journal:
-    """An open journal; its methods run in a worker thread, one at a time."""
+    """A journal; whatever is done with its file is done by one thread of its own, in order."""
 
     def __init__(self, path: Path, base_url: str) -> None:
         self._path = path
         self._base_url = base_url
-        self._limiter = anyio.CapacityLimiter(1)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="aiobench-journal")
         self._database: sqlite3.Connection | None = None
 
     async def open(self) -> list[tuple[str, str]]:
@@ -59,27 +60,39 @@ class Journal:
         Raises:
             JournalError: If the file is locked, foreign, damaged, of another platform, or cannot be written.
         """
-        return await self._in_thread(self._open)
+        return await self._done(self._open)
 
-    async def record(self, jobs: Iterable[tuple[str, str]]) -> set[str]:
-        """Record jobs; return the ids of those whose end was handled before, which are not watched again."""
-        return await self._in_thread(lambda: self._record(list(jobs)))
+    def record(self, jobs: Iterable[tuple[str, str]]) -> Future[set[str]]:
+        """Have jobs recorded.
+
+        Returns:
+            The ids of those whose end was handled before, which are not to be watched again.
+        """
+        found = list(jobs)
+        return self._soon(lambda: self._record(found))
 
     async def handle(self, job_id: str) -> None:
         """Record that the end of a job was handled."""
-        await self._in_thread(lambda: self._handle(job_id))
+        await self._done(lambda: self._handle(job_id))
 
     async def aclose(self) -> None:
         """Close the file."""
         with anyio.CancelScope(shield=True):
-            await self._in_thread(self._close)
+            await self._done(self._close)
+            self._thread.shutdown(wait=False)
 
-    async def _in_thread(self, step: Callable[[], T]) -> T:
+    def _soon(self, step: Callable[[], T]) -> Future[T]:
         def translated() -> T:
             with self._errors():
                 return step()
 
-        return await anyio.to_thread.run_sync(translated, limiter=self._limiter)
+        try:
+            return self._thread.submit(translated)
+        except RuntimeError as error:  # the thread has ended
+            raise self._foreign("it is closed") from error
+
+    async def _done(self, step: Callable[[], T]) -> T:
+        return await until_done(self._soon(step))
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -109,6 +122,7 @@ class Journal:
             database.execute("COMMIT")
             database.execute("PRAGMA journal_mode = WAL")
             database.execute("PRAGMA synchronous = NORMAL")
+            database.execute("UPDATE origin SET base_url = base_url")  # begins the log now: that takes a while
             pending = database.execute("SELECT job_id, benchmark_id FROM pending").fetchall()
         except BaseException:
             database.close()
@@ -173,3 +187,8 @@ class Journal:
             database.execute("ROLLBACK")
             raise
         database.execute("COMMIT")
+
+
+async def until_done(future: Future[T]) -> T:
+    """Wait for what another thread does; it is not cancelled with the one who waits."""
+    return await anyio.to_thread.run_sync(future.result)

@@ -1,0 +1,92 @@
+"""The examples do what they say, in processes of their own, against the local backend."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from aiobench.local import LocalBackend
+from aiobench.sync import Client
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+PATIENCE = 60.0  # seconds: a safety limit
+
+
+@pytest.fixture
+def backend() -> Iterator[LocalBackend]:
+    """Run a platform of our own."""
+    with LocalBackend() as backend:
+        yield backend
+
+
+@pytest.fixture
+def environment(backend: LocalBackend) -> dict[str, str]:
+    """Point a process at the backend."""
+    return {**os.environ, "BACKEND_URL": backend.base_url, "TEAM_API_KEY": backend.api_key, "NO_PROXY": "127.0.0.1"}
+
+
+def new_benchmark(client: Client, backend: LocalBackend) -> str:
+    """Create a small benchmark; return its id."""
+    benchmark = client.create_benchmark(
+        "example", dataset=next(iter(backend.datasets)), models=list(backend.models)[:1], metrics=["exact-match"]
+    )
+    return benchmark.id
+
+
+def test_every_job_of_a_benchmark_is_watched(backend: LocalBackend, environment: dict[str, str]) -> None:
+    """`watch_benchmark.py` reports the end of each job of the benchmark."""
+    with backend.sync_client() as client:
+        benchmark_id = new_benchmark(client, backend)
+        jobs = [client.start_job(benchmark_id) for _ in range(3)]
+    command = [sys.executable, EXAMPLES / "watch_benchmark.py", benchmark_id, "60"]
+    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True, timeout=PATIENCE)
+    assert "3 jobs" in done.stdout
+    assert all(f"{job.id}: completed" in done.stdout for job in jobs)
+
+
+def until(answer: Any, is_enough: Any) -> Any:
+    """Ask again and again until the answer is enough."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        try:
+            found = answer()
+        except httpx.TransportError:  # it does not listen yet
+            continue
+        if is_enough(found):
+            return found
+    raise AssertionError("not in time")
+
+
+def test_the_service_acts_on_ends_and_survives_a_kill(
+    backend: LocalBackend, environment: dict[str, str], tmp_path: Path
+) -> None:
+    """`service.py` starts a job and acts on its end; killed before that, it does so after a restart."""
+    with backend.sync_client() as client:
+        benchmark_id = new_benchmark(client, backend)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-m", "uvicorn", "--app-dir", EXAMPLES, "service:app", "--port", str(port)]
+    settings = {**environment, "JOURNAL": str(tmp_path / "journal")}
+    with httpx.Client(trust_env=False) as http:
+        with subprocess.Popen(command, env=settings, cwd=tmp_path) as first:
+            until(lambda: http.get(f"{url}/runs"), lambda reply: reply.status_code == 200)
+            assert 404 == http.post(f"{url}/benchmarks/nowhere/runs", timeout=PATIENCE).status_code
+            started = http.post(f"{url}/benchmarks/{benchmark_id}/runs", timeout=PATIENCE)
+            assert 202 == started.status_code
+            job_id = started.json()["job"]
+            first.kill()
+        with subprocess.Popen(command, env=settings, cwd=tmp_path) as second:
+            runs = until(lambda: http.get(f"{url}/runs").json(), lambda runs: job_id in runs)
+            second.terminate()
+    assert "completed" == runs[job_id]["status"]
