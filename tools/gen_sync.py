@@ -43,6 +43,7 @@ WORDS = [
     (r"\bawait ", ""),
     (r"\basync (with|for)\b", r"\1"),
     (r"\baclose\b", "close"),
+    (r"\bthe event loop\b", "the background thread"),
 ]
 ASYNC_WORDS = re.compile(r"\b(await|async|aclos\w*|asyncio|trio|anyio|event loop|coroutine)\b")
 # A task and its event loop are the core's; a transport is handed on to it, and is as asynchronous as it is.
@@ -59,7 +60,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from aiobench.sync._bridge import Owner
-from aiobench.sync._facades import ClientFacade, EventFacade, Facade, StreamFacade, core_of, cores_of, owner_of
+from aiobench.sync._facades import ClientFacade, Counterpart, Facade, StreamFacade, core_of, cores_of, owner_of
 from aiobench.sync._lanes import SyncIterator
 """
 RUFF_OPTIONS = ["--isolated", "--quiet", "--line-length=120", "--target-version=py311"]
@@ -290,7 +291,7 @@ class Generator:
         return f"\n    {target} = {code(statement.value)}\n"
 
     def _event(self, name: str, node: cst.ClassDef, doc: str) -> str:
-        out = ["\n\n", *(f"@{each}\n" for each in decorators_of(node)), f"class {name}(EventFacade):\n", doc]
+        out = ["\n\n", *(f"@{each}\n" for each in decorators_of(node)), f"class {name}(Counterpart):\n", doc]
         there, back = [], []
         for field, annotation in fields_of(node):
             out.append(f"    {field}: {code(annotation)}\n")

@@ -7,7 +7,7 @@ when the first bar is asked for.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -41,7 +41,9 @@ def _bar(**options: Any) -> tqdm[Any]:
 
 
 @contextmanager
-def of_job(job_id: str, progress: bool | Callable[[JobSnapshot], object]) -> Iterator[Callable[[JobSnapshot], object]]:
+def of_job(
+    job_id: str, progress: bool | Callable[[JobSnapshot], object]
+) -> Generator[Callable[[JobSnapshot], object], None, None]:
     """Yield what shows a snapshot: the user's function, a bar, or nothing."""
     if callable(progress):
         yield progress
@@ -63,7 +65,7 @@ def of_job(job_id: str, progress: bool | Callable[[JobSnapshot], object]) -> Ite
 @contextmanager
 def of_download(
     job_id: str, progress: bool | Callable[[int, int | None], object]
-) -> Iterator[Callable[[int, int | None], object] | None]:
+) -> Generator[Callable[[int, int | None], object] | None, None, None]:
     """Yield what shows the bytes done and the total: the user's function, a bar, or None."""
     if callable(progress):
         yield progress

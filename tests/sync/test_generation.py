@@ -211,3 +211,14 @@ def test_both_worlds_have_the_same_calls(name: str) -> None:
 def test_both_worlds_have_the_same_events(name: str) -> None:
     """An event can be taken apart by the same pattern in both worlds."""
     assert getattr(sync, name).__match_args__ == getattr(aiobench, name).__match_args__
+
+
+@pytest.mark.parametrize("name", VIEWS)
+@pytest.mark.parametrize("world", [aiobench, sync], ids=["async", "blocking"])
+def test_every_call_has_a_type_test(world: ModuleType, name: str) -> None:
+    """Each public method is called in the type tests of its world."""
+    file = "api.py" if world is aiobench else "api_sync.py"
+    text = (ROOT / "tests/typing" / file).read_text("utf-8")
+    methods = [each for each, value in vars(getattr(world, name)).items() if each[0] != "_" and callable(value)]
+
+    assert [method for method in methods if f".{method}(" not in text] == []

@@ -3,12 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from datetime import datetime
 from pathlib import Path
 from typing import Any, assert_type
 
 import pandas as pd
 
-from aiobench import Benchmark, BenchmarkJob, Client, Explanations, JobSnapshot, ScoreDetail, ScoreRow
+from aiobench import (
+    Abandoned,
+    AiobenchError,
+    APIError,
+    Benchmark,
+    BenchmarkJob,
+    Client,
+    Explanations,
+    Finished,
+    Iteration,
+    JobSnapshot,
+    MetricSpec,
+    ModelSpec,
+    Monitor,
+    MonitorEvent,
+    MonitorStats,
+    PollFailed,
+    PollPolicy,
+    Progress,
+    Progressed,
+    Score,
+    ScoreDetail,
+    ScoreRow,
+    Stalled,
+    StatusChanged,
+)
 
 
 async def client_calls(client: Client) -> None:
@@ -18,17 +44,74 @@ async def client_calls(client: Client) -> None:
     assert_type(await client.list_jobs("BENCHMARK"), list[BenchmarkJob])
     assert_type(await client.start_job("BENCHMARK"), BenchmarkJob)
     assert_type(await client.get_benchmark("BENCHMARK"), Benchmark)
-    assert_type(client.with_options(timeout=1.0), Client)
+    assert_type(await client.list_normalization_options("METRIC", "MODEL"), list[str])
+    assert_type(client.with_options(timeout=1.0, poll=PollPolicy(interval=1.0)), Client)
     async with client as entered:
         assert_type(entered, Client)
+    assert_type(await client.aclose(), None)
+    Client(timeuot=1.0)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 
 
-async def job_calls(job: BenchmarkJob) -> None:
-    """A job's plain calls; `watch` is an async generator, so it can be closed."""
+async def benchmark_calls(client: Client) -> None:
+    """A benchmark is made of ids or of specifications, and starts and lists jobs."""
+    benchmark = await client.create_benchmark(
+        "NAME", dataset="DATASET", models=["MODEL", ModelSpec("MODEL", "Name")], metrics=[MetricSpec("METRIC")]
+    )
+    assert_type(benchmark, Benchmark)
+    assert_type((benchmark.id, benchmark.name), tuple[str, str])
+    assert_type(benchmark.model_ids, tuple[str, ...])
+    assert_type(benchmark.dataset_ids, tuple[str, ...])
+    assert_type(benchmark.metric_ids, tuple[str, ...])
+    assert_type(await benchmark.start(), BenchmarkJob)
+    assert_type(await benchmark.list_jobs(), list[BenchmarkJob])
+
+
+async def monitor_calls(client: Client, job: BenchmarkJob) -> None:
+    """A monitor takes jobs and ids, and gives events, which patterns take apart."""
+    assert_type(await client.wait_all([job, "JOB"], timeout=1.0), dict[str, JobSnapshot | AiobenchError])
+    async with client.monitor([job, "JOB"], timeout=1.0, journal=Path("journal"), ack="manual") as monitor:
+        assert_type(monitor, Monitor)
+        assert_type(monitor.stats, MonitorStats)
+        monitor.add(job, "JOB")
+        monitor.drain()
+        async for event in monitor:
+            assert_type(event, MonitorEvent)
+            match event:
+                case Finished(finished, snapshot):
+                    assert_type(finished, BenchmarkJob)
+                    assert_type(snapshot, JobSnapshot)
+                    assert_type(await monitor.ack(event), None)
+                case Abandoned(abandoned, error):
+                    assert_type(abandoned, BenchmarkJob)
+                    assert_type(error, APIError)
+                case StatusChanged(changed, previous, status):
+                    assert_type(changed, BenchmarkJob)
+                    assert_type((previous, status), tuple[str, str])
+                case Progressed(moved, progress):
+                    assert_type(moved, BenchmarkJob)
+                    assert_type(progress, Progress)
+                case Stalled(stalled, seconds):
+                    assert_type(stalled, BenchmarkJob)
+                    assert_type(seconds, float)
+                case PollFailed(jobs, failure):
+                    assert_type(jobs, tuple[BenchmarkJob, ...])
+                    assert_type(failure, APIError)
+        assert_type(await monitor.aclose(), None)
+
+
+async def job_calls(client: Client) -> None:
+    """A job's attributes and plain calls; what `watch()` gives can be closed."""
+    job = BenchmarkJob("JOB", "", "BENCHMARK", client=client, colour="blue")
+    assert_type((job.id, job.status, job.benchmark_id), tuple[str, str, str])
+    assert_type(job.additional_info, dict[str, Any])
     assert_type(await job.check_status(), str)
     assert_type(await job.fetch(), JobSnapshot)
     assert_type(await job.wait(), JobSnapshot)
+    assert_type(await job.wait(PollPolicy(), timeout=1.0, stall_after=1.0, progress=print), JobSnapshot)
     assert_type(job.watch(), AsyncGenerator[JobSnapshot, None])
+    async for snapshot in job.watch(PollPolicy(), timeout=1.0, every_poll=True):
+        assert_type(snapshot, JobSnapshot)
+    await job.wait(timeuot=1.0)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     assert_type(await job.get_all_explanations(), Explanations)
     assert_type(await job.get_localized_explanations(metric_dependant=True), dict[str, Any])
 
@@ -64,4 +147,15 @@ def snapshot_overloads(snapshot: JobSnapshot, *, flag: bool) -> None:
     assert_type(snapshot.failure_rates(False), dict[str, float])
     assert_type(snapshot.failure_rates(flag), dict[str, float] | pd.DataFrame)
     assert_type(snapshot.explanations(), Explanations)
+    assert_type(snapshot.localized_explanations(True), dict[str, Any])
     assert_type(snapshot.raise_for_status(), JobSnapshot)
+
+
+def snapshot_attributes(snapshot: JobSnapshot) -> None:
+    """What a snapshot holds."""
+    assert_type(snapshot.progress, Progress)
+    assert_type(snapshot.iterations, tuple[Iteration, ...])
+    assert_type(snapshot.failed_iterations, tuple[Iteration, ...])
+    assert_type(snapshot.iterations[0].scores, tuple[Score, ...] | None)
+    assert_type((snapshot.started_at, snapshot.report_url), tuple[datetime | None, str | None])
+    assert_type((snapshot.polled_at, snapshot.is_terminal, snapshot.succeeded), tuple[datetime, bool, bool])

@@ -18,6 +18,7 @@ import threading
 import warnings
 import weakref
 from collections.abc import Awaitable, Callable, Coroutine
+from importlib import import_module
 from typing import Any, Generic, TypeVar
 
 from aiobench._progress import is_notebook
@@ -168,10 +169,8 @@ class _Loop:
 
     def __init__(self) -> None:
         # Here rather than later in the new thread: a fork while that imports something would hang the child.
-        import encodings.idna  # noqa: F401
-
-        import anyio._backends._asyncio  # noqa: F401
-
+        for module in ("encodings.idna", "anyio._backends._asyncio"):
+            import_module(module)
         self._process = os.getpid()
         self._loop = asyncio.new_event_loop()
         self._end: asyncio.Future[None] = self._loop.create_future()

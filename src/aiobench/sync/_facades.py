@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, Self, TypeVar, cast
 from weakref import WeakValueDictionary
 
@@ -15,13 +15,22 @@ from aiobench.sync._lanes import Lane
 if TYPE_CHECKING:
     from types import TracebackType
 
-__all__ = ["ClientFacade", "EventFacade", "Facade", "StreamFacade", "core_of", "cores_of", "owner_of"]
+__all__ = ["ClientFacade", "Counterpart", "Facade", "StreamFacade", "core_of", "cores_of", "owner_of"]
 
 C = TypeVar("C")
 T = TypeVar("T")
 
 
-class Facade(Generic[C]):
+class Counterpart:
+    """Something of this world that stands for something of the core: a view of it, or an event."""
+
+    __slots__ = ()
+
+    def _as_core(self) -> Any:
+        raise NotImplementedError
+
+
+class Facade(Counterpart, Generic[C]):
     """A view of one object of the core, the only one: facades are compared by identity, as what they show is."""
 
     __slots__ = ("__weakref__", "_core", "_owner")
@@ -43,6 +52,9 @@ class Facade(Generic[C]):
             return view
 
         return cast("Self", _views.of(core, make))
+
+    def _as_core(self) -> C:
+        return self._core
 
     def __repr__(self) -> str:
         return repr(self._core).replace("<aiobench.", "<aiobench.sync.", 1)
@@ -72,15 +84,6 @@ class _Views:
 
 _views = _Views()
 os.register_at_fork(after_in_child=_views.after_fork_in_child)
-
-
-class EventFacade:
-    """An event, whose jobs are facades."""
-
-    __slots__ = ()
-
-    def _as_core(self) -> object:
-        raise NotImplementedError
 
 
 class _Closable(Protocol):
@@ -158,15 +161,13 @@ class StreamFacade(Facade[S]):
 
 
 def core_of(value: Any) -> Any:
-    """Return what *value* shows; anything but a facade as it is, for the core knows best what to say of it."""
-    if isinstance(value, Facade):
-        return value._core
-    return value._as_core() if isinstance(value, EventFacade) else value
+    """Return what *value* stands for; anything of the core as it is, for the core knows best what to say of it."""
+    return value._as_core() if isinstance(value, Counterpart) else value
 
 
 def cores_of(values: Any) -> Any:
-    """Return what each of *values* shows; what is no collection as it is, for the core refuses it."""
-    if isinstance(values, str) or not isinstance(values, Iterable):
+    """Return what each of *values* stands for; what is no collection as it is, for the core refuses it."""
+    if isinstance(values, str) or not hasattr(values, "__iter__"):
         return core_of(values)
     return [core_of(value) for value in values]
 

@@ -21,7 +21,7 @@ from aiobench.benchmark import Benchmark as AsyncBenchmark
 from aiobench.client import Client as AsyncClient
 from aiobench.job import BenchmarkJob as AsyncBenchmarkJob
 from aiobench.monitor import Monitor as AsyncMonitor
-from aiobench.sync._facades import ClientFacade, EventFacade, Facade, StreamFacade, core_of, cores_of, owner_of
+from aiobench.sync._facades import ClientFacade, Counterpart, Facade, StreamFacade, core_of, cores_of, owner_of
 from aiobench.sync._lanes import SyncIterator
 
 if TYPE_CHECKING:
@@ -750,7 +750,7 @@ class Monitor(StreamFacade[AsyncMonitor]):
 
 
 @frozen
-class Finished(EventFacade):
+class Finished(Counterpart):
     """The end of a job: its status is terminal.
 
     Attributes:
@@ -770,7 +770,7 @@ class Finished(EventFacade):
 
 
 @frozen
-class Abandoned(EventFacade):
+class Abandoned(Counterpart):
     """The end of watching a job that cannot be had: 403 or 404.
 
     Attributes:
@@ -790,7 +790,7 @@ class Abandoned(EventFacade):
 
 
 @frozen
-class StatusChanged(EventFacade):
+class StatusChanged(Counterpart):
     """A job's status is another one; told neither for the first poll nor for an end.
 
     Attributes:
@@ -812,7 +812,7 @@ class StatusChanged(EventFacade):
 
 
 @frozen
-class Progressed(EventFacade):
+class Progressed(Counterpart):
     """A job has come further; told where the reply shows progress, which a job list does not.
 
     Attributes:
@@ -832,7 +832,7 @@ class Progressed(EventFacade):
 
 
 @frozen
-class Stalled(EventFacade):
+class Stalled(Counterpart):
     """A job shows no change for `stall_after` seconds; told once, and again only after a change.
 
     Attributes:
@@ -852,7 +852,7 @@ class Stalled(EventFacade):
 
 
 @frozen
-class PollFailed(EventFacade):
+class PollFailed(Counterpart):
     """A request brought no usable answer; its jobs are polled again.
 
     Attributes:
