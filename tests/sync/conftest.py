@@ -98,7 +98,7 @@ def run_program(platform: Platform) -> Callable[[str], subprocess.CompletedProce
 
     def run(code: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-W", "error", "-X", "dev", "-c", textwrap.dedent(code)],
+            [sys.executable, "-W", "error", "-X", "faulthandler", "-c", textwrap.dedent(code)],
             env={**os.environ, "URL": platform.url},
             capture_output=True,
             text=True,
