@@ -153,7 +153,7 @@ class Monitor:
 
     @property
     def _pending(self) -> AbstractSet[str]:
-        return self._ledger.jobs.keys() | self._unrecorded.keys()
+        return self._scheduler.pending | self._unrecorded.keys()
 
     # -- events out --------------------------------------------------------------------------------------------
 
@@ -199,7 +199,7 @@ class Monitor:
         """Return the seconds that are left: until the deadline, and a little longer for the first round."""
         assert self._deadline is not None
         left = self._deadline - self._now()
-        return left if self._ledger.has_polled_all and not self._unrecorded else left + FIRST_ROUND
+        return left if self._scheduler.has_polled_all and not self._unrecorded else left + FIRST_ROUND
 
     def _timed_out(self) -> JobsWaitTimeoutError:
         finished, pending = frozenset(self._ledger.ended), self._pending

@@ -9,7 +9,9 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import anyio
@@ -37,7 +39,7 @@ __all__ = ["Scheduler"]
 
 logger = logging.getLogger("aiobench.watch")
 
-SLICE = 1000  # list entries that are compared before other tasks get a turn: about a millisecond
+SLICE = 500  # list entries compared, or jobs taken in, before other tasks get a turn: a millisecond or two
 FAILED_LISTS = 3  # in a row that make no sense, after which the single jobs are asked for
 
 
@@ -67,14 +69,26 @@ class Scheduler:
             self._timetable, self._waits, list_request=platform.job_list_request, now=self._session.now
         )
         self._to_confirm: deque[Watched] = deque()  # said to have ended; their documents are to be asked for
+        self._incoming: dict[str, BenchmarkJob] = {}
         self._is_confirming = False
         self._wake = anyio.Event()
         self.requests = self.list_requests = 0
 
     def add(self, jobs: Iterable[BenchmarkJob]) -> None:
         """Watch jobs; those that are watched already, or have ended here, are left as they are."""
-        self._grouping.admit([watched for job in jobs if (watched := self._ledger.enter(job)) is not None])
+        for job in jobs:
+            self._incoming.setdefault(job.id, job)
         self.wake()
+
+    @property
+    def pending(self) -> AbstractSet[str]:
+        """The ids of the jobs that have not ended."""
+        return self._ledger.jobs.keys() | (self._incoming.keys() - self._ledger.ended)
+
+    @property
+    def has_polled_all(self) -> bool:
+        """Whether every job was asked for at least once."""
+        return self._ledger.has_polled_all and not self._incoming
 
     def wake(self) -> None:
         """Look again whether something can be done: jobs have come, or the mailbox has room."""
@@ -92,6 +106,7 @@ class Scheduler:
         failures: list[Exception] = []
         async with anyio.create_task_group() as tasks:
             while True:
+                await self._admit()
                 self._ledger.report_stalled()
                 unit = self._next_unit()
                 if unit is None:
@@ -100,6 +115,14 @@ class Scheduler:
                     await self._slots.acquire()
                     tasks.start_soon(self._ask, unit, tasks.cancel_scope, failures)
         raise failures[0]
+
+    async def _admit(self) -> None:
+        """Take in what was added, in slices: thousands of jobs at once must not hold the event loop."""
+        while self._incoming:
+            batch = [self._incoming.pop(job_id) for job_id in list(islice(self._incoming, SLICE))]
+            self._grouping.admit([watched for job in batch if (watched := self._ledger.enter(job)) is not None])
+            self._mailbox.wake()  # perhaps all of them have ended before
+            await anyio.lowlevel.checkpoint()
 
     def _next_unit(self) -> Unit | None:
         if self._paused_for() > 0:
