@@ -6,6 +6,7 @@ when the first bar is asked for.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -36,6 +37,9 @@ def _bar(**options: Any) -> tqdm[Any]:
     from tqdm import tqdm
 
     quiet = type("tqdm", (tqdm,), {"monitor_interval": 0})  # else it starts a thread that never ends
+    if sys.stderr.isatty():
+        columns, lines = os.get_terminal_size(sys.stderr.fileno())
+        options |= {"ncols": columns or 80, "nrows": lines or 24}  # 0: the terminal does not know; tqdm would hide
     bar: tqdm[Any] = quiet(file=sys.stderr, **options)
     return bar
 
