@@ -700,11 +700,13 @@ class Monitor(StreamFacade[AsyncMonitor]):
     def add(self, *jobs: BenchmarkJob | str) -> None:
         """Watch more jobs; from any thread, at any time until the monitor is left.
 
-        One that is watched already is watched once, and one whose end was told is not watched again.
+        One that is watched already is watched once, and one whose end was told is not watched again. With a journal,
+        they are recorded when this returns, unless that takes longer than a moment: the background thread is not held up.
 
         Raises:
             ConfigurationError: If one is neither a job nor a job id.
             ClientStateError: If the monitor is over.
+            JournalError: If the journal cannot be written.
         """
         core_jobs = cores_of(jobs)
         self._owner.run(lambda: self._core.add(*core_jobs))
