@@ -31,10 +31,13 @@ class Watchman(logging.Handler):
         super().__init__(logging.DEBUG)
         self.seen = 0
         self.leaks: list[str] = []
+        self.warnings: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
         self.seen += 1
         text = logging.Formatter().format(record)
+        if record.levelno >= logging.WARNING:
+            self.warnings.append(text)
         if KEY in text or SIGNATURE in text:
             self.leaks.append(f"{record.name}: {text}")
 

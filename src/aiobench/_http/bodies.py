@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Body",
     "BodyTooLargeError",
+    "Content",
     "CutBodyError",
     "UnknownEncodingError",
     "decoder_for",
@@ -76,6 +77,29 @@ def decoder_for(response: httpx.Response) -> _Identity | _Inflate:
     if encoding in {"gzip", "x-gzip", "deflate"}:
         return _Inflate()
     raise UnknownEncodingError(f"its content encoding {encoding!r} was not asked for")
+
+
+class Content(httpx.AsyncByteStream):
+    """A request's body. httpx's own is a generator, which is left half read when sending is cancelled."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return _Once(self._content)
+
+
+class _Once:
+    def __init__(self, content: bytes) -> None:
+        self._left = [content] if content else []
+
+    def __aiter__(self) -> _Once:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if not self._left:
+            raise StopAsyncIteration
+        return self._left.pop()
 
 
 class Body(httpx.AsyncByteStream):

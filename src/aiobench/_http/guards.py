@@ -37,11 +37,11 @@ class Guard:
         """
         if self.is_closed:
             raise ClientClosedError("this client is closed; make a new one")
+        if self.is_forked:  # before the loop is looked for: a child forked within one has none that runs
+            raise ForkedClientError("this client was used before os.fork(); make a new one in the child process")
         loop = current_token().native_token
         if self._process is None:
             self._process, self._loop = os.getpid(), loop
-        elif self._process != os.getpid():
-            raise ForkedClientError("this client was used before os.fork(); make a new one in the child process")
         elif self._loop is not loop:
             raise WrongEventLoopError(
                 "this client belongs to another event loop: its connections cannot move; "

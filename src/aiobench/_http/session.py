@@ -13,7 +13,7 @@ import httpx
 import msgspec
 from attrs import field, frozen
 
-from aiobench._http.bodies import BodyTooLargeError, CutBodyError, UnknownEncodingError, read_body
+from aiobench._http.bodies import BodyTooLargeError, Content, CutBodyError, UnknownEncodingError, read_body
 from aiobench._http.connections import Connections, Lease
 from aiobench._http.credentials import redacted
 from aiobench._http.guards import Guard
@@ -124,7 +124,9 @@ class Session:
             except (TypeError, UnicodeEncodeError) as error:
                 raise ConfigurationError(f"{what}: an argument cannot be sent as JSON: {error}") from error
             headers["Content-Type"] = "application/json"
-        return ApiRequest(what, httpx.Request(method, self._base + path, headers=headers, content=content), is_safe)
+        http = httpx.Request(method, self._base + path, headers=headers, content=content)
+        http.stream = Content(http.content)
+        return ApiRequest(what, http, is_safe)
 
     async def call(self, request: ApiRequest, decode: Callable[[bytes], T], options: CallOptions) -> T:
         """Send a request until it succeeds, retries no longer help, or `max_retries` are used up.

@@ -5,6 +5,7 @@ Only an empty field is missing: a model's output may well be the word `None`, `N
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import re
 from itertools import islice
@@ -82,10 +83,15 @@ def _parsed(path: Path, dtypes: dict[str, str], **options: Any) -> pd.DataFrame:
 
 
 def _header(path: Path, job_id: str) -> list[str]:
-    """Read the first record; a page of HTML or XML is told apart from a CSV here."""
+    """Read the first record; a page of HTML or XML is told apart from a CSV here, and rows that are all too long."""
+    row: list[str] = []
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            header = next(csv.reader(file), None)
+            records = csv.reader(file)
+            header = next(records, None)
+            with contextlib.suppress(csv.Error):  # a field over the module's limit, which pandas takes
+                row = next(filter(None, records), [])
+            line = records.line_num
     except UnicodeDecodeError as error:
         raise _unusable(job_id, "not UTF-8", _line_not_utf8(path)) from error
     except csv.Error as error:
@@ -94,6 +100,8 @@ def _header(path: Path, job_id: str) -> list[str]:
         raise _unusable(job_id, "the file is empty", 1)
     if header[0].lstrip().startswith("<"):
         raise _unusable(job_id, "the file is a web page or XML, not a CSV", 1)
+    if len(row) > len(header):  # pandas would take the first fields for an index, and then for a range if it can
+        raise _unusable(job_id, f"more fields than the {len(header)} columns of the header", line)
     return header
 
 
