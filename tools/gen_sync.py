@@ -43,7 +43,7 @@ WORDS = [
     (r"\bawait ", ""),
     (r"\basync (with|for)\b", r"\1"),
     (r"\baclose\b", "close"),
-    (r"\bthe event loop\b", "the background thread"),
+    (r"\bthe event loop\b", "the loop"),  # never longer: lines are not wrapped anew
 ]
 ASYNC_WORDS = re.compile(r"\b(await|async|aclos\w*|asyncio|trio|anyio|event loop|coroutine)\b")
 # A task and its event loop are the core's; a transport is handed on to it, and is as asynchronous as it is.

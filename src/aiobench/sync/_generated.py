@@ -701,7 +701,7 @@ class Monitor(StreamFacade[AsyncMonitor]):
         """Watch more jobs; from any thread, at any time until the monitor is left.
 
         One that is watched already is watched once, and one whose end was told is not watched again. With a journal,
-        they are recorded when this returns, unless that takes longer than a moment: the background thread is not held up.
+        they are recorded when this returns, unless that takes longer than a moment: the loop is not held up.
 
         Raises:
             ConfigurationError: If one is neither a job nor a job id.
