@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from collections.abc import Set as AbstractSet
-from concurrent.futures import Future, wait
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
@@ -17,9 +15,10 @@ import anyio.abc
 from aiobench import _display
 from aiobench._seconds import checked_seconds
 from aiobench._watch.events import Abandoned, Finished, MonitorEvent, MonitorStats
-from aiobench._watch.journal import Journal, until_done
+from aiobench._watch.journal import Journal
 from aiobench._watch.ledger import Ledger
 from aiobench._watch.mailbox import Mailbox
+from aiobench._watch.recorder import Recorder
 from aiobench._watch.scheduler import Scheduler
 from aiobench.errors import ClientStateError, ConfigurationError, JobsWaitTimeoutError
 from aiobench.job import BenchmarkJob
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Monitor", "several_jobs"]
 
-MOMENT = 0.01  # seconds that the event loop may be held while a job is recorded
 FIRST_ROUND = 1.0  # seconds past the deadline that the one poll which is always made may take
 
 
@@ -70,10 +68,10 @@ class Monitor:
         self._scheduler = Scheduler(
             platform, policy, self._ledger, self._mailbox, max_in_flight=session.max_connections
         )
-        self._journal = None if journal is None else Journal(Path(journal), str(session.base_url))
-        self._unrecorded: dict[str, BenchmarkJob] = {}  # waiting for the journal to take them in
-        self._to_record: deque[tuple[list[BenchmarkJob], Future[set[str]]]] = deque()
-        self._came_in = anyio.Event()
+        self._recorder: Recorder | None = None
+        if journal is not None:
+            file = Journal(Path(journal), str(session.base_url))
+            self._recorder = Recorder(file, watch=self._watch, make_job=make_job)
         self._tasks: anyio.abc.TaskGroup | None = None
         self._scope = anyio.CancelScope()
         self._stopped = anyio.Event()
@@ -125,19 +123,14 @@ class Monitor:
         if self._is_over:
             raise ClientStateError("this monitor is over; make another with client.monitor()")
         found = [self._as_job(job) for job in jobs]
-        if self._journal is None:
-            self._scheduler.add(found)
-        elif self._tasks is None:  # its file is not open yet
-            self._unrecorded |= {job.id: job for job in found if job.id not in self._unrecorded}
+        if self._recorder is None:
+            self._watch(found)
         else:
-            recording = self._journal.record([(job.id, job.benchmark_id) for job in found])
-            wait([recording], timeout=MOMENT)
-            if recording.done():
-                self._watch_recorded(found, recording.result())
-            else:
-                self._unrecorded |= {job.id: job for job in found if job.id not in self._unrecorded}
-                self._to_record.append((found, recording))
-                self._came_in.set()
+            self._recorder.add(found)
+
+    def _watch(self, jobs: Iterable[BenchmarkJob]) -> None:
+        self._scheduler.add(jobs)
+        self._mailbox.wake()  # perhaps there is nothing to watch
 
     def drain(self) -> None:
         """End the iteration when the present jobs have ended, although the monitor was made with `keep_open`."""
@@ -153,7 +146,8 @@ class Monitor:
 
     @property
     def _pending(self) -> AbstractSet[str]:
-        return self._scheduler.pending | self._unrecorded.keys()
+        unrecorded = self._recorder.pending if self._recorder is not None else frozenset[str]()
+        return self._scheduler.pending | unrecorded
 
     # -- events out --------------------------------------------------------------------------------------------
 
@@ -199,7 +193,7 @@ class Monitor:
         """Return the seconds that are left: until the deadline, and a little longer for the first round."""
         assert self._deadline is not None
         left = self._deadline - self._now()
-        return left if self._scheduler.has_polled_all and not self._unrecorded else left + FIRST_ROUND
+        return left if self._scheduler.has_polled_all else left + FIRST_ROUND
 
     def _timed_out(self) -> JobsWaitTimeoutError:
         finished, pending = frozenset(self._ledger.ended), self._pending
@@ -224,16 +218,16 @@ class Monitor:
             raise TypeError(f"only Finished and Abandoned are acknowledged, not {type(event).__name__}")
         if self._told is event:
             self._told = None
-        if self._journal is not None:
-            await self._journal.handle(event.job.id)
+        if self._recorder is not None:
+            await self._recorder.handle(event.job.id)
 
     # -- lifecycle ---------------------------------------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
         if self._tasks is not None or self._is_over:
             raise ClientStateError("a monitor is entered once; make another with client.monitor()")
-        if self._journal is not None:
-            await self._open(self._journal)
+        if self._recorder is not None:
+            await self._recorder.open()
         self._tasks = anyio.create_task_group()
         await self._tasks.__aenter__()
         self._tasks.start_soon(self._run)
@@ -254,8 +248,8 @@ class Monitor:
             else:  # the body's own exception is not the task group's to wrap
                 await self._tasks.__aexit__(None, None, None)
         finally:
-            if self._journal is not None:
-                await self._journal.aclose()
+            if self._recorder is not None:
+                await self._recorder.aclose()
 
     async def aclose(self) -> None:
         """Stop watching: the iteration ends and nothing more is sent. The jobs themselves go on."""
@@ -271,8 +265,8 @@ class Monitor:
             with self._scope:
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(self._until_failure, self._scheduler.run)
-                    if self._journal is not None:
-                        tasks.start_soon(self._until_failure, self._record)
+                    if self._recorder is not None:
+                        tasks.start_soon(self._until_failure, self._recorder.run)
         finally:
             self._stopped.set()
             self._mailbox.wake()
@@ -283,35 +277,6 @@ class Monitor:
         except Exception as error:  # noqa: BLE001 - kept for the consumer, as it is
             self._failure = self._failure or error
             self._scope.cancel()
-
-    async def _open(self, journal: Journal) -> None:
-        """Take up what an earlier process left, and record the jobs that were added so far."""
-        try:
-            for job_id, benchmark_id in await journal.open():
-                self._unrecorded.setdefault(job_id, self._make_job(job_id, benchmark_id))
-            batch = list(self._unrecorded.values())
-            handled = await until_done(journal.record([(job.id, job.benchmark_id) for job in batch]))
-        except BaseException:
-            await journal.aclose()
-            raise
-        self._watch_recorded(batch, handled)
-
-    async def _record(self) -> None:
-        """Watch jobs whose recording took longer, when it is done: none must end unrecorded."""
-        while True:
-            while self._to_record:
-                batch, recording = self._to_record[0]
-                handled = await until_done(recording)
-                self._to_record.popleft()
-                self._watch_recorded(batch, handled)
-            self._came_in = anyio.Event()
-            await self._came_in.wait()
-
-    def _watch_recorded(self, batch: list[BenchmarkJob], handled: AbstractSet[str]) -> None:
-        self._scheduler.add(job for job in batch if job.id not in handled)
-        for job in batch:
-            self._unrecorded.pop(job.id, None)
-        self._mailbox.wake()
 
 
 def several_jobs(jobs: object) -> Iterable[BenchmarkJob | str]:

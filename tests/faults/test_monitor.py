@@ -151,10 +151,10 @@ async def test_f26_an_end_is_handled_when_the_next_is_asked_for(
 
 ADDER = """
 import os, sys, anyio
-import aiobench.monitor
+import aiobench._watch.recorder
 from aiobench import Client
 
-aiobench.monitor.MOMENT = 30.0  # a busy machine may take longer than the event loop is held
+aiobench._watch.recorder.MOMENT = 30.0  # a busy machine may take longer than the event loop is held
 
 async def main(url, journal):
     async with Client("key", base_url=url, trust_env=False) as client:
