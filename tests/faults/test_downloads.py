@@ -390,6 +390,24 @@ async def test_a_file_that_changes_meanwhile(
 
 
 @EVERYWHERE
+async def test_a_rest_that_is_not_all_of_it(
+    server: FaultServer, new_client: Callable[..., Client], data: bytes, target: Path
+) -> None:
+    """F20: a server may answer with less of the rest than was asked for: the file is whole only at its full length."""
+    server.add_results("j", data)
+
+    async def some(exchange: Exchange) -> None:
+        start = int(exchange.request.headers["range"][6:-1])
+        span = f"bytes {start}-{start + 999}/{len(data)}"
+        await answer(206, data[start : start + 1000], ETag='"v1"', Content_Range=span)(exchange)
+
+    server.script(FILE, part(1_000_000), some, some)
+    await download(new_client(), target)
+    only(target, data)
+    assert len(server.sent_to(FILE)) == 4
+
+
+@EVERYWHERE
 async def test_a_part_that_was_not_asked_for(
     server: FaultServer, new_client: Callable[..., Client], data: bytes, target: Path
 ) -> None:
@@ -592,6 +610,28 @@ async def test_names_of_all_kinds(
     left._file.close()  # as if its process had been killed
     await download(new_client(), target)
     only(target, b"a,b\n")
+
+
+async def test_a_power_cut(
+    server: FaultServer, new_client: Callable[..., Client], target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F21: the bytes are on the disk before the name is, and the name after that."""
+    server.add_results("j", b"a,b\n")
+    done: list[str] = []
+    fsync, replace = os.fsync, Path.replace
+
+    def noted_fsync(descriptor: int) -> None:
+        done.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
+        fsync(descriptor)
+
+    def noted_replace(self: Path, other: Path) -> Path:
+        done.append("name")
+        return replace(self, other)
+
+    monkeypatch.setattr(os, "fsync", noted_fsync)
+    monkeypatch.setattr(Path, "replace", noted_replace)
+    await download(new_client(), target)
+    assert done == ["file", "name", "folder"]
 
 
 async def test_full_disk(server: FaultServer, new_client: Callable[..., Client], data: bytes, tmp_path: Path) -> None:

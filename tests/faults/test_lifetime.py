@@ -207,6 +207,8 @@ async def test_the_wall_clock_steps(
     server: FaultServer, new_client: Callable[..., Client], clock: FastClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """F24: deadlines, pauses and schedules do not move when the wall clock is set back or forward by years."""
+    async with Client(KEY, base_url=server.base_url) as plain:
+        assert plain._platform.session.now is time.monotonic
     server.add_job("j")
     steps = [1e9, -1e9, 5e9]
     real = time.time
