@@ -23,6 +23,7 @@ PRIVATE = (
 @pytest.mark.parametrize(
     "url",
     ["https://results.example/x.csv?X-Amz-Signature=a.b/c", "https://8.8.8.8/x", "https://[2606:4700::1111]/x",
+     "https://[64:ff9b::808:808]/x",
      "https://results.example:8443/x", "HTTPS://results.example/"],
 )  # fmt: skip
 def test_public_https_is_fine(url: str) -> None:

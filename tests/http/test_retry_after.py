@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
@@ -13,6 +15,9 @@ from hypothesis import strategies as st
 
 from aiobench._http.retry_after import retry_after
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 NOW = datetime(2026, 11, 1, 10, tzinfo=UTC)
 DATE = {"Date": format_datetime(NOW, usegmt=True)}
 
@@ -20,6 +25,16 @@ DATE = {"Date": format_datetime(NOW, usegmt=True)}
 def asked(value: str, **headers: str) -> float | None:
     """Read the header's value out of a reply's headers."""
     return retry_after(httpx.Headers({"Retry-After": value, **headers}))
+
+
+@pytest.fixture
+def in_tokyo() -> Iterator[None]:
+    """Let this machine be somewhere else than in UTC."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        yield
+    time.tzset()
 
 
 @pytest.mark.parametrize(("value", "seconds"), [("0", 0.0), ("120", 120.0), ("1.5", 1.5), (" 7 ", 7.0), ("007", 7.0)])
@@ -55,10 +70,8 @@ def test_absent_header() -> None:
         ("Sun, 01 Nov 2026 09:00:00 GMT", 0.0),
     ],
 )
-def test_date_counts_from_the_servers_clock(value: str, seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_date_counts_from_the_servers_clock(in_tokyo: None, value: str, seconds: float) -> None:
     """A date is held against the reply's `Date`, in UTC where it names no zone; one that has passed means 0."""
-    monkeypatch.setenv("TZ", "Asia/Tokyo")
-
     assert seconds == asked(value, **DATE)
 
 
