@@ -44,6 +44,7 @@ def transport() -> str:
 
 @pytest.fixture
 def seed() -> int:
+    """Choose what every random choice is derived from."""
     return SEED
 
 
@@ -65,6 +66,7 @@ def canary() -> Iterator[FaultServer]:
 
 @pytest.fixture
 def clock() -> FastClock:
+    """Make the clock that the clients of a test wait on."""
     return FastClock()
 
 
@@ -85,6 +87,7 @@ async def new_client(server: FaultServer, clock: FastClock, transport: str) -> A
 
 @pytest.fixture
 async def client(new_client: Callable[..., Client]) -> Client:
+    """Make a client of the server."""
     return new_client()
 
 

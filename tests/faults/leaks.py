@@ -30,6 +30,7 @@ def tasks() -> int:
 
 
 def threads() -> int:
+    """Count the threads, but for those that the event loops keep."""
     return sum(1 for each in threading.enumerate() if not each.name.startswith(WORKERS))
 
 

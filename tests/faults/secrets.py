@@ -20,6 +20,7 @@ E = TypeVar("E", bound=BaseException)
 
 
 def assert_clean(text: str, where: str) -> None:
+    """Check that a text holds no secret."""
     for secret in (KEY, SIGNATURE):
         assert secret not in text, f"F18: {secret} is shown in {where}: {text[:2000]}"
 

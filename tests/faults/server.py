@@ -16,7 +16,7 @@ import struct
 import threading
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Self
 
 from attrs import define, field, frozen
@@ -81,11 +81,8 @@ class Exchange:
     async def until_client_leaves(self) -> None:
         """Say nothing more; return when the client has closed the connection."""
         self.is_over = True
-        with_deadline = asyncio.wait_for(self.reader.read(), DEADLINE)
-        try:
-            await with_deadline
-        except (OSError, TimeoutError):
-            pass
+        with suppress(OSError, TimeoutError):
+            await asyncio.wait_for(self.reader.read(), DEADLINE)
         self.writer.close()
 
 
@@ -123,14 +120,17 @@ def raw(data: bytes, *, then: str = "close") -> Answer:
 
 
 async def reset(exchange: Exchange) -> None:
+    """Break the connection at once."""
     await exchange.reset()
 
 
 async def close(exchange: Exchange) -> None:
+    """Close the connection without an answer."""
     await exchange.close()
 
 
 async def hold(exchange: Exchange) -> None:
+    """Never answer."""
     await exchange.until_client_leaves()
 
 
@@ -363,5 +363,6 @@ class FaultServer:
 
 @contextmanager
 def running(seed: int = 0, **settings: Any) -> Iterator[FaultServer]:
+    """Run a server for the length of a block."""
     with FaultServer(seed, **settings) as server:
         yield server

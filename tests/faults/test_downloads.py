@@ -1,4 +1,4 @@
-"""Results on their way to disk: F04–F08, F15, F16, F18–F21, F28."""
+"""Results on their way to disk: F04 to F08, F15, F16, F18 to F21, F28."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import sys
 import time
 import tracemalloc
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import anyio
@@ -66,6 +67,7 @@ def only(target: Path, data: bytes | None) -> None:
 
 
 async def download(client: Client, target: Path, **options: object) -> Path:
+    """Download the results of job `j`."""
     path = await client.job("j").download_results_as_csv(target, **options)  # type: ignore[arg-type]
     assert isinstance(path, Path)
     return path
@@ -471,7 +473,7 @@ async def test_progress(
     *before, last = told
     assert last[1:] == (len(data), len(data))
     assert [done for _, done, _ in told] == sorted(done for _, done, _ in told)
-    assert all(later - earlier >= 0.1 for (earlier, *_), (later, *_) in zip(before, before[1:], strict=False))
+    assert all(later[0] - earlier[0] >= 0.1 for earlier, later in pairwise(before))
 
 
 async def test_progress_that_raises(

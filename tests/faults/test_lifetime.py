@@ -1,4 +1,4 @@
-"""Watches that are left, loops and processes that are changed, clocks that step: F13, F18, F22–F24, F29."""
+"""Watches that are left, loops and processes that are changed, clocks that step: F13, F18, F22 to F24, F29."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pickle
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import anyio
@@ -76,10 +76,10 @@ async def test_leaving_a_watch(server: FaultServer, new_client: Callable[..., Cl
                 if how == "break":
                     break
                 if how == "exception":
-                    raise ZeroDivisionError
+                    raise ZeroDivisionError  # noqa: TRY301
                 if how == "cancel":
                     scope.cancel()
-                    await anyio.sleep(0)
+                    await anyio.lowlevel.checkpoint()
                 if how == "close":
                     await watch.aclose()
         except ZeroDivisionError:
@@ -348,7 +348,7 @@ async def test_a_factory_for_transports(tmp_path: Path) -> None:
         return httpx.Response(200, json=document)
 
     class Pieces(httpx.AsyncByteStream):
-        async def __aiter__(self):  # type: ignore[no-untyped-def]
+        async def __aiter__(self) -> AsyncIterator[bytes]:
             for piece in (b"a,", b"", b"b\n", b"1,2\n"):  # an empty piece is not the end
                 yield piece
 

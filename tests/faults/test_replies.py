@@ -1,4 +1,4 @@
-"""Replies of the platform that are cut, wrong, slow, too large or refusals: F04–F09, F11, F12, F14, F18, F27."""
+"""Replies of the platform that are cut, wrong, slow, too large or refusals: F04 to F09, F11, F12, F14, F18, F27."""
 
 from __future__ import annotations
 
@@ -394,7 +394,7 @@ async def test_no_key_over_plain_http(url: str) -> None:
 
 @EVERYWHERE
 @pytest.mark.parametrize(
-    "job_id", ["a/b", "a?b=c", "..", ".", "../../start", "ü–日本", "a%2Fb", "a b", "a#b", "%2e%2e", "x" * 300]
+    "job_id", ["a/b", "a?b=c", "..", ".", "../../start", "ü日本", "a%2Fb", "a b", "a#b", "%2e%2e", "x" * 300]
 )
 async def test_an_id_is_one_path_segment(server: FaultServer, new_client: Callable[..., Client], job_id: str) -> None:
     """F27: whatever is in a job id, it arrives as one path segment and never as another route."""

@@ -268,7 +268,7 @@ async def test_tls_by_name(
 async def test_ssl_cert_file(
     new_client: Callable[..., Client], authority: Authority, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """F17: `SSL_CERT_FILE` counts with `trust_env`, and only then; one that cannot be read is a `ConfigurationError`."""
+    """F17: `SSL_CERT_FILE` counts with `trust_env` alone; one that cannot be read is a `ConfigurationError`."""
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
     with running(tls=authority.server("127.0.0.1")) as secure:
         secure.add_job("j")

@@ -83,7 +83,7 @@ async def test_cancelled_at_every_point(
     monkeypatch: pytest.MonkeyPatch,
     name: str,
 ) -> None:
-    """F02: an operation cancelled at any of its suspensions leaves no connection, task or file, and the client works."""
+    """F02: an operation cancelled at any suspension leaves no connection, task or file, and the client works."""
     import tempfile
 
     temporary, target = tmp_path / "tmp", tmp_path / "out" / "x.csv"
@@ -218,7 +218,7 @@ def storm(share: float, faults: dict[str, Answer], injected: list[str]) -> Answe
 
 @EVERYWHERE
 async def test_a_storm_of_faults(server: FaultServer, new_client: Callable[..., Client]) -> None:
-    """F04, F09, F12: among a third of faults of all kinds every job gets its own status, at one request more a fault."""
+    """F04, F09, F12: among a third of faults every job gets its own status, at one request more for a fault."""
     injected: list[str] = []
     for each in range(200):
         server.add_job(f"j{each}", f"status-{each}", padding="x" * 3000)
@@ -243,7 +243,7 @@ async def test_a_storm_of_faults(server: FaultServer, new_client: Callable[..., 
 async def test_a_storm_of_downloads(
     server: FaultServer, new_client: Callable[..., Client], tmp_path: Path, seed: int
 ) -> None:
-    """F04, F19, F21: among half of faults of all kinds every file is whole by its checksum, and nothing lies beside it."""
+    """F04, F19, F21: among half of faults every file is whole by its checksum, and nothing lies beside it."""
 
     async def cut(exchange: Exchange) -> None:
         data = exchange.server.files[exchange.request.path]
