@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import select
+import socket
 import ssl
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import httpcore
+from anyio.abc import ByteStream, SocketAttribute
+from anyio.streams.tls import TLSAttribute, TLSStream
 
 if TYPE_CHECKING:
     from aiobench._http.result_urls import ResultURLRules
@@ -15,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Network"]
 
 PATIENCE = 3.0  # seconds for an address that is not the last one
+PIECE = 128 * 1024  # bytes that are read at a time; every piece costs httpcore steps and a look at the clock
 
 
 class Network(httpcore.AnyIOBackend):
@@ -39,12 +44,14 @@ class Network(httpcore.AnyIOBackend):
         addresses = [host] if self._rules is None else await _checked(self._rules, host, port)
         failure: Exception | None = None
         for address in addresses:
-            patience = timeout if address is addresses[-1] else PATIENCE
             try:
-                return _Stream(await super().connect_tcp(address, port, patience, local_address, socket_options))
-            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:  # another address may be reachable
+                with anyio.fail_after(timeout if address is addresses[-1] else PATIENCE):
+                    return _Stream(await anyio.connect_tcp(address, port, local_host=local_address))
+            except OSError as error:  # another address may be reachable
                 failure = error
-        raise failure or httpcore.ConnectError(f"the host {host} has no address")
+        if isinstance(failure, TimeoutError):
+            raise httpcore.ConnectTimeout(str(failure)) from failure
+        raise httpcore.ConnectError(str(failure or f"the host {host} has no address")) from failure
 
 
 async def _checked(rules: ResultURLRules, host: str, port: int) -> list[str]:
@@ -55,29 +62,64 @@ async def _checked(rules: ResultURLRules, host: str, port: int) -> list[str]:
 
 
 class _Stream(httpcore.AsyncNetworkStream):
-    """A stream that is closed when its TLS handshake is cancelled; httpcore's own would be left open."""
+    """A stream without limits of time, which the caller's scope sets; closed when its TLS handshake is cancelled.
 
-    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
+    httpcore's own would be left open then, and makes a scope for each read and each write.
+    """
+
+    def __init__(self, stream: ByteStream) -> None:
         self._stream = stream
 
     async def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.AsyncNetworkStream:
         try:
-            return await self._stream.start_tls(ssl_context, server_hostname, timeout)
+            secure = await TLSStream.wrap(
+                self._stream,
+                server_side=False,
+                hostname=server_hostname,
+                ssl_context=ssl_context,
+                standard_compatible=False,
+            )
+        except (anyio.BrokenResourceError, anyio.EndOfStream, OSError) as error:
+            await anyio.aclose_forcefully(self._stream)
+            raise httpcore.ConnectError(str(error)) from error
         except BaseException:
-            with anyio.CancelScope(shield=True):
-                await self._stream.aclose()
+            await anyio.aclose_forcefully(self._stream)
             raise
+        return _Stream(secure)
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return await self._stream.read(max_bytes, timeout)
+        try:
+            return await self._stream.receive(max(max_bytes, PIECE))
+        except anyio.EndOfStream:
+            return b""
+        except (anyio.BrokenResourceError, anyio.ClosedResourceError) as error:
+            raise httpcore.ReadError(str(error)) from error
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        await self._stream.write(buffer, timeout)
+        try:
+            if buffer:
+                await self._stream.send(buffer)
+        except (anyio.BrokenResourceError, anyio.ClosedResourceError) as error:
+            raise httpcore.WriteError(str(error)) from error
 
     async def aclose(self) -> None:
         await self._stream.aclose()
 
     def get_extra_info(self, info: str) -> Any:
-        return self._stream.get_extra_info(info)
+        if info == "ssl_object":
+            return self._stream.extra(TLSAttribute.ssl_object, None)  # noqa: S610 - not Django's
+        if info == "is_readable":  # of a connection at rest: closed by the server
+            return _is_readable(self._stream.extra(SocketAttribute.raw_socket))  # noqa: S610 - nor here
+        return None
+
+
+def _is_readable(raw: socket.socket) -> bool:
+    if raw.fileno() < 0:
+        return True
+    if not hasattr(select, "poll"):  # Windows
+        return bool(select.select([raw], [], [], 0)[0])
+    poll = select.poll()
+    poll.register(raw, select.POLLIN)
+    return bool(poll.poll(0))
