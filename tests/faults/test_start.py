@@ -78,7 +78,7 @@ async def test_what_was_surely_not_received_is_sent_again(
     client = new_client()
 
     async def then_vanish(exchange: Exchange) -> None:
-        exchange.server._server.close()  # before the answer: what still gets into the backlog would be reset, not refused
+        exchange.server._server.close()  # before the answer: later, the backlog would be reset, not refused
         await server.behave(exchange)
 
     server.script(LIST, then_vanish)
@@ -100,7 +100,7 @@ async def test_refused_connections_in_the_end(server: FaultServer, new_client: C
     """F10, case 2: when that does not help within `max_retries`, the connection's own error is told."""
 
     async def then_vanish(exchange: Exchange) -> None:
-        exchange.server._server.close()  # before the answer: what still gets into the backlog would be reset, not refused
+        exchange.server._server.close()  # before the answer: later, the backlog would be reset, not refused
         await server.behave(exchange)
 
     server.script(LIST, then_vanish)
