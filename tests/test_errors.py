@@ -50,7 +50,7 @@ TREE: dict[str, tuple[str, ...]] = {
 STATUS = {"status_code": 418, "message": "no", "body": "{}", "retry_after": 1.5, "attempts": 3, "request_id": "r"}
 SNAPSHOT = sample_snapshot("failed")
 ARGUMENTS: dict[str, dict[str, Any]] = {
-    "APIError": {"request_id": "r"},
+    "APIError": {"attempts": 2, "request_id": "r"},
     "APIConnectionError": {"attempts": 2, "maybe_sent": False, "request_id": None},
     "APITimeoutError": {"attempts": 2, "maybe_sent": True},
     **{name: STATUS for name, bases in TREE.items() if "APIStatusError" in (name, *bases)},

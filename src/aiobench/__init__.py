@@ -63,6 +63,8 @@ from aiobench.monitor import Monitor
 from aiobench.snapshot import JobSnapshot
 
 __all__ = [
+    "PENDING_STATUSES",
+    "TERMINAL_STATUSES",
     "APIConnectionError",
     "APIError",
     "APIStatusError",
@@ -99,7 +101,6 @@ __all__ = [
     "MonitorEvent",
     "MonitorStats",
     "NotFoundError",
-    "PENDING_STATUSES",
     "PermissionDeniedError",
     "PollFailed",
     "PollPolicy",
@@ -117,7 +118,6 @@ __all__ = [
     "Stalled",
     "StartOutcomeUnknownError",
     "StatusChanged",
-    "TERMINAL_STATUSES",
     "UnsafeURLError",
     "WaitTimeoutError",
     "WrongEventLoopError",

@@ -32,7 +32,7 @@ from aiobench.snapshot import JobSnapshot
 
 __all__ = ["Client", "default_client"]
 
-logger = logging.getLogger("aiobench.http")
+logger: logging.Logger = logging.getLogger("aiobench.http")
 
 
 class Client:

@@ -124,30 +124,28 @@ class APIError(AiobenchError):
     """Raised when a request to the platform does not bring what was asked for.
 
     Attributes:
+        attempts: How many times the request was tried.
         request_id: The platform's name for the request, or None when it gave none.
     """
 
-    request_id: str | None
-
-    def __init__(self, message: str, *, request_id: str | None = None) -> None:
+    def __init__(self, message: str, *, attempts: int = 1, request_id: str | None = None) -> None:
         super().__init__(message)
-        self.request_id = request_id
+        self.attempts: int = attempts
+        self.request_id: str | None = request_id
 
 
 class APIConnectionError(APIError):
     """Raised when the server could not be talked to; the cause is kept as `__cause__`.
 
     Attributes:
-        attempts: How many times the request was tried.
         maybe_sent: False when the request surely did not reach the server.
     """
 
     def __init__(
-        self, message: str, *, attempts: int = 1, maybe_sent: bool = True, request_id: str | None = None
+        self, message: str, *, maybe_sent: bool = True, attempts: int = 1, request_id: str | None = None
     ) -> None:
-        super().__init__(message, request_id=request_id)
-        self.attempts = attempts
-        self.maybe_sent = maybe_sent
+        super().__init__(message, attempts=attempts, request_id=request_id)
+        self.maybe_sent: bool = maybe_sent
 
 
 class APITimeoutError(APIConnectionError, TimeoutError):
@@ -162,7 +160,6 @@ class APIStatusError(APIError):
         message: What the server said, shortened.
         body: The beginning of the reply, with keys and signatures taken out.
         retry_after: Seconds the server asks to wait, or None.
-        attempts: How many times the request was tried.
     """
 
     def __init__(
@@ -176,12 +173,11 @@ class APIStatusError(APIError):
         attempts: int = 1,
         request_id: str | None = None,
     ) -> None:
-        super().__init__(text, request_id=request_id)
+        super().__init__(text, attempts=attempts, request_id=request_id)
         self.status_code = status_code
         self.message = message
         self.body = body
         self.retry_after = retry_after
-        self.attempts = attempts
 
 
 class BadRequestError(APIStatusError):
@@ -218,7 +214,6 @@ class InvalidResponseError(APIError):
     Attributes:
         body: The beginning of the reply, with keys and signatures taken out.
         too_large: Whether it was given up because of its size.
-        attempts: How many times the request was tried.
     """
 
     def __init__(
@@ -230,10 +225,9 @@ class InvalidResponseError(APIError):
         attempts: int = 1,
         request_id: str | None = None,
     ) -> None:
-        super().__init__(message, request_id=request_id)
+        super().__init__(message, attempts=attempts, request_id=request_id)
         self.body = body
         self.too_large = too_large
-        self.attempts = attempts
 
 
 class JobError(AiobenchError):
@@ -359,8 +353,8 @@ class JobsWaitTimeoutError(AiobenchError, TimeoutError):
 
     def __init__(self, message: str, *, finished: AbstractSet[str], pending: AbstractSet[str]) -> None:
         super().__init__(message)
-        self.finished = frozenset(finished)
-        self.pending = frozenset(pending)
+        self.finished: frozenset[str] = frozenset(finished)
+        self.pending: frozenset[str] = frozenset(pending)
 
 
 class StartOutcomeUnknownError(AiobenchError):

@@ -17,7 +17,7 @@ from aiobench._results import scores as _scores
 from aiobench._wire import documents
 from aiobench._wire.coercion import mapping, moment, text
 from aiobench._wire.decoding import MalformedDocumentError, decoded
-from aiobench._wire.heads import JobHead, ProgressHead, job_head
+from aiobench._wire.heads import JobHead, job_head
 from aiobench._wire.statuses import COMPLETED, normalized
 from aiobench.errors import InvalidResponseError, JobFailedError
 
@@ -193,11 +193,6 @@ class JobSnapshot:
     def metric_names(self) -> frozenset[str]:
         """The long names of the job's metrics: the score columns of its results."""
         return frozenset(_scores.metric_names(self._document))
-
-    @property
-    def progress_head(self) -> ProgressHead | None:
-        """The progress as polling compares it."""
-        return self._head.progress
 
     def moved_since(self, other: JobSnapshot) -> bool:
         """Tell whether the status, an iteration's status or the progress differs from *other*'s."""

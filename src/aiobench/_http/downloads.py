@@ -10,11 +10,11 @@ import anyio.to_thread
 
 from aiobench._http.credentials import without_query
 from aiobench._http.part_files import PartFile
-from aiobench._http.replies import is_retried
+from aiobench._http.replies import asked_wait, is_retried
 from aiobench._http.result_requests import InterruptedTransferError
 from aiobench._http.retries import backoff
 from aiobench._http.transfers import Place, Transfer
-from aiobench.errors import APIStatusError, DownloadError, ResultExpiredError
+from aiobench.errors import APIError, APIStatusError, DownloadError, ResultExpiredError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -76,9 +76,9 @@ async def _fill(part: PartFile, place: Place, url: str, transfer: Transfer) -> N
         except InterruptedTransferError as interruption:
             failures = 1 if place.done - before >= HEALTHY else failures + 1
             error = interruption.error
-            asked = getattr(error, "retry_after", None) or 0.0
+            asked = asked_wait(error) or 0.0
             if failures > options.max_retries or asked > options.max_retry_after:
-                if hasattr(error, "attempts"):
+                if isinstance(error, APIError):
                     error.attempts = attempts
                 raise error from interruption.__cause__
         delay = max(backoff(failures, session.random), asked)

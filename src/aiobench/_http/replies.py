@@ -25,7 +25,7 @@ from aiobench.errors import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Reply", "error_of", "invalid", "is_retried"]
+__all__ = ["Reply", "asked_wait", "error_of", "invalid", "is_retried"]
 
 SNIPPET = 500  # characters of a body that an error shows
 REQUEST_ID_HEADERS = (
@@ -101,6 +101,11 @@ def invalid(reply: Reply, why: str, *secrets: str) -> InvalidResponseError:
         body=_snippet(reply, *secrets),
         request_id=reply.request_id,
     )
+
+
+def asked_wait(error: Exception | None) -> float | None:
+    """Return the seconds that the server asked to wait, if *error* is an answer that says so."""
+    return error.retry_after if isinstance(error, APIStatusError) else None
 
 
 def is_retried(error: APIError) -> bool:

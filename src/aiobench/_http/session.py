@@ -19,17 +19,15 @@ from aiobench._http.credentials import redacted
 from aiobench._http.guards import Guard
 from aiobench._http.one_connection import KEEPALIVE
 from aiobench._http.pauses import Pauses
-from aiobench._http.replies import Reply, error_of, invalid, is_retried
+from aiobench._http.replies import Reply, asked_wait, error_of, invalid, is_retried
 from aiobench._http.retries import RetryBudget, backoff
 from aiobench._version import __version__
 from aiobench._wire.decoding import MalformedDocumentError
 from aiobench.errors import (
     APIConnectionError,
     APIError,
-    APIStatusError,
     APITimeoutError,
     ConfigurationError,
-    InvalidResponseError,
     RateLimitError,
 )
 
@@ -87,16 +85,17 @@ class Session:
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
     ) -> None:
         self.base_url = base_url
-        self.guard = Guard()
-        self.pauses = Pauses()
-        self.budget = RetryBudget()
-        self.now, self.sleep = now, sleep
+        self.guard: Guard = Guard()
+        self.pauses: Pauses = Pauses()
+        self.budget: RetryBudget = RetryBudget()
+        self.now: Callable[[], float] = now
+        self.sleep: Callable[[float], Awaitable[None]] = sleep
         self.max_connections = max_connections
-        self.random = random.Random()  # noqa: S311 - jitter, not a secret
-        self.origin = str(base_url.copy_with(path="/"))
+        self.random: random.Random = random.Random()  # noqa: S311 - jitter, not a secret
+        self.origin: str = str(base_url.copy_with(path="/"))
         self._api = Connections(transports.make, limit=max_connections, keep_idle=KEEPALIVE, now=now)
-        self.results = Connections(result_transports.make, limit=max_connections, keep_idle=0.0, now=now)
-        self.disk = anyio.CapacityLimiter(4)  # threads for files: a slow disk must not take those of the user
+        self.results: Connections = Connections(result_transports.make, limit=max_connections, keep_idle=0.0, now=now)
+        self.disk: anyio.CapacityLimiter = anyio.CapacityLimiter(4)  # threads for files: not those of the user
         self._api_key = api_key
         self._base = str(base_url)
 
@@ -141,7 +140,7 @@ class Session:
                 await self.let_pause_pass(longest=options.max_retry_after)
                 return await self.attempt(request, decode, timeout=options.timeout)
             except APIError as error:
-                if isinstance(error, APIConnectionError | APIStatusError | InvalidResponseError) and error.attempts:
+                if error.attempts:  # else nothing was sent
                     error.attempts = attempt
                 delay = self._delay(request, error, attempt, options)
                 if delay is None:
@@ -155,7 +154,7 @@ class Session:
             return None
         if not request.is_safe and not was_surely_not_received(error):
             return None
-        asked = getattr(error, "retry_after", None) or 0.0
+        asked = asked_wait(error) or 0.0
         if asked > options.max_retry_after or not self.budget.allows(self.now()):
             return None
         return max(backoff(attempt, self.random), asked)
@@ -196,27 +195,25 @@ class Session:
         """
         self.guard.check()
         started = self.now()
-        error: APIError | None
-        cause: Exception | None = None
-        value: T
         try:
             reply = await self._exchange(request, timeout, on_send)
         except APIError as failure:
             self.budget.record(failed=True)
             logger.debug("%s", failure)
             raise
-        error = error_of(reply, self._api_key)
-        if error is None:
-            try:
-                value = decode(reply.body)
-            except MalformedDocumentError as failure:
-                error, cause = invalid(reply, str(failure), self._api_key), failure
-        if isinstance(error, RateLimitError):
-            self.pauses.extend(self.origin, error.retry_after, self.now())
-        self.budget.record(failed=error is not None and is_retried(error))
         logger.debug("%s: HTTP %d, %.0f ms", request.what, reply.status, 1000 * (self.now() - started))
+        error = error_of(reply, self._api_key)
         if error is not None:
-            raise error from cause
+            if isinstance(error, RateLimitError):
+                self.pauses.extend(self.origin, error.retry_after, self.now())
+            self.budget.record(failed=is_retried(error))
+            raise error
+        try:
+            value = decode(reply.body)
+        except MalformedDocumentError as failure:
+            self.budget.record(failed=True)
+            raise invalid(reply, str(failure), self._api_key) from failure
+        self.budget.record(failed=False)
         return value
 
     async def _exchange(self, request: ApiRequest, timeout: float, on_send: Callable[[], None] | None) -> Reply:

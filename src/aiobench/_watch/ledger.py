@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from aiobench._watch.events import Abandoned, Finished, PollFailed, Progressed, Stalled, StatusChanged
 from aiobench._watch.roster import Watched
 from aiobench._watch.schedule import is_told
-from aiobench._wire.documents import progress
+from aiobench._wire.documents import Progress
 from aiobench._wire.statuses import is_known, normalized
 
 if TYPE_CHECKING:
@@ -17,13 +17,14 @@ if TYPE_CHECKING:
     from aiobench._watch.mailbox import Mailbox
     from aiobench._watch.policy import PollPolicy
     from aiobench._watch.roster import Group
-    from aiobench._wire.heads import ProgressHead
     from aiobench.errors import APIError
     from aiobench.job import BenchmarkJob
 
 __all__ = ["Ledger"]
 
 logger = logging.getLogger("aiobench.watch")
+
+NO_PROGRESS = Progress()
 
 
 class Ledger:
@@ -71,17 +72,17 @@ class Ledger:
             if not self._unpolled:
                 self._mailbox.wake()
 
-    def compare(self, watched: Watched, status: str, head: ProgressHead | None = None) -> bool:
+    def compare(self, watched: Watched, status: str, progress: Progress = NO_PROGRESS) -> bool:
         """Take in a state that is no end; return whether anything changed.
 
-        *head* is the progress that a document shows; a job list shows none.
+        *progress* is what a document shows; a job list shows none.
         """
         self.note_poll(watched)
         watched.job.status = status
         known, moved = watched.status, False
-        if head is not None:
-            moved = watched.progress is not None and head != watched.progress
-            watched.progress = head
+        if progress != NO_PROGRESS:
+            moved = watched.progress not in {None, progress}
+            watched.progress = progress
         if watched.unknown or not is_known(normalized(status), self._policy.ends):
             self.note_unknown(watched, status)
         if known == status and not moved:
@@ -92,7 +93,7 @@ class Ledger:
         if known is not None and known != status:
             self._mailbox.put(StatusChanged(watched.job, known, status), watched)
         if moved:
-            self._mailbox.put(Progressed(watched.job, progress(head)), watched)
+            self._mailbox.put(Progressed(watched.job, progress), watched)
         return True
 
     def note_unknown(self, watched: Watched, status: str) -> None:

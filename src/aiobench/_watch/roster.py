@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from aiobench._http.session import ApiRequest
-    from aiobench._wire.heads import ProgressHead
+    from aiobench._wire.documents import Progress
     from aiobench.job import BenchmarkJob
 
 __all__ = ["Group", "Watched"]
@@ -39,7 +39,7 @@ class Watched:
         self.job = job
         self.group: Group | None = None
         self.status: str | None = None
-        self.progress: ProgressHead | None = None
+        self.progress: Progress | None = None
         self.wait = wait
         self.changed_at = now
         self.round = 0

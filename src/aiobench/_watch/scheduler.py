@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import anyio
 import anyio.lowlevel
 
-from aiobench._http.replies import is_retried
+from aiobench._http.replies import asked_wait, is_retried
 from aiobench._watch.events import Abandoned, Finished
 from aiobench._watch.grouping import Grouping
 from aiobench._watch.ledger import Ledger
@@ -198,7 +198,7 @@ class Scheduler:
         job.status = snapshot.status
         job.benchmark_id = snapshot.benchmark_id or job.benchmark_id
         if not snapshot.is_terminal:
-            changed = self._ledger.compare(watched, snapshot.status, snapshot.progress_head)
+            changed = self._ledger.compare(watched, snapshot.status, snapshot.progress)
             self._again(watched, self._waits.first if changed else self._waits.grown(watched.wait))
         elif self._mailbox.has_room:
             self._grouping.leave(watched)
@@ -209,7 +209,7 @@ class Scheduler:
     def _again(self, watched: Watched, wait: float, error: APIError | None = None) -> None:
         """Give a job that was asked for singly its next turn."""
         watched.wait = wait
-        due = self._session.now() + self._waits.drawn(wait, _hint(error))
+        due = self._session.now() + self._waits.drawn(wait, asked_wait(error))
         if watched.group is not None:
             watched.group.note_single()
         if error is None and watched.job.benchmark_id:
@@ -304,11 +304,7 @@ class Scheduler:
             return
         for watched in members:
             watched.wait = self._waits.grown(watched.wait)
-        self._grouping.next_round(group, min((each.wait for each in members), default=0.0), _hint(error))
+        self._grouping.next_round(group, min((each.wait for each in members), default=0.0), asked_wait(error))
 
     def _count_request(self) -> None:
         self.requests += 1
-
-
-def _hint(error: APIError | None) -> float | None:
-    return getattr(error, "retry_after", None)

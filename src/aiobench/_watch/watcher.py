@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from aiobench._http.replies import is_retried
+from aiobench._http.replies import asked_wait, is_retried
 from aiobench._watch.schedule import Waits, is_told
 from aiobench._wire.statuses import is_known, normalized
 from aiobench.errors import APIError, JobStalledError, WaitTimeoutError
@@ -73,7 +73,7 @@ class Watcher:
             is_first = self._due is None
             await self._until_due()
             snapshot = await self._one_poll(is_first=is_first)
-            hint = getattr(self._last_error, "retry_after", None)
+            hint = asked_wait(self._last_error)
             changed = snapshot is not None and (self._last is None or snapshot.moved_since(self._last))
             self._wait = self._waits.first if changed else self._waits.grown(self._wait)
             self._due = self._now() + self._waits.drawn(self._wait, hint)

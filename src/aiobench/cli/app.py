@@ -11,7 +11,7 @@ from aiobench.cli.exits import told_in_a_sentence
 
 __all__ = ["app"]
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     name="aiobench",
     help="Benchmark jobs of the aiXplain platform: start, watch, read.",
     epilog="Begin with: aiobench demo",

@@ -76,7 +76,7 @@ class Step(Generic[T]):
         self._over = threading.Event()
         self._task: asyncio.Task[Any] | None = None
         self._error: BaseException | None = None
-        self.is_posted = False
+        self.is_posted: bool = False
 
     # -- on the loop -------------------------------------------------------------------------------------------
 
