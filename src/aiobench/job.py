@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from aiobench import _display, _progress, _results_file
+from aiobench import _display, _progress
 from aiobench._seconds import checked_seconds
 from aiobench._watch.policy import PollPolicy, checked_policy
 from aiobench._watch.watcher import Watcher
@@ -233,6 +233,8 @@ class BenchmarkJob:
             DownloadError: If the file cannot be had, or not be written; which class says why.
             APIError: If the job document cannot be had, or the server of the results fails.
         """
+        from aiobench import _results_file  # brings what downloads and files take
+
         client = self._asking_client()
         return await _results_file.of_job(
             self,

@@ -15,10 +15,8 @@ import anyio.abc
 from aiobench import _display
 from aiobench._seconds import checked_seconds
 from aiobench._watch.events import Abandoned, Finished, MonitorEvent, MonitorStats
-from aiobench._watch.journal import Journal
 from aiobench._watch.ledger import Ledger
 from aiobench._watch.mailbox import Mailbox
-from aiobench._watch.recorder import Recorder
 from aiobench._watch.scheduler import Scheduler
 from aiobench.errors import ClientStateError, ConfigurationError, JobsWaitTimeoutError
 from aiobench.job import BenchmarkJob
@@ -26,6 +24,7 @@ from aiobench.job import BenchmarkJob
 if TYPE_CHECKING:
     from aiobench._http.platform import Platform
     from aiobench._watch.policy import PollPolicy
+    from aiobench._watch.recorder import Recorder
 
 __all__ = ["Monitor", "several_jobs"]
 
@@ -70,6 +69,9 @@ class Monitor:
         )
         self._recorder: Recorder | None = None
         if journal is not None:
+            from aiobench._watch.journal import Journal  # brings sqlite3
+            from aiobench._watch.recorder import Recorder
+
             file = Journal(Path(journal), str(session.base_url))
             self._recorder = Recorder(file, watch=self._watch, make_job=make_job)
         self._tasks: anyio.abc.TaskGroup | None = None

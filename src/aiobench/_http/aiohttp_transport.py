@@ -13,7 +13,8 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from httpx_aiohttp import AiohttpTransport
 from yarl import URL
 
-from aiobench._http.one_connection import KEEPALIVE, ONE_CONNECTION
+from aiobench._http.connections import KEEPALIVE
+from aiobench._http.one_connection import ONE_CONNECTION
 
 if TYPE_CHECKING:
     from aiobench._http.result_urls import ResultURLRules

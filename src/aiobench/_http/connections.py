@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 
     import httpx
 
-__all__ = ["Connections", "Lease"]
+__all__ = ["KEEPALIVE", "Connections", "Lease"]
 
 logger = logging.getLogger("aiobench.http")
 
+KEEPALIVE = 55.0  # seconds an idle connection is kept: less than the 60 s of common load balancers
 CLOSING = 1.0  # seconds that closing one connection may take
 
 

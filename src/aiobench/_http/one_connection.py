@@ -11,9 +11,10 @@ import ssl
 import httpcore
 import httpx
 
-__all__ = ["KEEPALIVE", "ONE_CONNECTION", "OneConnectionTransport", "ProxiedTransport"]
+from aiobench._http.connections import KEEPALIVE
 
-KEEPALIVE = 55.0  # seconds an idle connection is kept: less than the 60 s of common load balancers
+__all__ = ["ONE_CONNECTION", "OneConnectionTransport", "ProxiedTransport"]
+
 ONE_CONNECTION = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEPALIVE)
 
 

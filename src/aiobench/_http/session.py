@@ -14,10 +14,9 @@ import msgspec
 from attrs import field, frozen
 
 from aiobench._http.bodies import BodyTooLargeError, Content, CutBodyError, UnknownEncodingError, read_body
-from aiobench._http.connections import Connections, Lease
+from aiobench._http.connections import KEEPALIVE, Connections, Lease
 from aiobench._http.credentials import redacted
 from aiobench._http.guards import Guard
-from aiobench._http.one_connection import KEEPALIVE
 from aiobench._http.pauses import Pauses
 from aiobench._http.replies import Reply, asked_wait, error_of, invalid, is_retried
 from aiobench._http.retries import RetryBudget, backoff

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 import urllib.request
 from collections.abc import Callable
+from functools import cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -13,8 +14,6 @@ import anyio.to_thread
 import httpx
 from attrs import field, frozen
 
-from aiobench._http.network import Network
-from aiobench._http.one_connection import OneConnectionTransport, ProxiedTransport
 from aiobench.errors import ConfigurationError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -58,13 +57,16 @@ class TransportMaker:
             return self.option()
         proxy_url = self._proxy_for(url)
         secure = url.scheme == "https" or (proxy_url or "").startswith("https")
-        context = await self._context() if secure else _NO_TLS
+        context = await self._context() if secure else _no_tls()
         proxy = None if proxy_url is None else _proxy(proxy_url)
         rules = self.rules if proxy is None else None  # a proxy does its own dialling
         if self.option == "aiohttp":
             from aiobench._http.aiohttp_transport import make_transport
 
             return make_transport(context, proxy, rules)
+        from aiobench._http.network import Network  # brings httpcore, which httpx itself puts off until now
+        from aiobench._http.one_connection import OneConnectionTransport, ProxiedTransport
+
         if proxy is None:
             return OneConnectionTransport(context, Network(rules))
         try:
@@ -106,4 +108,7 @@ def _proxy(url: str) -> httpx.Proxy:
         raise ConfigurationError(what) from None
 
 
-_NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # for plain http: given so that httpx does not make one each time
+@cache
+def _no_tls() -> ssl.SSLContext:
+    """Return a context for plain http: given so that httpx does not make one each time."""
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
