@@ -348,7 +348,17 @@ async def test_other_refusals(server: FaultServer, new_client: Callable[..., Cli
     assert len(server.sent_to(FILE)) == 1
 
 
-CHANGES = ["honest", "ignores If-Range", "other total", "other start", "no range named", "weak", "416", "no etag"]
+CHANGES = [
+    "honest",
+    "ignores If-Range",
+    "other total",
+    "other start",
+    "no range named",
+    "weak",
+    "416",
+    "no etag",
+    "unasked",
+]
 
 
 @EVERYWHERE
@@ -362,16 +372,19 @@ async def test_a_file_that_changes_meanwhile(
     new = bytes(255 - byte for byte in data[:2_000_000])
 
     async def then_change(exchange: Exchange) -> None:
-        if change in {"weak", "no etag"}:
-            server.etags[path] = 'W/"v1"' if change == "weak" else ""
+        if change in {"weak", "no etag", "unasked"}:
+            server.etags[path] = "" if change == "no etag" else 'W/"v1"'
         await part(1_000_000)(exchange)
-        server.files[path], server.etags[path] = new, 'W/"v1"' if change == "weak" else '"v2"'
+        server.files[path], server.etags[path] = new, 'W/"v1"' if change in {"weak", "unasked"} else '"v2"'
 
     async def lie(exchange: Exchange) -> None:
         headers = exchange.request.headers
         start = int(headers.get("range", "bytes=0-")[6:-1])
         total = len(new)
-        if not start or change in {"honest", "weak", "no etag"}:
+        if change == "unasked" and exchange.request.number == 2:
+            span = f"bytes 1000000-{len(data) - 1}/{len(data)}"
+            await answer(206, data[1_000_000:], ETag='W/"v1"', Content_Range=span)(exchange)
+        elif not start or change in {"honest", "weak", "no etag"}:
             await server.behave(exchange)
         elif change == "416":
             await answer(416, b"", Content_Range=f"bytes */{total}")(exchange)
@@ -387,7 +400,7 @@ async def test_a_file_that_changes_meanwhile(
     server.script(FILE, then_change, always=lie)
     await download(new_client(), target)
     only(target, new)
-    if change in {"weak", "no etag"}:
+    if change in {"weak", "no etag", "unasked"}:
         assert all("range" not in each.headers for each in server.sent_to(FILE))
 
 

@@ -381,7 +381,7 @@ async def test_a_redirect_of_a_call_is_refused(
 ) -> None:
     """F14: an API call is never redirected: `InvalidResponseError`, and the other host hears nothing."""
     where = f"{canary.base_url}/sdk/benchmarks/jobs/j{SIGNED}"
-    server.script("GET /sdk", always=answer(status, b"", Location=where))
+    server.script("GET /sdk", always=answer(status, {"status": "completed"}, Location=where))
     with raises(InvalidResponseError):
         await new_client(max_retries=1).job("j").check_status()
     assert canary.requests == []

@@ -55,7 +55,7 @@ class Place:
     def is_continued_by(self, response: httpx.Response) -> bool:
         """Tell whether a 206 is the rest that was asked for; learn the total from it."""
         found = CONTENT_RANGE.fullmatch(response.headers.get("content-range", ""))
-        if not found or not self.done or not self.etag or int(found[1]) != self.done or _is_encoded(response):
+        if not found or not self.etag or int(found[1]) != self.done or _is_encoded(response):
             return False
         if response.headers.get("etag", self.etag) != self.etag:
             return False
