@@ -233,8 +233,12 @@ def test_all_threads_and_clients_share_one_loop(
     assert len(seen) == 1
 
 
-def test_closing_ends_what_others_wait_for(client: sync.Client, platform: Platform) -> None:
-    """Closing a client ends the calls, waits and iterations of other threads, each with `ClientClosedError`."""
+def test_closing_ends_what_others_wait_for(
+    client: sync.Client, make_client: Callable[..., sync.Client], platform: Platform
+) -> None:
+    """Closing a client ends its calls, waits and iterations in other threads, and nothing of another client's."""
+    other = make_client()
+    other.get_job("done")
     waits = threading.Semaphore(0)
     outcomes: list[type[BaseException]] = []
     job = client.job("running")
@@ -266,6 +270,7 @@ def test_closing_ends_what_others_wait_for(client: sync.Client, platform: Platfo
     join(threads)
 
     assert outcomes == [sync.ClientClosedError] * 3
+    assert other.get_job("done").status == "completed"
 
 
 def test_a_dropped_client_leaves_no_thread_and_no_socket(

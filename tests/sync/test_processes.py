@@ -280,6 +280,29 @@ LEFT_OPEN = """
 """
 
 
+def test_the_exit_cleans_up_what_is_under_way(run_program: Run) -> None:
+    """Before the interpreter ends, generators that are still open are closed, so that they leave no half a file."""
+    done = run_program(
+        program(
+            LEFT_OPEN,
+            """
+    from aiobench.sync._lanes import SyncIterator
+
+    async def count():
+        try:
+            yield 1
+        finally:
+            print("cleaned", flush=True)
+
+    numbers = SyncIterator(client._owner, count())
+    next(numbers)
+    """,
+        )
+    )
+
+    assert (done.stdout, done.stderr, done.returncode) == ("cleaned\n", "", 0)
+
+
 @pytest.mark.parametrize(
     ("ending", "code"),
     [("", 0), ("    sys.exit(5)", 5), ("    atexit.register(lambda: print(client.get_job('done').status))", 0)],
