@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from importlib import import_module
-from pathlib import Path
 
+from benchmarks import results
 from benchmarks.machine import description
 from benchmarks.processes import server
 from benchmarks.rounds import HEAD, Bench, as_json
+from benchmarks.targets import verdicts
 
 NAMES = ("poll", "monitor", "downloads", "frames", "imports", "sync", "local")
-RESULTS = Path("bench-results")
 
 
 def main() -> None:
@@ -21,7 +20,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}; none: all")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of each contender")
-    parser.add_argument("--seconds", type=float, default=0.5, help="length of a round")
+    parser.add_argument("--seconds", type=float, default=0.3, help="length of a round")
     parser.add_argument(
         "--profile", action="store_true", help="profile one more round each, into bench-results/profiles"
     )
@@ -30,18 +29,17 @@ def main() -> None:
         parser.error(f"there is no benchmark {', '.join(unknown)}")
     machine = description()
     print("\n".join(f"{name:<14} {value}" for name, value in machine.items()))
-    older = {folder.name.rpartition("-")[2]: str(folder.resolve()) for folder in RESULTS.glob("aixplain-*")}
+    older = {folder.name.rpartition("-")[2]: str(folder.resolve()) for folder in results.FOLDER.glob("aixplain-*")}
     for name in options.names or NAMES:
         started = time.monotonic()
         with server() as running:
-            profiles = RESULTS / "profiles" if options.profile else None
+            profiles = results.FOLDER / "profiles" if options.profile else None
             bench = Bench(running, options.rounds, options.seconds, profiles, older)
             print(f"\n{name}\n{HEAD}", flush=True)
             import_module(f"benchmarks.{name}").run(bench)
-        RESULTS.mkdir(exist_ok=True)
-        result = {"machine": machine, "figures": as_json(bench.figures)}
-        (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        results.write(name, machine, as_json(bench.figures))
         print(f"{time.monotonic() - started:.0f} s", flush=True)
+    print("\nfigures to reach", *verdicts(results.read()), sep="\n")
 
 
 if __name__ == "__main__":

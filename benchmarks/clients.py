@@ -22,8 +22,8 @@ LONGEST = 10.0  # seconds that one round may take, however slow the contender
 HEADERS = {"Authorization": f"Token {KEY}", "Accept": "application/json"}
 
 
-def incumbents(bench: Bench, scene: Scene, *, tls: bool = False, threads: int = 32) -> list[Entry]:
-    """Enter the incumbent SDK, in each version that is there."""
+def incumbents(bench: Bench, scene: Scene, *, tls: bool = False, threads: int = 32, older: bool = False) -> list[Entry]:
+    """Enter the incumbent SDK; with *older*, also the release before, where it is there."""
     environment = {
         "BACKEND_URL": bench.server.url(scene, tls=tls) + "/",
         "TEAM_API_KEY": KEY,
@@ -37,6 +37,7 @@ def incumbents(bench: Bench, scene: Scene, *, tls: bool = False, threads: int = 
     return found + [
         Entry(f"aixplain {version}, {threads} threads", kind, {"threads": threads}, {**environment, "PYTHONPATH": path})
         for version, path in bench.incumbents.items()
+        if older
     ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.clients import aiobench, incumbents, plain
-from benchmarks.rounds import Bench
+from benchmarks.rounds import Bench, Entry
 from benchmarks.scene import Scene
 
 ALL = ("httpx", "aiohttp", "floor")
@@ -18,8 +18,14 @@ def run(bench: Bench) -> None:
             bench, small, in_flight, *(ALL if in_flight <= 100 else WITHOUT_POOL)
         )
         if in_flight in {1, 32, 300}:
-            entries += incumbents(bench, small)
+            entries += incumbents(bench, small, older=in_flight == 32)
         bench.compare("poll", f"1 kB, {in_flight} in flight", "poll", entries)
+    entries = [
+        Entry(f"{in_flight} in flight", each.kind, each.settings)
+        for in_flight in (1, 8, 32, 100, 300)
+        for each in aiobench(bench, small, in_flight)[:1]
+    ]
+    bench.compare("poll", "1 kB, side by side", "poll", entries)
     for size, in_flight in ((20_000, 1), (20_000, 32), (20_000, 300), (200_000, 8)):
         scene = Scene(size=size)
         entries = aiobench(bench, scene, in_flight) + plain(bench, scene, in_flight, *WITHOUT_POOL)

@@ -18,9 +18,9 @@ def run(bench: Bench) -> None:
     entries = [
         *aiobench(bench, scene, 1)[:1],
         Entry("aiobench.sync", "benchmarks.sync:Sync", {"url": bench.server.url(scene)}),
-        *incumbents(bench, scene, threads=1)[:1],
+        *incumbents(bench, scene, threads=1),
     ]
-    bench.compare("sync", "1 kB, 1 in flight", "poll", entries, rounds=2 * bench.rounds)
+    bench.compare("sync", "1 kB, 1 in flight, sync", "poll", entries, rounds=2 * bench.rounds)
 
 
 class Sync(Contender):

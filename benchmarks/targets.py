@@ -1,0 +1,101 @@
+"""The figures to reach (`DESIGN.md`), held against what was measured: `python -m benchmarks.targets`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from attrs import frozen
+
+from benchmarks.results import read
+
+__all__ = ["Verdict", "verdicts"]
+
+INCUMBENT = "aixplain 0.2.48, 32 threads"
+IN_FLIGHT = (1, 8, 32, 100, 300)
+Figure = dict[str, Any]
+
+
+@frozen
+class Verdict:
+    """One line of the table of targets."""
+
+    what: str
+    found: float
+    target: float
+
+    def __str__(self) -> str:
+        word = "reached" if self.found <= self.target else "MISSED"
+        return f"{self.what:<66} {self.found:>9,.4g} {self.target:>9,.4g}  {word}"
+
+
+def verdicts(figures: list[Figure]) -> Iterator[Verdict]:
+    """Judge what was measured; what was not is passed over."""
+    for check in (_polls, _monitors, _downloads, _frames, _imports, _sync):
+        try:
+            yield from check(_Lookup(figures))
+        except LookupError:
+            continue
+
+
+@frozen
+class _Lookup:
+    figures: list[Figure]
+
+    def __call__(self, case: str, name: str) -> Figure:
+        found = [each for each in self.figures if (each["case"], each["name"]) == (case, name)]
+        return found[0]
+
+
+def _polls(of: _Lookup) -> Iterator[Verdict]:
+    for size, ours, aiohttps in (("1 kB", 1.0, 0.55), ("20 kB", 0.9, 0.5)):
+        # side by side where the incumbent ran in the same case, which it did in the first, a middle and the last one
+        for name, target in (("aiobench", ours), ("aiobench, aiohttp", aiohttps)):
+            ratios = [
+                of(case, name)["cpu"] / of(case, INCUMBENT)["cpu"]
+                for case in (f"{size}, {in_flight} in flight" for in_flight in (1, 32, 300))
+            ]
+            yield Verdict(f"poll {size}: {name} over the incumbent, worst of 1, 32, 300", max(ratios), target)
+    alone, *others = (of("1 kB, side by side", f"{in_flight} in flight")["cpu"] for in_flight in IN_FLIGHT)
+    yield Verdict("poll 1 kB: CPU at 8 to 300 in flight over that at 1", max(others) / alone, 1.25)
+
+
+def _monitors(of: _Lookup) -> Iterator[Verdict]:
+    steady, ends = of("10,000 jobs, steady", "aiobench"), of("10,000 jobs end within 60 s", "aiobench")
+    ratio = steady["cpu"] / of("10,000 jobs, steady", INCUMBENT)["cpu"]
+    yield Verdict("monitor 10,000: CPU a job-poll over the incumbent's poll", ratio, 0.02)
+    yield Verdict("monitor 10,000: requests a round", steady["more"]["requests_a_round"], 150)
+    yield Verdict("monitor 10,000: p99 from completion to event, interval 1 s; ms", ends["more"]["lag_p99_ms"], 1250)
+    yield Verdict("monitor 10,000: ends lost or told twice", ends["more"]["lost"] + ends["more"]["twice"], 0)
+    yield Verdict("memory a watched job; bytes", of("10,000 jobs, memory", "aiobench")["more"]["bytes_a_job"], 2000)
+    held = max(steady["more"]["held_cpu_ms"], ends["more"]["held_cpu_ms"])
+    yield Verdict("loop held by a step of a 10,000-job round; ms of CPU", held, 10)
+    entering = of("10,000 jobs, entering", "aiobench")["more"]["held_cpu_ms"]
+    yield Verdict("loop held by handing over 10,000 jobs; ms of CPU", entering, 10)
+
+
+def _downloads(of: _Lookup) -> Iterator[Verdict]:
+    ours, theirs = of("500 MB", "aiobench"), of("500 MB", "httpx, streaming")
+    yield Verdict("500 MB to disk: MB over the idle process", ours["above_idle"], 45)
+    yield Verdict("500 MB to disk: CPU over that of httpx streaming", ours["cpu"] / theirs["cpu"], 1.0)
+
+
+def _frames(of: _Lookup) -> Iterator[Verdict]:
+    for name, what in (("aiobench", "200,000 rows are read"), ("half a second of nothing", "nothing happens")):
+        yield Verdict(f"loop late while {what}; ms", of("200,000 rows", name)["more"]["late_ms"], 10)
+
+
+def _imports(of: _Lookup) -> Iterator[Verdict]:
+    ratio = of("import", "aiobench")["cpu"] / of("import", "httpx, anyio, attrs, msgspec")["cpu"]
+    yield Verdict("import aiobench over httpx, anyio, attrs, msgspec", ratio, 1.25)
+
+
+def _sync(of: _Lookup) -> Iterator[Verdict]:
+    case = "1 kB, 1 in flight, sync"
+    for kind in ("cpu", "wall"):
+        more = of(case, "aiobench.sync")[kind] - of(case, "aiobench")[kind]
+        yield Verdict(f"sync call over async call; µs, {kind}", more, 150)
+
+
+if __name__ == "__main__":
+    print(*verdicts(read()), sep="\n")
