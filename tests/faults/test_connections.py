@@ -23,7 +23,7 @@ CANCELLATIONS = int(os.environ.get("AIOBENCH_CANCELLATIONS", "2000"))
 
 def lent(client: Client) -> str:
     """Show the state of the connections."""
-    return repr(client._platform.session)
+    return repr(client._platform.session._api)
 
 
 @pytest.mark.timeout(1800)

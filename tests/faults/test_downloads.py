@@ -383,7 +383,7 @@ async def test_a_file_that_changes_meanwhile(
         total = len(new)
         if change == "unasked" and exchange.request.number == 2:
             span = f"bytes 1000000-{len(data) - 1}/{len(data)}"
-            await answer(206, data[1_000_000:], ETag='W/"v1"', Content_Range=span)(exchange)
+            await answer(206, data[1_000_000:], Content_Range=span)(exchange)
         elif not start or change in {"honest", "weak", "no etag"}:
             await server.behave(exchange)
         elif change == "416":

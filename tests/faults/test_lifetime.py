@@ -71,7 +71,7 @@ async def test_leaving_a_watch(server: FaultServer, new_client: Callable[..., Cl
     with anyio.CancelScope() as scope:
         try:
             async for _ in watch:
-                assert "lent=0" in repr(client._platform.session)  # nothing is held while the consumer works
+                assert "lent=0" in repr(client._platform.session._api)  # nothing is held while the consumer works
                 assert leaks.tasks() == before
                 if how == "break":
                     break
@@ -86,7 +86,7 @@ async def test_leaving_a_watch(server: FaultServer, new_client: Callable[..., Cl
             pass
     await watch.aclose()
     assert leaks.tasks() == before
-    assert "lent=0" in repr(client._platform.session)
+    assert "lent=0" in repr(client._platform.session._api)
     assert {each.method for each in server.requests} == {"GET"}
 
 
@@ -100,7 +100,7 @@ async def test_cancelling_a_poll(server: FaultServer, new_client: Callable[..., 
         group.start_soon(client.job("j").wait)
         await anyio.to_thread.run_sync(server.arrived.acquire)
         group.cancel_scope.cancel()
-    assert "lent=0 idle=0" in repr(client._platform.session)
+    assert "lent=0 idle=0" in repr(client._platform.session._api)
     assert (await client.job("j").wait()).succeeded
 
 

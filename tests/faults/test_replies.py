@@ -80,7 +80,7 @@ async def test_a_cut_reply_is_asked_for_again(server: FaultServer, new_client: C
     assert caught.value.attempts == 3
     # the causes that aiohttp would give here hold the request, and the request the key
     assert caught.value.__cause__ is not None or client._platform.session._api_key == KEY
-    assert "lent=0" in repr(client._platform.session)
+    assert "lent=0" in repr(client._platform.session._api)
 
 
 @EVERYWHERE
@@ -153,7 +153,7 @@ async def test_memory_is_bounded(server: FaultServer, new_client: Callable[..., 
         tracemalloc.stop()
     assert caught.value.too_large
     assert peak <= (8 + 1 + 0.25) * 2**20  # a quarter for the fault server, which is in this process
-    assert "lent=0" in repr(client._platform.session)
+    assert "lent=0" in repr(client._platform.session._api)
 
 
 @EVERYWHERE

@@ -236,7 +236,7 @@ async def test_a_storm_of_faults(server: FaultServer, new_client: Callable[..., 
     assert found == {each: f"status-{each}" for each in range(200)}
     assert len(injected) > 30
     assert len(server.requests) <= 1.2 * 200 + len(injected)
-    assert "lent=0" in repr(client._platform.session)
+    assert "lent=0" in repr(client._platform.session._api)
 
 
 @EVERYWHERE
