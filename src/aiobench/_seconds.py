@@ -16,5 +16,5 @@ def checked_seconds(value: float | None, what: str) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
-        raise ConfigurationError(f"{what}= must be None or a number of seconds, not {value!r}")
+        raise ConfigurationError(f"{what}= must be None or a number of seconds, 0 or more, not {value!r}")
     return value

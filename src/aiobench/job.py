@@ -269,7 +269,7 @@ class BenchmarkJob:
     async def get_scores(
         self, return_simplified: bool = True, return_as_dataframe: bool = True
     ) -> dict[str, ScoreDetail] | pd.DataFrame | list[ScoreRow]:
-        """Fetch the job and read the scores of each model.
+        """Fetch the job and read the scores of each model; of an unfinished job, those there are so far.
 
         Args:
             return_simplified: One average a metric; else credits, seconds, status and the raw scores.

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Literal, NoReturn, Self
 
 import anyio
 import anyio.abc
@@ -144,7 +144,7 @@ class Monitor:
             return job
         if isinstance(job, str):
             return self._make_job(job, "")
-        raise ConfigurationError(f"a monitor watches jobs and job ids, not {job!r}")
+        raise ConfigurationError(f"a monitor watches jobs and job ids, not {type(job).__module__} {job!r}")
 
     @property
     def _pending(self) -> AbstractSet[str]:
@@ -199,9 +199,9 @@ class Monitor:
 
     def _timed_out(self) -> JobsWaitTimeoutError:
         finished, pending = frozenset(self._ledger.ended), self._pending
+        some = ", ".join(sorted(pending)[:3]) + (" and others" if len(pending) > 3 else "")
         return JobsWaitTimeoutError(
-            f"{len(pending)} of {len(pending) + len(finished)} jobs are not done after {self._timeout:g} s; "
-            "they go on at the platform",
+            f"{len(pending)} of {len(pending) + len(finished)} jobs are not done after {self._timeout:g} s: {some}",
             finished=finished,
             pending=pending,
         )
@@ -253,6 +253,11 @@ class Monitor:
             if self._recorder is not None:
                 await self._recorder.aclose()
 
+    def __enter__(self) -> NoReturn:
+        raise TypeError("this Monitor is asynchronous: use `async with`, or aiobench.sync.Client's with `with`")
+
+    def __exit__(self, *_: object) -> None: ...  # `with` looks for it before it calls `__enter__`
+
     async def aclose(self) -> None:
         """Stop watching: the iteration ends and nothing more is sent. The jobs themselves go on."""
         self._is_over = True
@@ -288,5 +293,5 @@ def several_jobs(jobs: object) -> Iterable[BenchmarkJob | str]:
         ConfigurationError: If it is a single job, a single id, or no collection at all.
     """
     if isinstance(jobs, str | BenchmarkJob) or not isinstance(jobs, Iterable):
-        raise ConfigurationError(f"a monitor takes a collection of jobs, not {jobs!r}")
+        raise ConfigurationError(f"jobs come as a collection, such as a list of them, not as {jobs!r}")
     return jobs

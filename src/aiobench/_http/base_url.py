@@ -28,7 +28,9 @@ def checked_base_url(value: str, *, allow_plain_http: bool) -> httpx.URL:
     except (httpx.InvalidURL, TypeError, ValueError) as error:
         raise ConfigurationError(f"the base URL {shown!r} is not a URL: {error}") from error
     if url.scheme not in {"http", "https"} or not url.host:
-        raise ConfigurationError(f"the base URL {shown!r} must begin with https:// and name a host")
+        raise ConfigurationError(
+            f"the base URL {shown!r} must begin with https:// (http:// for this machine) and name a host"
+        )
     if url.port is not None and not 0 < url.port < 2**16:
         raise ConfigurationError(f"the base URL {shown!r} names a port that there is not")
     if url.userinfo or url.query or url.fragment:

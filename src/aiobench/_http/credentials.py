@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["redacted", "resolved_api_key", "without_query"]
 
+LONG = 12  # characters that are no word by chance
 KEY_VARIABLES = ("TEAM_API_KEY", "AIXPLAIN_API_KEY")
 
 
@@ -39,9 +40,13 @@ def resolved_api_key(argument: str | None, environ: Mapping[str, str]) -> str:
 
 
 def redacted(text: str, *secrets: str) -> str:
-    """Return *text* without *secrets* and without the query strings of the URLs in it."""
+    """Return *text* without *secrets* and without the query strings of the URLs in it.
+
+    A secret as short as a word, such as a key typed to try things out, is taken out only where it stands alone.
+    """
     for secret in secrets:
-        text = text.replace(secret, "[redacted]")
+        pattern = re.escape(secret) if len(secret) >= LONG else rf"(?<!\w){re.escape(secret)}(?!\w)"
+        text = re.sub(pattern, "[redacted]", text)
     return re.sub(r"(\w://[^\s\"'<>?]*)\?[^\s\"'<>]*", r"\1?[redacted]", text)
 
 

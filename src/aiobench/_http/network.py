@@ -22,7 +22,7 @@ PATIENCE = 3.0  # seconds for an address that is not the last one
 PIECE = 128 * 1024  # bytes that are read at a time; every piece costs httpcore steps and a look at the clock
 
 
-class Network(httpcore.AnyIOBackend):
+class Network(httpcore.AsyncNetworkBackend):
     """Dials for httpcore.
 
     Args:

@@ -43,12 +43,13 @@ class Platform:
         await self.session.let_pause_pass()
         return await self.session.attempt(request, decode, timeout=self.options.timeout, on_send=on_send)
 
-    def job_list_request(self, benchmark_id: str) -> ApiRequest:
-        what = f"the jobs of benchmark {benchmark_id}"
+    def job_list_request(self, benchmark_id: str, *, purpose: str = "") -> ApiRequest:
+        what = f"{purpose}the jobs of benchmark {benchmark_id}"
         return self.session.request("GET", routes.benchmark_jobs(benchmark_id), self.options, what=what)
 
-    async def job_list(self, benchmark_id: str) -> list[ListEntry]:
-        return await self.session.call(self.job_list_request(benchmark_id), job_list, self.options)
+    async def job_list(self, benchmark_id: str, *, purpose: str = "") -> list[ListEntry]:
+        request = self.job_list_request(benchmark_id, purpose=purpose)
+        return await self.session.call(request, job_list, self.options)
 
     async def benchmark(self, benchmark_id: str) -> BenchmarkDocument:
         what = f"benchmark {benchmark_id}"

@@ -47,7 +47,7 @@ CLASSES: dict[int, type[APIStatusError]] = {
 ADVICE = {
     401: "check the API key",
     403: "this key may not do that",
-    404: "check the id, and that the key belongs to the team that owns it",
+    404: "check the id, the base URL, and that the key belongs to the team that owns it",
     429: "the server asks for fewer requests",
 }
 

@@ -279,7 +279,9 @@ def connection_error(what: str, origin: str, failure: Exception, *secrets: str) 
     reason = redacted(str(cause) or str(failure) or "no reason given", *secrets)
     # the innermost again: httpx-aiohttp calls every broken connection a timeout
     kind = APITimeoutError if isinstance(cause, httpx.TimeoutException | TimeoutError) else APIConnectionError
-    return kind(f"{what}: could not talk to {origin}: {reason} ({type(cause).__name__})", maybe_sent=not never_sent)
+    advice = "; is the server running, and the base URL right?" if isinstance(cause, ConnectionRefusedError) else ""
+    text = f"{what}: could not talk to {origin}: {reason} ({type(cause).__name__}){advice}"
+    return kind(text, maybe_sent=not never_sent)
 
 
 def shown(failure: Exception, *secrets: str) -> Exception | None:

@@ -77,7 +77,7 @@ async def _new_job(platform: Platform, benchmark_id: str, before: frozenset[str]
 
 
 async def _job_ids(platform: Platform, benchmark_id: str) -> frozenset[str]:
-    return frozenset(entry.job_id for entry in await platform.job_list(benchmark_id))
+    return frozenset(entry.job_id for entry in await platform.job_list(benchmark_id, purpose="starting a job: "))
 
 
 def _was_refused(error: APIError) -> bool:

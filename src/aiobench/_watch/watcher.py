@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio
 
@@ -137,7 +137,7 @@ class Watcher:
 
     def _timed_out(self) -> WaitTimeoutError:
         return WaitTimeoutError(
-            f"job {self._job_id} is not done after {self._timeout:g} s: {self._state()}; it goes on at the platform",
+            f"job {self._job_id} is not done after {self._timeout:g} s: {self._state()}",
             job_id=self._job_id,
             snapshot=self._last,
         )
@@ -151,5 +151,8 @@ class Watcher:
         )
 
     def _state(self) -> str:
-        state: Any = "no poll succeeded" if self._last is None else f"last seen as {self._last.status!r}"
+        if self._last is None:
+            state = "no poll succeeded"
+        else:
+            state = f"last seen as {self._last.status!r}, and it goes on at the platform"
         return f"{state}; the last poll failed: {self._last_error}" if self._last_error else state

@@ -43,7 +43,8 @@ def checked_id(value: object, what: str) -> str:
         ConfigurationError: If it is not a string, empty, blank, or not encodable.
     """
     if not isinstance(value, str) or not value.strip():
-        raise ConfigurationError(f"a {what} must be a non-empty string, not {value!r}")
+        hint = f"; pass its .id, {found!r}" if isinstance(found := getattr(value, "id", None), str) else ""
+        raise ConfigurationError(f"a {what} must be a non-empty string, not {value!r}{hint}")
     try:
         value.encode()
     except UnicodeEncodeError as error:
