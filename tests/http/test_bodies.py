@@ -60,11 +60,11 @@ def response(body: bytes, encoding: str | None = None, *, size: int = 1000) -> h
         (gzip.compress(DATA), "gzip"),
         (gzip.compress(DATA), "X-GZIP"),
         (zlib.compress(DATA), "deflate"),
-        (gzip.compress(DATA) + b"trailing", "gzip"),
+        (gzip.compress(DATA[:999]) + gzip.compress(b"") + gzip.compress(DATA[999:]), "gzip"),
     ],
 )
 async def test_body_is_decoded(body: bytes, encoding: str | None) -> None:
-    """Plain, gzip and deflate bodies come out as they went in."""
+    """Plain, gzip and deflate bodies come out as they went in, those of several gzip members, too."""
     assert DATA == await read_body(response(body, encoding), limit=len(DATA))
 
 
@@ -109,6 +109,15 @@ async def test_damaged_stream() -> None:
 
     with pytest.raises(CutBodyError, match="damaged"):
         await read_body(response(bytes(body), "gzip"), limit=2**20)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("rest", [b"trailing", b"\x1f", zlib.compress(DATA), gzip.compress(DATA)[:-9]])
+@pytest.mark.parametrize("size", [7, 2**20])
+async def test_what_follows_the_end_is_another_member(rest: bytes, size: int) -> None:
+    """Bytes behind a gzip stream that are no whole member of it are refused, not dropped."""
+    with pytest.raises(CutBodyError, match=r"damaged|cut"):
+        await read_body(response(gzip.compress(DATA) + rest, "gzip", size=size), limit=2**20)
 
 
 @pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, gzip", "utf-8"])

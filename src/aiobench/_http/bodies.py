@@ -51,7 +51,10 @@ class _Identity:
 
 
 class _Inflate:
-    """Decodes gzip or zlib in pieces of bounded size, and knows whether the stream has ended."""
+    """Decodes gzip or zlib in pieces of bounded size, and knows whether the stream has ended.
+
+    A gzip stream may have several members, one after the other (RFC 1952, 2.2).
+    """
 
     def __init__(self) -> None:
         self._zlib = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
@@ -59,9 +62,11 @@ class _Inflate:
     def feed(self, chunk: bytes) -> Iterator[bytes]:
         try:
             while chunk:
+                if self._zlib.eof:
+                    self._zlib = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
                 if piece := self._zlib.decompress(chunk, PIECE):
                     yield piece
-                chunk = self._zlib.unconsumed_tail
+                chunk = self._zlib.unused_data or self._zlib.unconsumed_tail
         except zlib.error as error:
             raise CutBodyError(f"its compressed body is damaged: {error}") from error
 
