@@ -38,7 +38,7 @@ from aiobench._http import part_files
 from faults import leaks
 from faults.clock import FastClock
 from faults.everywhere import EVERYWHERE
-from faults.secrets import SIGNED, raises
+from faults.secrets import SIGNATURE, SIGNED, raises
 from faults.server import Answer, Exchange, FaultServer, answer, close, drip, endless, raw, reply, reset
 
 pytestmark = pytest.mark.anyio
@@ -346,6 +346,22 @@ async def test_other_refusals(server: FaultServer, new_client: Callable[..., Cli
     with raises(DownloadError):
         await download(new_client(), target)
     assert len(server.sent_to(FILE)) == 1
+
+
+@EVERYWHERE
+async def test_a_server_that_repeats_the_signature(
+    server: FaultServer, new_client: Callable[..., Client], target: Path
+) -> None:
+    """F18: a storage service that repeats the signature, in its answer or in a broken header, does not get it shown."""
+    server.add_results("j", b"x", query=SIGNED)
+    said = f"<SignatureProvided>{SIGNATURE}</SignatureProvided><Request>GET /x {SIGNED}</Request>".encode()
+    server.script(FILE, answer(451, said))
+    with raises(DownloadError):
+        await download(new_client(), target)
+    server.script(FILE, always=raw(f"HTTP/1.1 302 Found\r\nLocation : http://h/x{SIGNED}\r\n\r\n".encode()))
+    with raises(APIConnectionError):
+        await download(new_client(max_retries=0), target)
+    only(target, None)
 
 
 CHANGES = [

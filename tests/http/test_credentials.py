@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from time import perf_counter
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from aiobench import ConfigurationError
-from aiobench._http.credentials import redacted, resolved_api_key, without_query
+from aiobench._http.credentials import excerpt, redacted, resolved_api_key, secrets_of, without_query
 
 
 @pytest.mark.parametrize(
@@ -61,7 +63,16 @@ def test_what_cannot_be_sent_is_no_key(key: str) -> None:
         ("Token k3y is unknown", "Token [redacted] is unknown"),
         ("at https://h/x.csv?sig=a.b/c now", "at https://h/x.csv?[redacted] now"),
         ('{"url": "https://h/x?sig=1", "b": 2}', '{"url": "https://h/x?[redacted]", "b": 2}'),
+        (r"https:\/\/h\/x.csv?sig=1\/2 now", r"https:\/\/h\/x.csv?[redacted] now"),
+        (r"https:\/\/h\/x\u003fkey=1 now", r"https:\/\/h\/x?[redacted] now"),
+        ("see //h/x.csv?sig=1 and (https://h/y?z)", "see //h/x.csv?[redacted] and (https://h/y?[redacted]"),
+        ("GET /x X-Amz-Signature=1&a=b", "GET /x X-Amz-Signature=[redacted]&a=b"),
+        (
+            "sig=1&a=2 signature=3 access_token=4 design=5",
+            "sig=[redacted]&a=2 signature=[redacted] access_token=[redacted] design=5",
+        ),
         ("why? because", "why? because"),
+        ("and/or, why? // what?", "and/or, why? // what?"),
     ],
 )
 def test_redacted(text: str, expected: str) -> None:
@@ -73,6 +84,38 @@ def test_redacted(text: str, expected: str) -> None:
 def test_key_is_never_left(before: str, after: str) -> None:
     """Wherever the key stands, it is taken out."""
     assert "k3y-of-the-team" not in redacted(f"{before}k3y-of-the-team{after}", "k3y-of-the-team")
+
+
+@pytest.mark.parametrize("before", range(1960, 2041))
+def test_nothing_is_half_shown(before: int) -> None:
+    """A secret across the edge of what is shown, or of what is looked at, is not shown in part."""
+    text = "https://h/?".ljust(1900, "q") + " " * (before - 1900) + "k3y-of-the-team" + "x" * 5000
+
+    assert "k3y" not in excerpt(text, 500, "k3y-of-the-team")
+    assert "k3" not in excerpt("x" * (before - 1500) + " //h/?k3" + "k3" * 1000, 500)
+
+
+def test_long_texts_take_no_time() -> None:
+    """What a server may send to keep a pattern busy is looked through once."""
+    for text in ("/" * 10**5, "a://" * 10**5, "\\/" * 10**5, "X-Amz-" * 10**5, "sig=" * 10**5, "/" + "\\" * 10**5):
+        started = perf_counter()
+        redacted(text)
+        assert perf_counter() - started < 2
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://h/p", ()),
+        ("https://h/p?a=1&b=short#fragment", ("a=1&b=short",)),
+        ("https://h/p?s=ab%2Fcdef", ("s=ab%2Fcdef", "ab%2Fcdef", "s=ab/cdef", "ab/cdef")),
+        ("https://h/p?opaque%2B", ("opaque%2B", "opaque+")),
+    ],
+)
+def test_secrets_of(url: str, expected: tuple[str, ...]) -> None:
+    """The query and its values are secrets, quoted or not, unless they are as short as `b=1`; the longest first."""
+    assert set(expected) == set(secrets_of(url))
+    assert sorted(secrets_of(url), key=len, reverse=True) == list(secrets_of(url))
 
 
 @pytest.mark.parametrize("url", ["https://h/p?q=1", "https://h/p#f", "https://h/p?q#f", "https://h/p"])

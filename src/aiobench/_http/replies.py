@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from attrs import frozen
 
-from aiobench._http.credentials import redacted, without_query
+from aiobench._http.credentials import excerpt, redacted, without_query
 from aiobench._http.retry_after import retry_after
 from aiobench._wire.decoding import MalformedDocumentError, decoded
 from aiobench.errors import (
@@ -121,9 +121,8 @@ def _message(reply: Reply, *secrets: str) -> str:
     except MalformedDocumentError:
         return ""
     message = cast("dict[str, Any]", document).get("message") if isinstance(document, dict) else None
-    return redacted(message, *secrets)[:SNIPPET] if isinstance(message, str) else ""
+    return excerpt(message, SNIPPET, *secrets) if isinstance(message, str) else ""
 
 
 def _snippet(reply: Reply, *secrets: str) -> str:
-    # cut last: a secret across the edge would be half shown
-    return redacted(reply.body[: 4 * SNIPPET].decode(errors="replace"), *secrets)[:SNIPPET]
+    return excerpt(reply.body.decode(errors="replace"), SNIPPET, *secrets)

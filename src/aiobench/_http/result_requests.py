@@ -13,7 +13,7 @@ import httpx
 from attrs import frozen
 
 from aiobench._http.bodies import raw_chunks
-from aiobench._http.credentials import without_query
+from aiobench._http.credentials import redacted, secrets_of, without_query
 from aiobench._http.replies import Reply, error_of, is_retried
 from aiobench._http.result_urls import UnsafeAddressError, unsafe_url
 from aiobench._http.session import USER_AGENT, CallOptions, Session, connection_error
@@ -82,7 +82,7 @@ class ResultSource:
                     target = self.rules.checked(response.headers["location"], job_id=self.job_id, before=target)
                     continue
                 if not response.is_success and response.status_code != 416:
-                    await self._refuse(response, origin)
+                    await self._refuse(response, origin, {*secrets_of(url), *secrets_of(str(target))})
                 yield response
                 return
         raise UnsafeURLError(
@@ -119,11 +119,13 @@ class ResultSource:
                 return await step()
             except UnsafeAddressError as failure:
                 raise unsafe_url(url, self.job_id, str(failure)) from failure
-            except Exception as failure:  # whatever a transport raises: kept as the cause
-                raise InterruptedTransferError(connection_error(what, origin, failure)) from failure
+            except Exception as failure:  # noqa: BLE001 - whatever a transport raises: kept as the cause
+                secrets = secrets_of(url)
+                error = connection_error(what, origin, failure, *secrets)
+                raise InterruptedTransferError(error) from _shown(failure, *secrets)
         raise InterruptedTransferError(APITimeoutError(f"{what}: nothing came from {origin} for {timeout:g} s"))
 
-    async def _refuse(self, response: httpx.Response, origin: str) -> None:
+    async def _refuse(self, response: httpx.Response, origin: str, secrets: set[str]) -> None:
         body = b""
         with anyio.move_on_after(self.options.timeout):
             chunks = raw_chunks(response)
@@ -132,7 +134,8 @@ class ResultSource:
                     body += chunk
             except InterruptedTransferError:
                 pass  # the status says enough
-        error = error_of(Reply(f"the results of job {self.job_id}", response.status_code, response.headers, body))
+        reply = Reply(f"the results of job {self.job_id}", response.status_code, response.headers, body)
+        error = error_of(reply, *sorted(secrets, key=len, reverse=True))  # one may be a part of another
         if isinstance(error, RateLimitError):
             self.session.pauses.extend(origin, error.retry_after, self.session.now())
         if error is not None and not is_retried(error):
@@ -157,3 +160,13 @@ class ResultSource:
                 job_id=self.job_id,
                 url=without_query(url),
             ) from error
+
+
+def _shown(failure: Exception, *secrets: str) -> Exception | None:
+    """Return *failure* as a cause that a traceback may show; None if it repeats the URL or another signed one."""
+    each: BaseException | None = failure
+    while each is not None:
+        if any(text != redacted(text, *secrets) for text in (str(each), repr(each))):
+            return None
+        each = each.__cause__ or each.__context__
+    return failure
