@@ -27,6 +27,7 @@ from aiobench import (
     DownloadError,
     IntegrityError,
     LocalStorageError,
+    NotFoundError,
     RateLimitError,
     ResultExpiredError,
     ResultsNotReadyError,
@@ -114,6 +115,20 @@ async def test_a_download_that_is_always_cut(
     with raises(APIConnectionError) as caught:
         await download(new_client(max_retries=2), target)
     assert caught.value.attempts == len(server.sent_to(FILE)) == 3
+    only(target, None)
+
+
+@EVERYWHERE
+async def test_attempts_that_start_over_are_counted(
+    server: FaultServer, new_client: Callable[..., Client], data: bytes, target: Path
+) -> None:
+    """F04: bytes that come again, for nothing can be resumed, are no progress: the attempts end."""
+    server.add_results("j", data)
+    cut = raw(reply(200, data[:1_500_000], length=len(data)))
+    server.script(FILE, *[cut, raw(reply(200, b"", length=len(data)))] * 10, always=cut)
+    with anyio.fail_after(20), raises(APIConnectionError) as caught:
+        await download(new_client(max_retries=3), target)
+    assert caught.value.attempts == len(server.sent_to(FILE)) == 4
     only(target, None)
 
 
@@ -522,6 +537,23 @@ async def test_progress_that_raises(
     assert await leaks.settle(lambda: leaks.sockets_to(server.port), 0) == 0
 
 
+async def test_progress_that_raises_an_error_of_ours(
+    server: FaultServer, new_client: Callable[..., Client], target: Path
+) -> None:
+    """F19: an error that the user's progress function raises is theirs, even if a server could have said the same."""
+    server.add_results("j", b"a,b\n")
+    theirs = NotFoundError("theirs", status_code=404)
+
+    def fail(done: int, total: int | None) -> None:
+        raise theirs
+
+    with pytest.raises(NotFoundError) as caught:
+        await download(new_client(), target, progress=fail)
+    assert caught.value is theirs
+    assert len(server.sent_to(FILE)) == 1
+    only(target, None)
+
+
 async def test_not_ready(server: FaultServer, new_client: Callable[..., Client], target: Path) -> None:
     """F21: results that are not there yet are told as such, before a file is touched."""
     target.write_bytes(b"old")
@@ -737,6 +769,24 @@ async def test_permissions_and_links(server: FaultServer, new_client: Callable[.
     await download(new_client(), tmp_path / "link.csv")
     assert (tmp_path / "link.csv").is_symlink()
     assert (tmp_path / "real.csv").read_bytes() == b"a,b\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such modes and pipes")
+async def test_what_is_at_the_path_already(
+    server: FaultServer, new_client: Callable[..., Client], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F21: a file that is replaced keeps its permissions, a pipe is not replaced, and the path comes back as given."""
+    server.add_results("j", b"a,b\n")
+    monkeypatch.chdir(tmp_path)
+    private, pipe = Path("private.csv"), Path("pipe")
+    private.touch(mode=0o600)
+    assert await download(new_client(), private) == private
+    assert (private.read_bytes(), stat.S_IMODE(private.stat().st_mode)) == (b"a,b\n", 0o600)
+    os.mkfifo(pipe)
+    with raises(LocalStorageError, match="pipe"):
+        await download(new_client(), pipe)
+    assert pipe.is_fifo()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["pipe", "private.csv"]
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])

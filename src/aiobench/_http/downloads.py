@@ -10,8 +10,8 @@ import anyio.to_thread
 
 from aiobench._http.credentials import without_query
 from aiobench._http.part_files import PartFile
-from aiobench._http.replies import asked_wait, is_retried
-from aiobench._http.result_requests import InterruptedTransferError
+from aiobench._http.replies import asked_wait
+from aiobench._http.result_requests import InterruptedTransferError, RefusedError
 from aiobench._http.retries import backoff
 from aiobench._http.transfers import Place, Transfer
 from aiobench.errors import APIError, APIStatusError, DownloadError, ResultExpiredError
@@ -24,7 +24,7 @@ __all__ = ["download"]
 
 logger = logging.getLogger("aiobench.http")
 
-HEALTHY = 2**20  # bytes: an attempt that brought so many does not count as one more failure in a row
+HEALTHY = 2**20  # bytes: an attempt that brought the file so much farther does not count as one more failure in a row
 EXPIRED = frozenset({400, 401, 403, 404, 410})  # what storage services answer for a signature that is too old
 
 
@@ -37,7 +37,7 @@ async def download(transfer: Transfer, target: Path, fresh_url: Callable[[], Awa
         fresh_url: Asks the platform for the present result URL; asked a second time when the first was refused.
 
     Returns:
-        The path of the file.
+        *target*, as it was given.
 
     Raises:
         DownloadError: If the file cannot be had, or not be written; which class says why.
@@ -50,16 +50,17 @@ async def download(transfer: Transfer, target: Path, fresh_url: Callable[[], Awa
         await transfer.source.on_disk(part.open, url)
         try:
             await _fill(part, place, url, transfer)
-        except APIStatusError as error:
-            if error.status_code not in EXPIRED:
-                raise _failed(transfer, url, error) from error
-            logger.info("%s; asking for a fresh URL", error)
+        except RefusedError as refusal:
+            if refusal.error.status_code not in EXPIRED:
+                raise _failed(transfer, url, refusal.error) from refusal.error
+            logger.info("%s; asking for a fresh URL", refusal.error)
             url = await fresh_url()
             try:
                 await _fill(part, place, url, transfer)
-            except APIStatusError as again:
-                raise _failed(transfer, url, again) from again
-        return await transfer.source.on_disk(part.publish, url)
+            except RefusedError as again:
+                raise _failed(transfer, url, again.error) from again.error
+        await transfer.source.on_disk(part.publish, url)
+        return target
     finally:
         await _discard(part, transfer)
 
@@ -68,13 +69,14 @@ async def _fill(part: PartFile, place: Place, url: str, transfer: Transfer) -> N
     """Receive the file in as many attempts as it takes, or as there may be."""
     session, options = transfer.source.session, transfer.source.options
     attempts = failures = 0
+    farthest = place.done  # what is brought once more, by attempts that start over, is no progress
     while True:
-        before = place.done
         attempts += 1
         try:
             return await transfer.run(url, part, place)
         except InterruptedTransferError as interruption:
-            failures = 1 if place.done - before >= HEALTHY else failures + 1
+            failures = 1 if place.done - farthest >= HEALTHY else failures + 1
+            farthest = max(farthest, place.done)
             error = interruption.error
             asked = asked_wait(error) or 0.0
             if failures > options.max_retries or asked > options.max_retry_after:
@@ -86,12 +88,10 @@ async def _fill(part: PartFile, place: Place, url: str, transfer: Transfer) -> N
         await session.sleep(delay)
 
 
-def _failed(transfer: Transfer, url: str, error: APIStatusError) -> DownloadError | APIStatusError:
+def _failed(transfer: Transfer, url: str, error: APIStatusError) -> DownloadError:
     what = {"job_id": transfer.source.job_id, "url": without_query(url)}
     if error.status_code in EXPIRED:
         return ResultExpiredError(f"{error}, and so did a fresh result URL; look at the job on the platform", **what)
-    if is_retried(error):
-        return error
     return DownloadError(f"{error}: the server of the results refuses", **what)
 
 

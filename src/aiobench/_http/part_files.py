@@ -52,9 +52,9 @@ class PartFile:
         """Throw away what was written."""
         self._step(self._restart)
 
-    def publish(self) -> Path:
+    def publish(self) -> None:
         """Put the file in its place: from now on the target is whole and new."""
-        return self._step(self._publish)
+        self._step(self._publish)
 
     def discard(self) -> None:
         """Remove the file, unless it was published."""
@@ -87,6 +87,8 @@ class PartFile:
         self.target = Path(os.path.realpath(self.target))  # a link stays, and what it points to is replaced
         if self.target.is_dir():
             raise IsADirectoryError(f"{self.target} is a folder")
+        if self.target.exists() and not self.target.is_file():
+            raise OSError(f"{self.target} is no file but a pipe, a socket or a device")
         prefix = f".{os.fsdecode(os.fsencode(self.target.name)[:LONGEST_NAME])}."
         _remove_left_behind(self.target.parent, prefix)
         while self._file is None:
@@ -97,6 +99,9 @@ class PartFile:
             if not _is_locked_and_there(self._file):  # another writer took it for one left behind just now
                 self._file.close()
                 self._file = None
+        assert self._path is not None
+        with contextlib.suppress(FileNotFoundError):  # what replaces a private file is private, from the beginning
+            self._path.chmod(self.target.stat().st_mode & 0o777)
 
     def _write(self, data: bytes) -> None:
         view = memoryview(data)
@@ -107,7 +112,7 @@ class PartFile:
         self._opened.seek(0)
         self._opened.truncate()
 
-    def _publish(self) -> Path:
+    def _publish(self) -> None:
         assert self._path is not None
         os.fsync(self._opened.fileno())
         self._path.replace(self.target)
@@ -119,7 +124,6 @@ class PartFile:
                     os.fsync(folder)
                 finally:
                     os.close(folder)
-        return self.target
 
     @property
     def _opened(self) -> IO[bytes]:

@@ -19,6 +19,7 @@ from aiobench._http.result_urls import UnsafeAddressError, unsafe_url
 from aiobench._http.session import USER_AGENT, CallOptions, Session, connection_error
 from aiobench.errors import (
     APIError,
+    APIStatusError,
     APITimeoutError,
     DownloadError,
     IntegrityError,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     from aiobench._http.result_urls import ResultURLRules
 
-__all__ = ["InterruptedTransferError", "ResultSource"]
+__all__ = ["InterruptedTransferError", "RefusedError", "ResultSource"]
 
 T = TypeVar("T")
 
@@ -52,6 +53,18 @@ class InterruptedTransferError(Exception):
         self.error = error
 
 
+class RefusedError(Exception):
+    """Raised when the server of the results refuses: told from an error that a user's own function raises.
+
+    Attributes:
+        error: The server's answer.
+    """
+
+    def __init__(self, error: APIStatusError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
 @frozen
 class ResultSource:
     """Where one job's results come from, and how they are asked for."""
@@ -67,7 +80,7 @@ class ResultSource:
 
         Raises:
             InterruptedTransferError: If the server cannot be reached or fails.
-            APIStatusError: If the server refuses.
+            RefusedError: If the server refuses.
             DownloadError: If the file must not be had from there.
         """
         target = self.rules.checked(url, job_id=self.job_id)
@@ -138,8 +151,8 @@ class ResultSource:
         error = error_of(reply, *sorted(secrets, key=len, reverse=True))  # one may be a part of another
         if isinstance(error, RateLimitError):
             self.session.pauses.extend(origin, error.retry_after, self.session.now())
-        if error is not None and not is_retried(error):
-            raise error
+        if isinstance(error, APIStatusError) and not is_retried(error):
+            raise RefusedError(error)
         raise InterruptedTransferError(error or self.damaged(origin, f"HTTP {response.status_code}"))
 
     def damaged(self, url: str, why: str) -> IntegrityError:

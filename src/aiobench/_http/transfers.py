@@ -78,7 +78,7 @@ class Transfer:
 
         Raises:
             InterruptedTransferError: If the attempt was cut short; *place* tells how far it came.
-            APIStatusError: If the server refuses.
+            RefusedError: If the server refuses.
             DownloadError: If the file must not or cannot be had from there.
         """
         async with self.source.opened(url, place.headers) as response:
