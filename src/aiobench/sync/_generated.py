@@ -342,7 +342,7 @@ class BenchmarkJob(Facade[AsyncBenchmarkJob]):
         **additional_info: Kept in the attribute of that name.
 
     Raises:
-        ConfigurationError: If *id* is empty.
+        ConfigurationError: If *id* is empty, or *benchmark_id* could be none.
     """
 
     __slots__ = ()
