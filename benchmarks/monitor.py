@@ -27,7 +27,7 @@ def run(bench: Bench) -> None:
         rounds = min(bench.rounds, 3) if jobs < 100_000 else 1
         bench.compare("monitor", f"{jobs:,} jobs, steady", "job-poll", entries, rounds=rounds, warm_up=False)
     for jobs, span in SPAN.items():
-        settings = {"root": root, "jobs": jobs, "interval": 1.0, "span": span}
+        settings = {"root": root, "jobs": jobs, "interval": 2.0, "span": span}
         entries = [Entry("aiobench", WATCHERS + "Ending", settings)]
         case = f"{jobs:,} jobs end within {span:g} s"
         bench.compare("monitor", case, "job-poll", entries, rounds=1, warm_up=False)

@@ -46,7 +46,8 @@ class Figure:
         peak: The most memory its process held, in MB.
         above_idle: How much of that came after it was ready.
         units: Units in all rounds.
-        more: What else was found: the median of each.
+        more: What else was found: the median of each; of `late…` and `held…`, which others on the machine can only
+            make worse, the least.
     """
 
     benchmark: str
@@ -153,8 +154,12 @@ def _figure(benchmark: str, case: str, name: str, unit: str, results: list[dict[
         peak=max(each["peak"] for each in results),
         above_idle=max(each["peak"] - each["idle"] for each in results),
         units=int(sum(each["units"] for each in results)),
-        more={key: statistics.median(each[key] for each in results) for key in results[0] if key not in known},
+        more={key: _typical(key, [each[key] for each in results]) for key in results[0] if key not in known},
     )
+
+
+def _typical(key: str, values: list[float]) -> float:
+    return min(values) if key.startswith(("late", "held")) else statistics.median(values)
 
 
 HEAD = f"{'case':<38} {'contender':<26} {'CPU µs':>11} {'least':>11} {'most':>11} {'wall µs':>11} {'MB':>5} {'+MB':>5}"

@@ -123,7 +123,11 @@ class Entering(_Watcher):
         async with self._client(scene) as client:
             jobs = [client.job(*job_name(number, scene.group)) for number in range(self._count)]
             with meter:
-                client.monitor(jobs)
+                monitor = client.monitor(jobs)
+                await monitor.__aenter__()
+                await asyncio.sleep(0)
+            await monitor.aclose()
+            await monitor.__aexit__(None, None, None)
         return {"units": self._count, "held_cpu_ms": 1e3 * meter.cpu}
 
 

@@ -6,6 +6,7 @@ import ssl
 import urllib.request
 from collections.abc import Callable
 from functools import cache
+from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -37,7 +38,9 @@ class TransportMaker:
     _making_context: anyio.Lock = field(factory=anyio.Lock, repr=False)
 
     def check(self) -> None:
-        """Refuse settings that could not work, before the first request.
+        """Refuse settings that could not work, and import what they take, before the first request.
+
+        An import holds up the event loop for 20 to 100 ms; httpx, too, puts it off until a client is made.
 
         Raises:
             ConfigurationError: If the proxy is not a URL, or the transport option not one of those there are.
@@ -50,6 +53,8 @@ class TransportMaker:
             raise ConfigurationError(f"transport must be 'httpx', 'aiohttp' or a factory, not {self.option!r}")
         if self.proxy is not None:
             _proxy(self.proxy)
+        for module in ("aiohttp_transport",) if self.option == "aiohttp" else ("network", "one_connection"):
+            import_module(f"aiobench._http.{module}")
 
     async def make(self, url: httpx.URL) -> httpx.AsyncBaseTransport:
         """Make a transport for requests to *url*; no connection is opened yet."""
@@ -64,7 +69,7 @@ class TransportMaker:
             from aiobench._http.aiohttp_transport import make_transport
 
             return make_transport(context, proxy, rules)
-        from aiobench._http.network import Network  # brings httpcore, which httpx itself puts off until now
+        from aiobench._http.network import Network
         from aiobench._http.one_connection import OneConnectionTransport, ProxiedTransport
 
         if proxy is None:
