@@ -22,7 +22,7 @@ from aiobench._http.start import start_job
 from aiobench._http.transports import TransportMaker, TransportOption
 from aiobench._watch.events import Abandoned, Finished
 from aiobench._watch.policy import PollPolicy, checked_policy
-from aiobench._wire.benchmarks import BenchmarkDocument, MetricSpec, ModelSpec, creation_payload
+from aiobench._wire.benchmarks import BenchmarkDocument, MetricSpec, ModelSpec, created_document, creation_payload
 from aiobench._wire.routes import checked_id
 from aiobench.benchmark import Benchmark
 from aiobench.errors import AiobenchError, APIError, JobsWaitTimeoutError, WaitTimeoutError
@@ -326,7 +326,12 @@ class Client:
             APIError: If it cannot be created; which class says why.
         """
         payload = creation_payload(name, dataset=dataset, models=models, metrics=metrics)
-        return await self.get_benchmark(await self._platform.create_benchmark(payload))
+        benchmark_id = await self._platform.create_benchmark(payload)
+        try:
+            return await self.get_benchmark(benchmark_id)
+        except APIError as error:  # it exists: not to hand it out would lose it
+            logger.warning("benchmark %s was created, but cannot be had yet: %s", benchmark_id, error)
+            return self._benchmark(created_document(benchmark_id, payload))
 
     async def list_normalization_options(self, metric_id: str, model_id: str) -> list[str]:
         """List the normalization options that a metric offers for a model, for `MetricSpec`.

@@ -43,7 +43,7 @@ class BenchmarkJob:
         **additional_info: Kept in the attribute of that name.
 
     Raises:
-        ConfigurationError: If *id* is empty.
+        ConfigurationError: If *id* is empty, or *benchmark_id* could be none.
     """
 
     __slots__ = ("__weakref__", "_client", "_request", "additional_info", "benchmark_id", "id", "status")
@@ -53,7 +53,7 @@ class BenchmarkJob:
     ) -> None:
         self.id: str = checked_id(id, "job id")
         self.status: str = status
-        self.benchmark_id: str = benchmark_id
+        self.benchmark_id: str = benchmark_id and checked_id(benchmark_id, "benchmark id")
         self.additional_info: dict[str, Any] = additional_info
         self._client = client
         self._request: ApiRequest | None = None

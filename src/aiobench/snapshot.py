@@ -196,7 +196,11 @@ class JobSnapshot:
 
     def moved_since(self, other: JobSnapshot) -> bool:
         """Tell whether the status, an iteration's status or the progress differs from *other*'s."""
-        return self._head != other._head
+        return (self.status, self._head.iteration_statuses, self.progress) != (
+            other.status,
+            other._head.iteration_statuses,
+            other.progress,
+        )
 
     @cached_property
     def _document(self) -> Mapping[str, Any]:

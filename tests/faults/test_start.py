@@ -25,7 +25,7 @@ from aiobench import (
 from faults.clock import FastClock
 from faults.everywhere import EVERYWHERE
 from faults.secrets import raises
-from faults.server import Answer, Exchange, FaultServer, answer, raw, reply
+from faults.server import Answer, Exchange, FaultServer, answer, raw, reply, reset
 
 pytestmark = pytest.mark.anyio
 
@@ -45,8 +45,10 @@ LOSSES: dict[str, Answer] = {
     "redirect": answer(302, b"", Location="https://login.example/"),
     "bad gateway": answer(502, b"<html>bad gateway</html>"),
     "gateway timeout": answer(504, b""),
-    "error": answer(500, b""),
-    "unavailable": answer(503, b""),
+    "error": answer(500, {"message": "broken"}),
+    "gateway's error": answer(500, b"<html>"),
+    "unavailable": answer(503, {"message": "away"}),
+    "gateway's unavailable": answer(503, b"<html>"),
     "request timeout": answer(408, b""),
 }
 
@@ -156,8 +158,8 @@ async def test_a_start_that_left_no_trace(server: FaultServer, new_client: Calla
     server.add_job("old", "completed")
     server.script(START, always=LOSSES[loss])
     client = new_client(timeout=0.3 if loss == "silence" else 30)
-    if loss in {"error", "unavailable", "request timeout"}:
-        with raises(APIStatusError if loss == "request timeout" else ServerError):
+    if loss in {"error", "unavailable"}:
+        with raises(ServerError):
             await client.start_job("b1")
     else:
         with raises(StartOutcomeUnknownError) as caught:
@@ -236,3 +238,21 @@ async def test_creating_a_benchmark_is_not_sent_twice(server: FaultServer, new_c
         await new_client().create_benchmark("n", dataset="d", models=["m"], metrics=["x"])
     assert caught.value.maybe_sent
     assert len(server.requests) == 1
+
+
+async def test_two_starts_at_once_are_two_jobs(server: FaultServer, new_client: Callable[..., Client]) -> None:
+    """F10: a start whose answer is lost does not take the job of another start at the same time for its own."""
+    server.script(START, None, reset)
+    client = new_client()
+    outcomes: list[str] = []
+
+    async def start() -> None:
+        try:
+            outcomes.append((await client.start_job("b1")).id)
+        except StartOutcomeUnknownError:
+            outcomes.append("unknown")
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(start)
+        tasks.start_soon(start)
+    assert ["started-1", "unknown"] == sorted(outcomes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -86,6 +87,7 @@ class Session:
         self.base_url = base_url
         self.guard: Guard = Guard()
         self.pauses: Pauses = Pauses()
+        self.starts: defaultdict[str, anyio.Lock] = defaultdict(anyio.Lock)  # by benchmark: one at a time
         self.budget: RetryBudget = RetryBudget()
         self.now: Callable[[], float] = now
         self.sleep: Callable[[float], Awaitable[None]] = sleep

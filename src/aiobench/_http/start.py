@@ -17,6 +17,7 @@ __all__ = ["start_job"]
 
 logger = logging.getLogger("aiobench.http")
 
+LEAST_LOOK = 0.5  # seconds from one look to the next, at least
 LOOKS = 3  # at the job list, for a job that the platform may still be making
 
 
@@ -32,6 +33,11 @@ async def start_job(platform: Platform, benchmark_id: str) -> str:
         StartOutcomeUnknownError: In case 4c.
         APIError: In cases 2, 3 and 4b, and when the job list cannot be had before the start.
     """
+    async with platform.session.starts[benchmark_id]:  # two at once could take one new job for both of them
+        return await _start_job(platform, benchmark_id)
+
+
+async def _start_job(platform: Platform, benchmark_id: str) -> str:
     before: frozenset[str] | None
     try:
         before = await _job_ids(platform, benchmark_id)
@@ -68,7 +74,7 @@ async def _new_job(platform: Platform, benchmark_id: str, before: frozenset[str]
         if _is_the_servers_word(failure):
             raise failure  # 4b
         if look < LOOKS:
-            await platform.session.sleep(backoff(look, platform.session.random))
+            await platform.session.sleep(LEAST_LOOK + backoff(look, platform.session.random))
     raise StartOutcomeUnknownError(
         f"starting benchmark {benchmark_id}: the answer was lost ({failure}) and {why}; "
         "look at list_jobs() before you start it again",
@@ -86,4 +92,8 @@ def _was_refused(error: APIError) -> bool:
 
 def _is_the_servers_word(error: APIError) -> bool:
     """Tell whether the platform itself answered that it failed, rather than a gateway that it got no answer."""
-    return isinstance(error, APIStatusError) and error.status_code not in {502, 504}
+    return (
+        isinstance(error, APIStatusError)
+        and error.status_code in {500, 501, 503}
+        and error.body.lstrip().startswith("{")  # a gateway speaks HTML, or nothing
+    )

@@ -72,16 +72,16 @@ class Ledger:
             if not self._unpolled:
                 self._mailbox.wake()
 
-    def compare(self, watched: Watched, status: str, progress: Progress = NO_PROGRESS) -> bool:
+    def compare(self, watched: Watched, status: str, progress: Progress | None = None) -> bool:
         """Take in a state that is no end; return whether anything changed.
 
-        *progress* is what a document shows; a job list shows none.
+        *progress* is what a document shows; None for a job list, which shows none.
         """
         self.note_poll(watched)
         watched.job.status = status
         known, moved = watched.status, False
-        if progress != NO_PROGRESS:
-            moved = watched.progress not in {None, progress}
+        if progress is not None:
+            moved = watched.progress is not None and progress != watched.progress
             watched.progress = progress
         if watched.unknown or not is_known(normalized(status), self._policy.ends):
             self.note_unknown(watched, status)
@@ -92,7 +92,7 @@ class Ledger:
         self._set_quiet(watched)
         if known is not None and known != status:
             self._mailbox.put(StatusChanged(watched.job, known, status), watched)
-        if moved:
+        if moved and progress is not None and progress != NO_PROGRESS:
             self._mailbox.put(Progressed(watched.job, progress), watched)
         return True
 

@@ -94,8 +94,7 @@ class Group:
 
     def note_single(self) -> None:
         """Count the poll of one member towards the rounds after which a barred list is tried again."""
-        if self._barred:
-            self._barred -= 1
+        self._barred = max(0, min(self._barred, ROUNDS_BARRED * len(self.members)) - 1)
 
     def prefers_list(self, document_bytes: float) -> bool:
         """Tell whether one list is cheaper than asking for each member."""

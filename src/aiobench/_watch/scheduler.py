@@ -26,7 +26,14 @@ from aiobench._watch.schedule import Waits
 from aiobench._watch.timetable import Timetable, Unit
 from aiobench._wire.heads import ListEntry, job_list
 from aiobench._wire.statuses import normalized
-from aiobench.errors import APIError, APIStatusError, AuthenticationError, InvalidResponseError
+from aiobench.errors import (
+    APIError,
+    APIStatusError,
+    AuthenticationError,
+    InvalidResponseError,
+    NotFoundError,
+    PermissionDeniedError,
+)
 from aiobench.snapshot import JobSnapshot, snapshot_of
 
 if TYPE_CHECKING:
@@ -40,6 +47,7 @@ __all__ = ["Scheduler"]
 logger = logging.getLogger("aiobench.watch")
 
 SLICE = 500  # list entries compared, or jobs taken in, before other tasks get a turn: a millisecond or two
+GAP = 5.0  # seconds by which a sleep that lasts too long shows that this machine was suspended
 FAILED_LISTS = 3  # in a row that make no sense, after which the single jobs are asked for
 
 
@@ -62,7 +70,8 @@ class Scheduler:
         self._ends = policy.ends
         self._ledger = ledger
         self._mailbox = mailbox
-        self._slots = anyio.Semaphore(max_in_flight, fast_acquire=True)
+        self._free_slots = max_in_flight
+        self._disturbed_until = float("-inf")
         self._waits = Waits(policy, self._session.random)
         self._timetable = Timetable()
         self._grouping = Grouping(
@@ -105,15 +114,19 @@ class Scheduler:
         """
         failures: list[Exception] = []
         async with anyio.create_task_group() as tasks:
-            while True:
-                await self._admit()
-                self._ledger.report_stalled()
-                unit = self._next_unit()
-                if unit is None:
-                    await self._rest()
-                else:
-                    await self._slots.acquire()
-                    tasks.start_soon(self._ask, unit, tasks.cancel_scope, failures)
+            try:
+                while True:
+                    await self._admit()
+                    self._ledger.report_stalled()
+                    unit = self._next_unit()
+                    if unit is None:
+                        await self._rest()
+                    else:
+                        self._free_slots -= 1
+                        tasks.start_soon(self._ask, unit, tasks.cancel_scope, failures)
+            except Exception as error:  # noqa: BLE001 - out of the task group, so that nothing wraps it
+                failures.append(error)
+                tasks.cancel_scope.cancel()
         raise failures[0]
 
     async def _admit(self) -> None:
@@ -125,7 +138,10 @@ class Scheduler:
             await anyio.lowlevel.checkpoint()
 
     def _next_unit(self) -> Unit | None:
+        if not self._free_slots:
+            return None
         if self._paused_for() > 0:
+            self._note_disturbance()
             return None
         self._is_confirming = not self._is_confirming  # in turn: neither ends nor states shall wait for the other
         sources = [self._next_due, self._next_to_confirm]
@@ -138,7 +154,8 @@ class Scheduler:
         return self._to_confirm.popleft() if self._to_confirm and self._mailbox.has_room else None
 
     def _next_due(self) -> Unit | None:
-        unit = self._timetable.pop(self._session.now(), spread=self._waits.spread)
+        now = self._session.now()
+        unit = self._timetable.pop(now, spread=self._waits.spread if now < self._disturbed_until else None)
         if unit is not None:
             unit.is_asked = True
         return unit
@@ -149,11 +166,18 @@ class Scheduler:
     async def _rest(self) -> None:
         """Sleep until something is due or happens."""
         now = self._session.now()
-        due = max(self._timetable.next_due, now + self._paused_for())
-        with anyio.move_on_after(max(0.0, min(due, self._ledger.next_stall) - now)):
+        due = max(self._timetable.next_due, now + self._paused_for()) if self._free_slots else float("inf")
+        until = min(due, self._ledger.next_stall)
+        with anyio.move_on_after(max(0.0, until - now)):
             await self._wake.wait()
+        if self._session.now() - until > GAP:
+            self._note_disturbance()
         if self._wake.is_set():
             self._wake = anyio.Event()
+
+    def _note_disturbance(self) -> None:
+        """Note that polls are held up: for one longest wait from now, those that are late are spread."""
+        self._disturbed_until = self._session.now() + self._waits.drawn(self._waits.longest)
 
     async def _ask(self, unit: Unit, scope: anyio.CancelScope, failures: list[Exception]) -> None:
         try:
@@ -165,7 +189,7 @@ class Scheduler:
             failures.append(error)
             scope.cancel()
         finally:
-            self._slots.release()
+            self._free_slots += 1
             self.wake()
 
     # -- one job -----------------------------------------------------------------------------------------------
@@ -185,7 +209,8 @@ class Scheduler:
             raise
         except APIError as error:
             watched.is_asked = False
-            if is_retried(error):
+            if not isinstance(error, PermissionDeniedError | NotFoundError):
+                self._note_disturbance()
                 self._ledger.note_failure([watched], watched, error)
                 self._again(watched, self._waits.grown(watched.wait), error)
             else:
@@ -263,6 +288,8 @@ class Scheduler:
                 watched = jobs.get(entry.job_id)
                 if watched is None or (watched.group is not group and not self._grouping.adopt(group, watched, entry)):
                     continue
+                if watched.round == this_round:  # listed twice
+                    continue
                 watched.round = this_round
                 covered += 1
                 if entry.status == watched.status is not None and not watched.unknown:
@@ -295,6 +322,7 @@ class Scheduler:
         group.failures += 1
         is_refused = isinstance(error, APIStatusError) and not is_retried(error)
         if not is_refused:
+            self._note_disturbance()
             self._ledger.note_failure(members, group, error)
         if is_refused or (
             isinstance(error, InvalidResponseError) and (error.too_large or group.failures >= FAILED_LISTS)

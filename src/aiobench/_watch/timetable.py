@@ -42,16 +42,17 @@ class Timetable:
             heapq.heappop(self._heap)
         return self._heap[0][0] if self._heap else float("inf")
 
-    def pop(self, now: float, *, spread: Callable[[float], float]) -> Unit | None:
+    def pop(self, now: float, *, spread: Callable[[float], float] | None) -> Unit | None:
         """Take out a unit that is due at *now*.
 
-        One that is late by more than a little was held up, as all others were: by an outage, a pause, a suspended
-        machine. So that they do not all come at once, it gets a new time, *spread(wait)* seconds away.
+        After an outage, a pause or a suspended machine, *spread* is given: a unit that is late by more than a little
+        was then held up, as all others were. So that they do not all come at once, it gets a new time, *spread(wait)*
+        seconds away. Without it, whatever is due has its turn, the longest overdue first.
         """
         while self.next_due <= now:
             due, _, unit = heapq.heappop(self._heap)
             unit.ticket = 0
-            if now - due > max(PATIENCE * unit.wait, LEAST_PATIENCE) and not unit.is_new:
+            if spread is not None and now - due > max(PATIENCE * unit.wait, LEAST_PATIENCE) and not unit.is_new:
                 self.put(unit, now + spread(unit.wait))
                 continue
             return unit

@@ -84,26 +84,29 @@ class Watcher:
                 if changed or self._every_poll or snapshot.is_terminal:
                     return snapshot
 
+    @property
+    def _stalls_at(self) -> float:
+        return self._changed_at + (float("inf") if self._stall_after is None else self._stall_after)
+
     async def _until_due(self) -> None:
         now = self._now()
         if self._due is None:
             self._changed_at = self._due = now
             self._deadline = now + (float("inf") if self._timeout is None else self._timeout)
             return
-        stalls_at = self._changed_at + (float("inf") if self._stall_after is None else self._stall_after)
-        until = min(self._due, self._deadline, stalls_at)
+        until = min(self._due, self._deadline, self._stalls_at)
         if until > now:
             await self._sleep(until - now)
             now = self._now()
         if now >= self._deadline:
             raise self._timed_out()
-        if now >= stalls_at:
+        if now >= self._stalls_at:
             raise self._stalled(now - self._changed_at)
         if now - until > GAP:  # suspended: all watches wake at once, so each waits a little of its own
             await self._sleep(min(self._waits.spread(self._waits.first), self._deadline - now))
 
     async def _one_poll(self, *, is_first: bool) -> JobSnapshot | None:
-        remaining = self._deadline - self._now()
+        remaining = min(self._deadline, self._stalls_at) - self._now()
         with anyio.move_on_after(max(remaining, FIRST_POLL) if is_first else remaining):
             try:
                 snapshot = await self._poll()
@@ -123,7 +126,8 @@ class Watcher:
             self._last_error, self._failed = None, 0
             self._note(snapshot)
             return snapshot
-        raise self._timed_out()
+        now = self._now()
+        raise self._stalled(now - self._changed_at) if self._stalls_at < self._deadline else self._timed_out()
 
     def _note(self, snapshot: JobSnapshot) -> None:
         if not is_known(normalized(snapshot.status), self._policy.ends):

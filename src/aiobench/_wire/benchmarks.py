@@ -18,6 +18,7 @@ __all__ = [
     "MetricSpec",
     "ModelSpec",
     "benchmark_document",
+    "created_document",
     "created_id",
     "creation_payload",
     "normalization_options",
@@ -184,6 +185,17 @@ def benchmark_document(body: bytes) -> BenchmarkDocument:
         model_ids=_ids(document.get("model")),
         dataset_ids=_ids(document.get("datasets")),
         metric_ids=_ids(document.get("metrics")),
+    )
+
+
+def created_document(benchmark_id: str, payload: Mapping[str, Any]) -> BenchmarkDocument:
+    """Tell what a benchmark is made of from what was sent to create it."""
+    return BenchmarkDocument(
+        id=benchmark_id,
+        name=payload["name"],
+        model_ids=tuple(payload["model"]) or tuple(model["id"] for model in payload["models"]),
+        dataset_ids=tuple(payload["datasets"]),
+        metric_ids=tuple(metric["id"] for metric in payload["metrics"]),
     )
 
 

@@ -40,7 +40,11 @@ class JobHead(msgspec.Struct, frozen=True, rename="camel"):
 
     @property
     def benchmark_id(self) -> str:
-        return (self.benchmark.id or "") if self.benchmark is not None else ""
+        return _usable_id(self.benchmark)
+
+    @property
+    def iteration_statuses(self) -> tuple[str | None, ...]:
+        return tuple(each.status for each in self.iterations or ())
 
 
 class ListEntry(msgspec.Struct, frozen=True, rename="camel"):
@@ -52,7 +56,13 @@ class ListEntry(msgspec.Struct, frozen=True, rename="camel"):
 
     @property
     def benchmark_id(self) -> str:
-        return (self.benchmark.id or "") if self.benchmark is not None else ""
+        return _usable_id(self.benchmark)
+
+
+def _usable_id(benchmark: _BenchmarkHead | None) -> str:
+    """Read a benchmark's id; one that could not be asked for counts as none."""
+    found = benchmark.id if benchmark is not None else None
+    return found if found and found.strip() else ""
 
 
 _head = msgspec.json.Decoder(JobHead)
