@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from aiobench import ResultParseError
+from aiobench._results import csv_frames
 from aiobench._results.csv_frames import read_results
 from job_documents import SAMPLES
 
@@ -74,6 +75,35 @@ def test_other_columns_are_inferred(frame: pd.DataFrame) -> None:
     assert ["int64", "float64", "float64"] == [
         str(frame[name].dtype) for name in ("segment_id", "credits_used", "runTimeInSecs")
     ]
+
+
+FIELDS = ["1", "2", "2.5", "", "x", "007", "True", "False", "1e400", "-1"]
+
+
+@given(columns=st.lists(st.lists(st.sampled_from(FIELDS), min_size=7, max_size=7), min_size=1, max_size=3))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_file_read_in_pieces_is_the_same_frame(
+    read: Read, monkeypatch: pytest.MonkeyPatch, columns: list[list[str]]
+) -> None:
+    """Parsing in pieces, which lets an event loop run meanwhile, changes no value and no type."""
+    rows = zip(["a", *"bbbbbb"], *columns, strict=True)
+    content = ",".join(["Model", *["other"] * len(columns)]) + "\n" + "\n".join(map(",".join, rows))
+    whole = read(content)
+    with monkeypatch.context() as patch:
+        patch.setattr(csv_frames, "PIECE", 2)
+        pieces = read(content)
+    pd.testing.assert_frame_equal(whole, pieces)
+
+
+@pytest.mark.parametrize(("flags", "kind"), [("True,False,True", "bool"), ("True,,False", "boolean")])
+def test_flags_read_in_pieces(read: Read, monkeypatch: pytest.MonkeyPatch, flags: str, kind: str) -> None:
+    """Flags have one type in all pieces, and a wrong one is found on its line."""
+    monkeypatch.setattr(csv_frames, "PIECE", 2)
+    rows = [f"a,{flag}" for flag in flags.split(",")]
+    assert kind == str(read("\n".join(["Model,Model_success", *rows]))["Model_success"].dtype)
+    with pytest.raises(ResultParseError) as caught:
+        read("\n".join(["Model,Model_success", *rows, "a,perhaps"]))
+    assert caught.value.line == 5
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,14 @@ from __future__ import annotations
 import contextlib
 import csv
 import re
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from aiobench.errors import ResultParseError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
     from pathlib import Path
 
     import pandas as pd
@@ -25,6 +26,7 @@ TEXT_COLUMNS = frozenset({
     "Model", "source", "reference", "hypothesis", "topic", "inputText", "referenceText", "outputText",
     "pipelineid", "Provider",
 })  # fmt: skip
+PIECE = 10_000  # rows that are converted at a time: milliseconds
 TRUE, FALSE = ("True", "true", "TRUE"), ("False", "false", "FALSE")
 
 
@@ -67,18 +69,23 @@ def read_results(path: Path, *, job_id: str, metrics: Collection[str]) -> pd.Dat
 
 
 def _parsed(path: Path, dtypes: dict[str, str], **options: Any) -> pd.DataFrame:
+    """Parse the file in pieces: pandas keeps the interpreter to itself for as long as it converts one."""
     import pandas as pd
 
-    # low_memory=False: inferring in pieces gives one column several types
-    frame: pd.DataFrame = pd.read_csv(
-        path,
-        dtype=dtypes,
-        keep_default_na=False,
-        na_values=[""],
-        encoding="utf-8-sig",
-        low_memory=False,
-        **options,
-    )
+    # low_memory=False: inferring in pieces of its own gives one column several types
+    read: Callable[..., Any] = partial(
+        pd.read_csv, path, dtype=dtypes, keep_default_na=False, na_values=[""], encoding="utf-8-sig",
+        low_memory=False, **options,
+    )  # fmt: skip
+    with read(chunksize=PIECE) as pieces:
+        parts = list(pieces)
+    frame: pd.DataFrame = pd.concat(parts)
+    kinds = [{str(part.dtypes.iloc[place]) for part in parts} for place in range(len(frame.columns))]
+    odd = [place for place, found in enumerate(kinds) if len(found) > 1 and found != {"int64", "float64"}]
+    if odd:  # columns whose type was inferred otherwise in another piece are read as a whole
+        whole: pd.DataFrame = read(usecols=odd)
+        for place, name in zip(odd, whole.columns, strict=True):
+            frame.isetitem(place, whole[name].array)
     return frame
 
 
@@ -110,7 +117,10 @@ def _is_flag(column: str) -> bool:
 
 
 def _flags(texts: pd.Series, path: Path, job_id: str) -> pd.Series:
-    flags = texts.map(dict.fromkeys(TRUE, True) | dict.fromkeys(FALSE, False))
+    import pandas as pd
+
+    meaning = dict.fromkeys(TRUE, True) | dict.fromkeys(FALSE, False)
+    flags = pd.concat([texts[start : start + PIECE].map(meaning) for start in range(0, max(len(texts), 1), PIECE)])
     unusable = flags.isna() & texts.notna()
     if unusable.any():
         where = int(unusable.to_numpy().argmax())
