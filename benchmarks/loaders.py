@@ -11,6 +11,7 @@ from typing import Any
 from benchmarks.clients import HEADERS, KEY
 from benchmarks.contender import Contender, Meter
 from benchmarks.held import Heartbeat
+from benchmarks.processes import CLIENT_CORE, SERVER_CORE, pin
 from benchmarks.scene import job_name
 
 __all__ = ["Aiobench", "Httpx", "Incumbent", "Nothing", "Pandas"]
@@ -23,10 +24,11 @@ class _Loader(Contender):
     async def start(self) -> None:
         self._folder = TemporaryDirectory(prefix="aiobench-bench-")
         self._target = Path(self._folder.name, "results.csv")
-        if self._frames:
+        if self._frames:  # a thread parses while the loop runs, and the server is done by then
             import pandas as pd
 
             assert pd
+            pin(CLIENT_CORE, SERVER_CORE)
 
     async def load(self) -> None:
         raise NotImplementedError

@@ -19,16 +19,17 @@ if TYPE_CHECKING:
 
     from benchmarks.scene import Scene
 
-__all__ = ["Child", "Server", "allow_many_files", "child", "pin", "server"]
+__all__ = ["CLIENT_CORE", "SERVER_CORE", "Child", "Server", "allow_many_files", "child", "pin", "server"]
 
 CLIENT_CORE, SERVER_CORE = 0, 1
 PATIENCE = 120.0  # seconds after which a child that says nothing is killed
 
 
-def pin(core: int) -> None:
-    """Run on one core from now on, where the system lets us and has so many."""
-    if hasattr(os, "sched_setaffinity") and len(cores := sorted(os.sched_getaffinity(0))) > core:
-        os.sched_setaffinity(0, {cores[core]})
+def pin(*cores: int) -> None:
+    """Run on these cores from now on, where the system lets us and has so many."""
+    if hasattr(os, "sched_setaffinity"):
+        with suppress(OSError):
+            os.sched_setaffinity(0, cores)
 
 
 def allow_many_files() -> None:

@@ -72,6 +72,7 @@ class Steady(_Watcher):
             "µs_a_request": 1e6 * meter.cpu / max(after.requests - before.requests, 1),
             "held_ms": held.longest,
             "held_cpu_ms": held.longest_cpu,
+            "held_by_collector_ms": held.collector,
         }
 
 
@@ -111,6 +112,7 @@ class Ending(_Watcher):
             "requests": stats.requests,
             "held_ms": held.longest,
             "held_cpu_ms": held.longest_cpu,
+            "held_by_collector_ms": held.collector,
         }
 
 
