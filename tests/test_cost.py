@@ -31,7 +31,7 @@ COSTS = {
     "check_status": (137, 83),
     "fetch": (152, 93),
     "a request of a monitor": (398, 242),
-    "a job on a list": (10, 4),
+    "a job on a list": (11, 4),
     "decoding a list": (106, 103),
 }
 """Lines and calls a unit. A change that adds over a tenth fails; if it is worth that, write what the failure says."""

@@ -83,7 +83,7 @@ def _parsed(path: Path, dtypes: dict[str, str], **options: Any) -> pd.DataFrame:
     kinds = [{str(part.dtypes.iloc[place]) for part in parts} for place in range(len(frame.columns))]
     odd = [place for place, found in enumerate(kinds) if len(found) > 1 and found != {"int64", "float64"}]
     if odd:  # columns whose type was inferred otherwise in another piece are read as a whole
-        whole: pd.DataFrame = read(usecols=odd)
+        whole: Any = read(usecols=odd)  # a frame, and not a reader of pieces
         for place, name in zip(odd, whole.columns, strict=True):
             frame.isetitem(place, whole[name].array)
     return frame
