@@ -13,10 +13,11 @@ import httpx
 from attrs import frozen
 
 from aiobench._http.bodies import raw_chunks
-from aiobench._http.credentials import redacted, secrets_of, without_query
+from aiobench._http.credentials import secrets_of, without_query
+from aiobench._http.failures import connection_error, shown
 from aiobench._http.replies import Reply, error_of, is_retried
 from aiobench._http.result_urls import UnsafeAddressError, unsafe_url
-from aiobench._http.session import USER_AGENT, CallOptions, Session, connection_error
+from aiobench._http.session import USER_AGENT, CallOptions, Session
 from aiobench.errors import (
     APIError,
     APIStatusError,
@@ -135,7 +136,7 @@ class ResultSource:
             except Exception as failure:  # noqa: BLE001 - whatever a transport raises: kept as the cause
                 secrets = secrets_of(url)
                 error = connection_error(what, origin, failure, *secrets)
-                raise InterruptedTransferError(error) from _shown(failure, *secrets)
+                raise InterruptedTransferError(error) from shown(failure, *secrets)
         raise InterruptedTransferError(APITimeoutError(f"{what}: nothing came from {origin} for {timeout:g} s"))
 
     async def _refuse(self, response: httpx.Response, origin: str, secrets: set[str]) -> None:
@@ -173,13 +174,3 @@ class ResultSource:
                 job_id=self.job_id,
                 url=without_query(url),
             ) from error
-
-
-def _shown(failure: Exception, *secrets: str) -> Exception | None:
-    """Return *failure* as a cause that a traceback may show; None if it repeats the URL or another signed one."""
-    each: BaseException | None = failure
-    while each is not None:
-        if any(text != redacted(text, *secrets) for text in (str(each), repr(each))):
-            return None
-        each = each.__cause__ or each.__context__
-    return failure

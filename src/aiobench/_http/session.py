@@ -16,20 +16,14 @@ from attrs import field, frozen
 
 from aiobench._http.bodies import BodyTooLargeError, Content, CutBodyError, UnknownEncodingError, read_body
 from aiobench._http.connections import KEEPALIVE, Connections, Lease
-from aiobench._http.credentials import redacted
+from aiobench._http.failures import connection_error, shown, was_surely_not_received
 from aiobench._http.guards import Guard
 from aiobench._http.pauses import Pauses
 from aiobench._http.replies import Reply, asked_wait, error_of, invalid, is_retried
 from aiobench._http.retries import RetryBudget, backoff
 from aiobench._version import __version__
 from aiobench._wire.decoding import MalformedDocumentError
-from aiobench.errors import (
-    APIConnectionError,
-    APIError,
-    APITimeoutError,
-    ConfigurationError,
-    RateLimitError,
-)
+from aiobench.errors import APIError, APITimeoutError, ConfigurationError, RateLimitError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -267,42 +261,3 @@ class Session:
         if self.guard.is_used and not self.guard.is_forked:
             await self._api.aclose()
             await self.results.aclose()
-
-
-def connection_error(what: str, origin: str, failure: Exception, *secrets: str) -> APIConnectionError:
-    """Translate what a transport raised; its innermost cause says most."""
-    chain: list[BaseException] = [failure]
-    while (cause := chain[-1].__cause__) is not None:
-        chain.append(cause)
-    never_sent = any(
-        isinstance(each, httpx.ConnectError | httpx.ProxyError) or _is_aiohttp_connect_error(each) for each in chain
-    )
-    cause = chain[-1]
-    reason = redacted(str(cause) or str(failure) or "no reason given", *secrets)
-    # the innermost again: httpx-aiohttp calls every broken connection a timeout
-    kind = APITimeoutError if isinstance(cause, httpx.TimeoutException | TimeoutError) else APIConnectionError
-    advice = "; is the server running, and the base URL right?" if isinstance(cause, ConnectionRefusedError) else ""
-    text = f"{what}: could not talk to {origin}: {reason} ({type(cause).__name__}){advice}"
-    return kind(text, maybe_sent=not never_sent)
-
-
-def shown(failure: Exception, *secrets: str) -> Exception | None:
-    """Return *failure* as a cause that a traceback may show; None if a server made it repeat a secret."""
-    each: BaseException | None = failure
-    while each is not None:
-        if any(secret in repr(each) for secret in secrets):
-            return None
-        each = each.__cause__ or each.__context__
-    return failure
-
-
-def _is_aiohttp_connect_error(error: BaseException) -> bool:
-    # by name, for aiohttp may not be installed
-    return any(cls.__name__ == "ClientConnectorError" for cls in type(error).__mro__)
-
-
-def was_surely_not_received(error: APIError) -> bool:
-    """Tell whether a request that must not be sent twice can be sent again."""
-    if isinstance(error, APIConnectionError):
-        return not error.maybe_sent
-    return isinstance(error, RateLimitError)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from aiobench._http.failures import was_surely_not_received
 from aiobench._http.retries import backoff
-from aiobench._http.session import was_surely_not_received
 from aiobench._wire.benchmarks import started_job_id
 from aiobench.errors import APIError, APIStatusError, InvalidResponseError, StartOutcomeUnknownError
 
