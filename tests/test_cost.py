@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+import tracemalloc
 from collections.abc import Awaitable, Callable
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +22,7 @@ import trio
 import trio.testing
 
 import aiobench
-from aiobench import Client, PollPolicy
+from aiobench import Client, Finished, PollPolicy
 from aiobench._wire.heads import job_list
 
 if TYPE_CHECKING:
@@ -162,8 +163,41 @@ def test_a_dearer_poll_is_noticed() -> None:
             check("check_status", count, 1)
 
 
+@pytest.mark.parametrize("keep_open", [False, True])
+def test_an_end_costs_the_same_among_many(keep_open: bool) -> None:
+    """To tell the end of one job takes no memory, and so no time, that grows with the jobs that go on."""
+    peaks = {}
+    for jobs in (100, 5_000):
+        documents = {"GET /sdk/benchmarks/bm-01/jobs": listed(jobs)}
+
+        def answer(request: httpx.Request, documents: dict[str, bytes] = documents) -> bytes:
+            return documents.get(f"{request.method} {request.url.path}", ended(request.url.path.rpartition("/")[2]))
+
+        async def use(client: Client, jobs: int = jobs) -> None:
+            watched = [client.job(f"job-{number}", "bm-01") for number in range(jobs)]
+            async with client.monitor(watched, keep_open=keep_open) as monitor:
+                with anyio.move_on_after(2.5):
+                    await anext(monitor)
+                monitor.add("job-alone")
+                tracemalloc.start()
+                try:
+                    event = await anext(monitor)
+                    peaks[len(watched)] = tracemalloc.get_traced_memory()[1]
+                finally:
+                    tracemalloc.stop()
+            assert isinstance(event, Finished)
+
+        run(answer, use)  # type: ignore[misc]
+    assert peaks[5_000] < peaks[100] + 20_000
+
+
 def listed(jobs: int) -> bytes:
     """Write a benchmark's job list."""
     return json.dumps(
         [{"jobId": f"job-{n}", "status": "in_progress", "benchmark": {"id": "bm-01"}} for n in range(jobs)]
     ).encode()
+
+
+def ended(job_id: str) -> bytes:
+    """Write the document of a job that has ended."""
+    return json.dumps({"jobId": job_id, "status": "completed"}).encode()

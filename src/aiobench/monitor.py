@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable, Iterable
-from collections.abc import Set as AbstractSet
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, NoReturn, Self
@@ -98,7 +98,7 @@ class Monitor:
     def stats(self) -> MonitorStats:
         """The monitor in figures, as it stands."""
         ledger, scheduler = self._ledger, self._scheduler
-        pending = len(self._pending)
+        pending = len(ledger.jobs) + len(self._newcomers)
         return MonitorStats(
             jobs=pending + len(ledger.ended),
             finished=len(ledger.ended),
@@ -147,9 +147,11 @@ class Monitor:
         raise ConfigurationError(f"a monitor watches jobs and job ids, not {type(job).__module__} {job!r}")
 
     @property
-    def _pending(self) -> AbstractSet[str]:
+    def _newcomers(self) -> set[str]:
+        """The ids of the jobs that were handed over and are not watched yet: none, most of the time."""
         unrecorded = self._recorder.pending if self._recorder is not None else frozenset[str]()
-        return self._scheduler.pending | unrecorded
+        ledger = self._ledger
+        return {each for each in chain(self._scheduler.incoming, unrecorded) if not ledger.knows(each)}
 
     # -- events out --------------------------------------------------------------------------------------------
 
@@ -184,7 +186,7 @@ class Monitor:
                 return event
             if self._failure is not None:
                 raise self._failure
-            if self._is_over or not (self._is_open or self._pending):
+            if self._is_over or not (self._is_open or self._ledger.jobs or self._newcomers):
                 raise StopAsyncIteration
             if patience <= 0:
                 raise self._timed_out()
@@ -198,7 +200,7 @@ class Monitor:
         return left if self._scheduler.has_polled_all else left + FIRST_ROUND
 
     def _timed_out(self) -> JobsWaitTimeoutError:
-        finished, pending = frozenset(self._ledger.ended), self._pending
+        finished, pending = frozenset(self._ledger.ended), self._ledger.jobs.keys() | self._newcomers
         some = ", ".join(sorted(pending)[:3]) + (" and others" if len(pending) > 3 else "")
         return JobsWaitTimeoutError(
             f"{len(pending)} of {len(pending) + len(finished)} jobs are not done after {self._timeout:g} s: {some}",

@@ -55,9 +55,13 @@ class Ledger:
         """Whether every job was asked for at least once."""
         return self._unpolled == 0
 
+    def knows(self, job_id: str) -> bool:
+        """Tell whether a job is watched, or was and has ended."""
+        return job_id in self.jobs or job_id in self.ended
+
     def enter(self, job: BenchmarkJob) -> Watched | None:
         """Take in a job; None for one that is watched already, or has ended here."""
-        if job.id in self.jobs or job.id in self.ended:
+        if self.knows(job.id):
             return None
         watched = self.jobs[job.id] = Watched(job, wait=self._policy.interval, now=self._now())
         self._unpolled += 1

@@ -90,9 +90,9 @@ class Scheduler:
         self.wake()
 
     @property
-    def pending(self) -> AbstractSet[str]:
-        """The ids of the jobs that have not ended."""
-        return self._ledger.jobs.keys() | (self._incoming.keys() - self._ledger.ended)
+    def incoming(self) -> AbstractSet[str]:
+        """The ids of the jobs that were added and are not taken in yet."""
+        return self._incoming.keys()
 
     @property
     def has_polled_all(self) -> bool:

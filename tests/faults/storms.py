@@ -1,0 +1,44 @@
+"""Storms: every kind of fault in a share of the requests, for the tests of the sweep and for the soak."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, MutableSequence
+
+from faults.secrets import SIGNED
+from faults.server import Answer, Exchange, answer, close, raw, reply, reset
+
+__all__ = ["FAULTS", "storm"]
+
+DOCUMENT = reply(200, b'{"jobId": "j", "status": "completed", "note": "' + b"x" * 3000 + b'"}')
+FAULTS: dict[str, Answer] = {
+    "closed": close,
+    "reset": reset,
+    "cut": raw(DOCUMENT[:700]),
+    "cut and reset": raw(DOCUMENT[:700], then="reset"),
+    "too long": answer(200, b"{}", length=1),
+    "error": answer(500),
+    "unavailable": answer(503, b"<html>"),
+    "timeout": answer(408),
+    "slow down": answer(429, Retry_After="0.01"),
+    "hostile": answer(429, Retry_After="-5"),
+    "html": answer(200, b"<html>"),
+    "NaN": answer(200, b'{"status": NaN}'),
+    "deep": answer(200, b"[" * 50_000),
+    "truncated gzip": answer(200, b"\x1f\x8b\x08\0\0\0\0\0\0\xff\xab", Content_Encoding="gzip"),
+    "redirect": answer(302, Location="https://elsewhere.example/" + SIGNED),
+}
+
+
+def storm(share: float, faults: Mapping[str, Answer], injected: MutableSequence[str]) -> Answer:
+    """Misbehave in *share* of the requests; which one and how depends on seed, path and request number alone."""
+
+    async def say(exchange: Exchange) -> None:
+        chance = exchange.random
+        if chance.random() >= share:
+            await exchange.server.behave(exchange)
+            return
+        kind = chance.choice(list(faults))
+        injected.append(kind)
+        await faults[kind](exchange)
+
+    return say
