@@ -1,4 +1,4 @@
-"""Every block of Python in the README and in the documentation runs, block after block, against the local backend."""
+"""What the documents say is so: their Python runs against the local backend, and what they point to is there."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import asyncio
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
+from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
 
@@ -20,6 +22,19 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = ["README.md", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.md"))]
+PAGES = sorted(
+    str(path.relative_to(ROOT))
+    for pattern in ("*.md", "docs/**/*.md", "changelog.d/*.md", ".github/**/*.md")
+    for path in ROOT.glob(pattern)
+    if path.name != "template.md"
+)
+HOSTS = {
+    "peps.python.org",
+    "semver.org",
+}  # a new one is a decision: it has to stay, and to be worth leaving the page for
+NOBODYS = (".example", ".internal")  # kept free for documents and private networks
+LINK = re.compile(r"\]\(([^()\s]+)\)|^\[[^\]]+\]:\s*(\S+)|\b(?:href|src)=[\"']([^\"']+)", re.MULTILINE)
+CODE = re.compile(r"^(`{3,})[^`].*?^\1$|^(`{3,})$.*?^\2$", re.MULTILINE | re.DOTALL)
 
 
 async def finished_job(backend: LocalBackend) -> tuple[str, str]:
@@ -55,8 +70,12 @@ def test_blocks_of_a_document_run(
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)
 
-    for example in Sybil(parsers=[PythonCodeBlockParser()], path=str(ROOT)).parse(ROOT / document).examples():
-        example.evaluate()
+    try:
+        for example in Sybil(parsers=[PythonCodeBlockParser()], path=str(ROOT)).parse(ROOT / document).examples():
+            example.evaluate()
+    finally:
+        if HTTPXClientInstrumentor().is_instrumented_by_opentelemetry:  # by telemetry.md, for the whole process
+            HTTPXClientInstrumentor().uninstrument()
 
 
 def test_the_reference_names_what_the_package_exports() -> None:
@@ -66,3 +85,50 @@ def test_the_reference_names_what_the_package_exports() -> None:
 
     assert sorted({*aiobench.__all__} - {*errors.__all__, "__version__"}) == sorted({*named} - {"errors"})
     assert len(named) == len({*named})
+
+
+def links(page: str) -> list[str]:
+    """Give what a page links to, code apart."""
+    text = CODE.sub("", (ROOT / page).read_text("utf-8"))
+    return [next(filter(None, found)) for found in LINK.findall(re.sub(r"`[^`\n]*`", "", text))]
+
+
+def anchors(path: Path) -> set[str]:
+    """Give the anchors of a page's headings, as GitHub and MkDocs spell them."""
+    headings = re.findall(r"^#+ +(.+?)\s*$", CODE.sub("", path.read_text("utf-8")), re.MULTILINE)
+    return {re.sub(r"[\s-]+", "-", re.sub(r"[^\w\s-]", "", heading).strip().lower()) for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page: str) -> None:
+    """A link inside the project names a file that is there, and a heading that the file has; one outside is meant."""
+    broken = []
+    for link in links(page):
+        url = urlsplit(link)
+        if url.scheme:
+            meant = url.scheme == "https" and url.hostname in HOSTS
+        else:
+            target = (ROOT / page).parent / url.path if url.path else ROOT / page
+            meant = target.exists() and (not url.fragment or url.fragment in anchors(target))
+        broken += [] if meant else [link]
+    assert [] == broken
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_addresses_are_meant(page: str) -> None:
+    """Whatever else looks like an address is this machine, or nobody's: no example reaches a stranger's server."""
+    found = {urlsplit(url).hostname for url in re.findall(r"https?://[\w.:\[\]-]+", (ROOT / page).read_text("utf-8"))}
+
+    assert {host for host in found if host and not host.endswith(NOBODYS)} <= {*HOSTS, "127.0.0.1", "localhost"}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_files_and_sessions_that_are_named_exist(page: str) -> None:
+    """What stands in backticks and looks like a path of the project, or runs a nox session, is there."""
+    text = (ROOT / page).read_text("utf-8")
+    paths = re.findall(r"`((?:\.ci|benchmarks|changelog\.d|docs|examples|src|tests|tools)/[\w./-]*)`", text)
+    sessions = re.findall(r"\bnox (?:-R )?-s ([a-z]+)", text)
+    known = re.findall(r"^def ([a-z]+)\(session", (ROOT / "noxfile.py").read_text("utf-8"), re.MULTILINE)
+
+    assert [] == [path for path in paths if not (ROOT / path).exists()]
+    assert {*sessions} <= {*known}
