@@ -30,9 +30,20 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def faults(session: nox.Session) -> None:
-    """Run what proves the promises against the fault server; a failure prints the line that replays it."""
+    """Prove the promises for three seeds, and cancel 100,000 times; a failure prints the line that replays it."""
     install(session, "-e", ".[all]", group="test")
-    session.run("pytest", *session.posargs or ("-n", "auto"), "tests/faults")
+    arguments = session.posargs or ("-n", "auto")
+    for seed in ("1", "2", "3"):
+        session.run("pytest", *arguments, "tests/faults", env={"AIOBENCH_FAULT_SEED": seed})
+    cancellations = ("tests/faults/test_connections.py", "-k", "random_cancellations and not aiohttp")
+    session.run("pytest", *arguments, *cancellations, "--timeout", "570", env={"AIOBENCH_CANCELLATIONS": "100000"})
+
+
+@nox.session(default=False)
+def soak(session: nox.Session) -> None:
+    """Run a service among faults for ten minutes, and print what grows; `nox -s soak -- --minutes 60` for longer."""
+    install(session, "-e", ".[all]", group="test")
+    session.run("python", "-m", "faults.soak", *session.posargs, env={"PYTHONPATH": "tests"})
 
 
 @nox.session

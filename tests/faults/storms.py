@@ -7,7 +7,7 @@ from collections.abc import Mapping, MutableSequence
 from faults.secrets import SIGNED
 from faults.server import Answer, Exchange, answer, close, raw, reply, reset
 
-__all__ = ["FAULTS", "storm"]
+__all__ = ["FAULTS", "FILE_FAULTS", "storm"]
 
 DOCUMENT = reply(200, b'{"jobId": "j", "status": "completed", "note": "' + b"x" * 3000 + b'"}')
 FAULTS: dict[str, Answer] = {
@@ -27,6 +27,23 @@ FAULTS: dict[str, Answer] = {
     "truncated gzip": answer(200, b"\x1f\x8b\x08\0\0\0\0\0\0\xff\xab", Content_Encoding="gzip"),
     "redirect": answer(302, Location="https://elsewhere.example/" + SIGNED),
 }
+
+
+async def cut(exchange: Exchange) -> None:
+    """Send a file, or the rest of it that is asked for, as far as a random byte."""
+    data = exchange.server.files[exchange.request.path]
+    start = int(exchange.request.headers.get("range", "bytes=0-")[6:-1])
+    size = exchange.random.randrange(len(data) - start)
+    span = {"Content_Range": f"bytes {start}-{len(data) - 1}/{len(data)}"} if start else {}
+    head = reply(206 if start else 200, data[start : start + size], length=len(data) - start, ETag='"v1"', **span)
+    await raw(head)(exchange)
+
+
+FILE_FAULTS: dict[str, Answer] = {
+    **{each: FAULTS[each] for each in ("closed", "reset", "error", "unavailable", "timeout", "slow down", "hostile")},
+    **{f"file cut {each}": cut for each in range(7)},
+}
+"""What may happen to a file; a whole reply that says something else cannot be told from one."""
 
 
 def storm(share: float, faults: Mapping[str, Answer], injected: MutableSequence[str]) -> Answer:

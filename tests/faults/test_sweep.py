@@ -16,7 +16,7 @@ from faults import leaks
 from faults.everywhere import EVERYWHERE
 from faults.secrets import SIGNED
 from faults.server import Exchange, FaultServer, answer, raw, reply
-from faults.storms import FAULTS, storm
+from faults.storms import FAULTS, FILE_FAULTS, storm
 
 pytestmark = pytest.mark.anyio
 
@@ -211,24 +211,12 @@ async def test_a_storm_of_downloads(
     server: FaultServer, new_client: Callable[..., Client], tmp_path: Path, seed: int
 ) -> None:
     """F04, F19, F21: among half of faults every file is whole by its checksum, and nothing lies beside it."""
-
-    async def cut(exchange: Exchange) -> None:
-        data = exchange.server.files[exchange.request.path]
-        start = int(exchange.request.headers.get("range", "bytes=0-")[6:-1])
-        size = exchange.random.randrange(len(data) - start)
-        span = {"Content_Range": f"bytes {start}-{len(data) - 1}/{len(data)}"} if start else {}
-        head = reply(206 if start else 200, data[start : start + size], length=len(data) - start, ETag='"v1"', **span)
-        await raw(head)(exchange)
-
-    faults = {
-        key: FAULTS[key] for key in ("closed", "reset", "error", "unavailable", "timeout", "slow down", "hostile")
-    }
     injected: list[str] = []
     rng = random.Random(seed)
     files = {f"j{each}": rng.randbytes(rng.randrange(1, 600_000)) for each in range(30)}
     for job_id, data in files.items():
         server.add_results(job_id, data, query=SIGNED)
-    server.script("GET /results", always=storm(0.5, faults | {f"cut {each}": cut for each in range(7)}, injected))
+    server.script("GET /results", always=storm(0.5, FILE_FAULTS, injected))
     client = new_client(max_retries=30, max_connections=6)
     with anyio.fail_after(60):
         async with anyio.create_task_group() as group:

@@ -56,10 +56,10 @@ async def test_a_failure_that_is_over_is_no_news() -> None:
 async def test_every_end_is_kept_and_fills_the_mailbox() -> None:
     """Ends are never joined; when there are many, no more documents are wanted until some were taken."""
     mailbox = Mailbox()
-    for number in range(Mailbox.ROOM):
-        assert mailbox.has_room
+    for number in range(Mailbox.SIZE):
+        assert Mailbox.SIZE - number == mailbox.room
         mailbox.put(Finished(JOB, snapshot=None), f"j{number}")  # type: ignore[arg-type]
-    assert not mailbox.has_room
+    assert mailbox.room == 0
     mailbox.take()
-    assert mailbox.has_room
-    assert Mailbox.ROOM - 1 == len(taken(mailbox))
+    assert mailbox.room == 1
+    assert Mailbox.SIZE - 1 == len(taken(mailbox))

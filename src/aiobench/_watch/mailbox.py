@@ -18,10 +18,10 @@ __all__ = ["Mailbox"]
 class Mailbox:
     """A queue in which later news of a job takes the place of earlier.
 
-    Ends are never dropped; `has_room` says when no more documents should be fetched until the consumer has caught up.
+    Ends are never dropped; `room` says how many more documents may be fetched until the consumer has caught up.
     """
 
-    ROOM = 100  # ends, each of which holds a document
+    SIZE = 100  # ends, each of which holds a document
 
     def __init__(self) -> None:
         self._events: OrderedDict[tuple[type[MonitorEvent], object], MonitorEvent] = OrderedDict()
@@ -32,8 +32,8 @@ class Mailbox:
         return len(self._events)
 
     @property
-    def has_room(self) -> bool:
-        return self._ends < self.ROOM
+    def room(self) -> int:
+        return self.SIZE - self._ends
 
     def put(self, event: MonitorEvent, subject: object) -> None:
         """Add an event about *subject*, a job or a group of jobs."""

@@ -78,6 +78,7 @@ class Scheduler:
             self._timetable, self._waits, list_request=platform.job_list_request, now=self._session.now
         )
         self._to_confirm: deque[Watched] = deque()  # said to have ended; their documents are to be asked for
+        self._confirming: set[Watched] = set()  # their documents are on their way, and have a place in the mailbox
         self._incoming: dict[str, BenchmarkJob] = {}
         self._is_confirming = False
         self._wake = anyio.Event()
@@ -151,7 +152,16 @@ class Scheduler:
         return None
 
     def _next_to_confirm(self) -> Unit | None:
-        return self._to_confirm.popleft() if self._to_confirm and self._mailbox.has_room else None
+        if not self._to_confirm or not self._has_room:
+            return None
+        watched = self._to_confirm.popleft()
+        self._confirming.add(watched)
+        return watched
+
+    @property
+    def _has_room(self) -> bool:
+        """Whether there is a place for one more document, after those that are on their way."""
+        return self._mailbox.room > len(self._confirming)
 
     def _next_due(self) -> Unit | None:
         now = self._session.now()
@@ -184,7 +194,10 @@ class Scheduler:
             if isinstance(unit, Group):
                 await self._ask_for_list(unit)
             else:
-                await self._ask_for_job(unit)
+                try:
+                    await self._ask_for_job(unit)
+                finally:
+                    self._confirming.discard(unit)
         except Exception as error:  # noqa: BLE001 - a refused key, a closed client, a fault of ours: for all jobs
             failures.append(error)
             scope.cancel()
@@ -225,7 +238,7 @@ class Scheduler:
         if not snapshot.is_terminal:
             changed = self._ledger.compare(watched, snapshot.status, snapshot.progress)
             self._again(watched, self._waits.first if changed else self._waits.grown(watched.wait))
-        elif self._mailbox.has_room:
+        elif watched in self._confirming or self._has_room:
             self._grouping.leave(watched)
             self._ledger.end(watched, Finished(job, snapshot))
         else:  # to keep its document until the consumer has caught up would take memory without bound
