@@ -32,7 +32,7 @@ from aiobench import Abandoned, BenchmarkJob, Client, Finished, Monitor, Monitor
 from aiobench.errors import APIError, StartOutcomeUnknownError
 from faults import leaks
 from faults.secrets import KEY
-from faults.server import Exchange, FaultServer
+from faults.server import FaultServer, Received
 from faults.storms import FAULTS, FILE_FAULTS, storm
 
 if TYPE_CHECKING:
@@ -277,8 +277,8 @@ def show(sample: Sample, stats: MonitorStats, tally: Tally) -> None:
     print(
         f"{sample.at:5.0f} s  {sample.memory / 2**20:6.1f} MiB  {sample.descriptors:3d} descriptors  "
         f"{sample.tasks:3d} tasks  {sample.threads:2d} threads | {stats.pending:,} jobs  {stats.polls:,} polls  "
-        f"{stats.requests:,} requests ({stats.list_requests:,} lists)  {stats.failed_polls} failed | {tally.ended.total():,} ends  "
-        f"{tally.whole:,} files whole  {tally.unclear} starts unclear  {len(tally.wrong)} wrong",
+        f"{stats.requests:,} requests ({stats.list_requests:,} lists)  {stats.failed_polls} failed | "
+        f"{tally.ended.total():,} ends  {tally.whole:,} files whole  {tally.unclear} starts unclear  {len(tally.wrong)} wrong",
         flush=True,
     )
 
