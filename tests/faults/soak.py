@@ -278,7 +278,8 @@ def show(sample: Sample, stats: MonitorStats, tally: Tally) -> None:
         f"{sample.at:5.0f} s  {sample.memory / 2**20:6.1f} MiB  {sample.descriptors:3d} descriptors  "
         f"{sample.tasks:3d} tasks  {sample.threads:2d} threads | {stats.pending:,} jobs  {stats.polls:,} polls  "
         f"{stats.requests:,} requests ({stats.list_requests:,} lists)  {stats.failed_polls} failed | "
-        f"{tally.ended.total():,} ends  {tally.whole:,} files whole  {tally.unclear} starts unclear  {len(tally.wrong)} wrong",
+        f"{tally.ended.total():,} ends  {tally.whole:,} files whole  "
+        f"{tally.unclear} starts unclear  {len(tally.wrong)} wrong",
         flush=True,
     )
 
