@@ -35,11 +35,26 @@ class Benchmark:
     _client: Client = field(repr=False)
 
     async def start(self) -> BenchmarkJob:
-        """Start a job of this benchmark, once: see `Client.start_job()`, which this calls."""
+        """Start a job of this benchmark, exactly once: `Client.start_job()`.
+
+        Returns:
+            The job, with its present status; "" if it was started but could not be asked for yet.
+
+        Raises:
+            StartOutcomeUnknownError: If the answer was lost and the job list cannot tell what happened.
+            APIError: If no job was started; which class says why.
+        """
         return await self._client.start_job(self.id)
 
     async def list_jobs(self) -> list[BenchmarkJob]:
-        """List the jobs of this benchmark: see `Client.list_jobs()`, which this calls."""
+        """List the jobs of this benchmark: `Client.list_jobs()`.
+
+        Returns:
+            The jobs, in the platform's order; a status that cannot be read is "".
+
+        Raises:
+            APIError: If the list cannot be had; which class says why.
+        """
         return await self._client.list_jobs(self.id)
 
     def _repr_html_(self) -> str:

@@ -41,6 +41,8 @@ class Client:
     Use it as `async with Client() as client:`, or call `await client.aclose()` in the end. One client belongs to one
     event loop; it may be shared by all tasks of that loop. It holds no task of its own.
 
+    Once it is closed, and in a forked child, each of its calls raises `ClientStateError`.
+
     Args:
         api_key: The team's key; else the environment's `TEAM_API_KEY`, else `AIXPLAIN_API_KEY`.
         base_url: The platform; else the environment's `BACKEND_URL`, else aiXplain's. It may have a path.
@@ -151,6 +153,9 @@ class Client:
 
         Returns:
             The view. Closing it does nothing; closing this client closes it, too.
+
+        Raises:
+            ConfigurationError: If a setting cannot be used.
         """
         held = self._platform.options
         options = checked_options(
@@ -167,7 +172,14 @@ class Client:
     # -- jobs --------------------------------------------------------------------------------------------------
 
     def job(self, job_id: str, benchmark_id: str = "") -> BenchmarkJob:
-        """Make a handle on a job that exists; no request is made, and its status is "" until it is polled.
+        """Make a handle on a job that exists; no request is made.
+
+        Args:
+            job_id: The job's id.
+            benchmark_id: The benchmark it is a run of, if you know it: a monitor asks for less then.
+
+        Returns:
+            The job. Its status is "" until it is polled.
 
         Raises:
             ConfigurationError: If *job_id* is empty.
@@ -177,7 +189,14 @@ class Client:
     async def get_job(self, job_id: str) -> BenchmarkJob:
         """Ask for a job.
 
+        Args:
+            job_id: The job's id.
+
+        Returns:
+            The job, with its present status.
+
         Raises:
+            ConfigurationError: If *job_id* is empty.
             NotFoundError: If there is no such job.
             APIError: If it cannot be had; which class says why.
         """
@@ -186,9 +205,16 @@ class Client:
         return job
 
     async def list_jobs(self, benchmark_id: str) -> list[BenchmarkJob]:
-        """List the jobs of a benchmark, in the platform's order; a status that cannot be read is "".
+        """List the jobs of a benchmark.
+
+        Args:
+            benchmark_id: The benchmark's id.
+
+        Returns:
+            The jobs, in the platform's order; a status that cannot be read is "".
 
         Raises:
+            ConfigurationError: If *benchmark_id* is empty.
             NotFoundError: If there is no such benchmark.
             APIError: If the list cannot be had; which class says why.
         """
@@ -203,10 +229,14 @@ class Client:
 
         The job list is asked for first, so that a lost answer can be cleared up by what is new in it.
 
+        Args:
+            benchmark_id: The benchmark's id.
+
         Returns:
             The job, with its present status; "" if it was started but could not be asked for yet.
 
         Raises:
+            ConfigurationError: If *benchmark_id* is empty.
             StartOutcomeUnknownError: If the answer was lost and the job list cannot tell what happened.
             APIError: If no job was started; which class says why.
         """
@@ -238,6 +268,9 @@ class Client:
             keep_open: Go on waiting for more jobs when all have ended, until `drain()`.
             journal: A file that lets a killed process go on: see `Monitor`. Made if it is not there.
             ack: Whether an end counts as handled when the next event is asked for, or at `monitor.ack(event)`.
+
+        Returns:
+            The monitor, which has sent nothing yet.
 
         Raises:
             ConfigurationError: If an argument cannot be used.
@@ -273,6 +306,7 @@ class Client:
             or a `WaitTimeoutError` for one that is not done when the time is up.
 
         Raises:
+            ConfigurationError: If an argument cannot be used.
             AuthenticationError: If the key is not accepted.
         """
         watched = list(several_jobs(jobs))
@@ -298,7 +332,14 @@ class Client:
     async def get_benchmark(self, benchmark_id: str) -> Benchmark:
         """Ask for a benchmark, in one request.
 
+        Args:
+            benchmark_id: The benchmark's id.
+
+        Returns:
+            The benchmark.
+
         Raises:
+            ConfigurationError: If *benchmark_id* is empty.
             NotFoundError: If there is no such benchmark.
             APIError: If it cannot be had; which class says why.
         """
@@ -320,6 +361,9 @@ class Client:
             models: Model ids; or a `ModelSpec` for each, with display names and parameters.
             metrics: Metric ids, or a `MetricSpec` where normalization is wanted.
 
+        Returns:
+            The benchmark.
+
         Raises:
             ConfigurationError: If there is no name, dataset, model or metric, or display names on some models only.
             BadRequestError: If the platform refuses it.
@@ -334,9 +378,17 @@ class Client:
             return self._benchmark(created_document(benchmark_id, payload))
 
     async def list_normalization_options(self, metric_id: str, model_id: str) -> list[str]:
-        """List the normalization options that a metric offers for a model, for `MetricSpec`.
+        """List the normalization options that a metric offers for a model.
+
+        Args:
+            metric_id: The metric's id.
+            model_id: The model's id.
+
+        Returns:
+            The options, to choose from for `MetricSpec(normalization=)`.
 
         Raises:
+            ConfigurationError: If an id is empty.
             APIError: If they cannot be had; which class says why.
         """
         metric, model = checked_id(metric_id, "metric id"), checked_id(model_id, "model id")

@@ -125,6 +125,7 @@ class BenchmarkJob:
             Snapshots of the job, the terminal one last.
 
         Raises:
+            ConfigurationError: If an argument cannot be used.
             WaitTimeoutError: When *timeout* is over before the job's end; at least one poll is made.
             JobStalledError: When nothing changed for *stall_after* seconds.
             APIError: When asking again cannot help: 401, 403, 404.
@@ -153,6 +154,7 @@ class BenchmarkJob:
             The terminal snapshot, also when the job failed: `snapshot.raise_for_status()` raises then.
 
         Raises:
+            ConfigurationError: If an argument cannot be used.
             WaitTimeoutError: When *timeout* is over before the job's end; at least one poll is made.
             JobStalledError: When nothing changed for *stall_after* seconds.
             APIError: When asking again cannot help: 401, 403, 404.

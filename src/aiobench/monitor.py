@@ -117,6 +117,9 @@ class Monitor:
         One that is watched already is watched once, and one whose end was told is not watched again. With a journal,
         they are recorded when this returns, unless that takes longer than a moment: the event loop is not held up.
 
+        Args:
+            *jobs: Jobs or job ids.
+
         Raises:
             ConfigurationError: If one is neither a job nor a job id.
             ClientStateError: If the monitor is over.
@@ -213,6 +216,9 @@ class Monitor:
 
         Needed where the monitor was made with `ack="manual"`; else asking for the next event does it. Without a
         journal it does nothing. Works from any task of the event loop.
+
+        Args:
+            event: The end that was handled.
 
         Raises:
             TypeError: If *event* is not an end.

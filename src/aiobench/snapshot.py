@@ -102,7 +102,10 @@ class JobSnapshot:
         return document
 
     def raise_for_status(self) -> Self:
-        """Return self, unless the job has ended without completing.
+        """Raise if the job has ended without completing.
+
+        Returns:
+            The snapshot itself, so that the next call can be written behind this one.
 
         Raises:
             JobFailedError: If the status is an end other than `completed`.
@@ -145,6 +148,9 @@ class JobSnapshot:
         Returns:
             A frame with the column `Model` and one column a metric; or a list of such rows; or, not simplified,
             `{model name: ScoreDetail}`. Two models of one name are told apart: `LLM`, `LLM (2)`.
+
+        Raises:
+            InvalidResponseError: If the document cannot be read; an end's always can.
         """
         if not return_simplified:
             return _scores.score_details(self._decoded())
@@ -166,12 +172,22 @@ class JobSnapshot:
         Returns:
             A frame with the columns `Model` and `Failure Rate`, or `{model name: rate}`; in percent, `nan` where
             the document does not tell.
+
+        Raises:
+            InvalidResponseError: If the document cannot be read; an end's always can.
         """
         rates = _failure_rates.failure_rates(self._document)
         return _frames.failure_rate_frame(rates) if return_as_dataframe else rates
 
     def explanations(self) -> Explanations:
-        """Read all explanations: two lists, empty where there are none (yet)."""
+        """Read all explanations.
+
+        Returns:
+            `{"metricInDependent": [...], "metricDependent": [...]}`; empty lists where there are none (yet).
+
+        Raises:
+            InvalidResponseError: If the document cannot be read; an end's always can.
+        """
         return _explanations.explanations(self._decoded())
 
     def localized_explanations(self, metric_dependant: bool, group_by_task: bool = False) -> dict[str, Any]:
@@ -184,6 +200,9 @@ class JobSnapshot:
         Returns:
             The first independent item or `{}`; `{scoreId: item}`; or, by task, `{task: {scoreId: explanation}}`.
             One score under two datasets is told apart: `SCORE`, `SCORE (DATASET)`.
+
+        Raises:
+            InvalidResponseError: If the document cannot be read; an end's always can.
         """
         return _explanations.localized_explanations(
             self._decoded(), metric_dependant=metric_dependant, group_by_task=group_by_task
@@ -195,7 +214,14 @@ class JobSnapshot:
         return frozenset(_scores.metric_names(self._document))
 
     def moved_since(self, other: JobSnapshot) -> bool:
-        """Tell whether the status, an iteration's status or the progress differs from *other*'s."""
+        """Tell whether the job has moved between two polls.
+
+        Args:
+            other: Another snapshot of the job.
+
+        Returns:
+            Whether the status, an iteration's status or the progress differs.
+        """
         return (self.status, self._head.iteration_statuses, self.progress) != (
             other.status,
             other._head.iteration_statuses,

@@ -62,7 +62,14 @@ class PollPolicy:
         return self._normalized
 
     def is_terminal(self, status: str) -> bool:
-        """Tell whether *status* is an end."""
+        """Tell whether a status is an end.
+
+        Args:
+            status: The status, in whatever case, with `-` or `_`.
+
+        Returns:
+            Whether it is one of the terminal ones.
+        """
         return normalized(status) in self._normalized
 
 

@@ -91,6 +91,9 @@ class LocalBackend:
 
         Returns:
             The client; closing it is the caller's.
+
+        Raises:
+            ClientStateError: If the backend is not running.
         """
         from aiobench import Client
 
@@ -104,6 +107,9 @@ class LocalBackend:
 
         Returns:
             The client; closing it is the caller's.
+
+        Raises:
+            ClientStateError: If the backend is not running.
         """
         from aiobench.sync import Client
 

@@ -67,6 +67,8 @@ class Client(ClientFacade[AsyncClient]):
     Use it as `with Client() as client:`, or call `client.close()` in the end. All threads may
     share one client. All clients share one background thread, which ends with the last of them.
 
+    Once it is closed, and in a forked child, each of its calls raises `ClientStateError`.
+
     Args:
         api_key: The team's key; else the environment's `TEAM_API_KEY`, else `AIXPLAIN_API_KEY`.
         base_url: The platform; else the environment's `BACKEND_URL`, else aiXplain's. It may have a path.
@@ -162,6 +164,9 @@ class Client(ClientFacade[AsyncClient]):
 
         Returns:
             The view. Closing it does nothing; closing this client closes it, too.
+
+        Raises:
+            ConfigurationError: If a setting cannot be used.
         """
         return type(self)._of(
             self._core.with_options(
@@ -175,7 +180,14 @@ class Client(ClientFacade[AsyncClient]):
         )
 
     def job(self, job_id: str, benchmark_id: str = "") -> BenchmarkJob:
-        """Make a handle on a job that exists; no request is made, and its status is "" until it is polled.
+        """Make a handle on a job that exists; no request is made.
+
+        Args:
+            job_id: The job's id.
+            benchmark_id: The benchmark it is a run of, if you know it: a monitor asks for less then.
+
+        Returns:
+            The job. Its status is "" until it is polled.
 
         Raises:
             ConfigurationError: If *job_id* is empty.
@@ -185,16 +197,30 @@ class Client(ClientFacade[AsyncClient]):
     def get_job(self, job_id: str) -> BenchmarkJob:
         """Ask for a job.
 
+        Args:
+            job_id: The job's id.
+
+        Returns:
+            The job, with its present status.
+
         Raises:
+            ConfigurationError: If *job_id* is empty.
             NotFoundError: If there is no such job.
             APIError: If it cannot be had; which class says why.
         """
         return BenchmarkJob._of(self._owner.call(lambda: self._core.get_job(job_id)), self._owner)
 
     def list_jobs(self, benchmark_id: str) -> list[BenchmarkJob]:
-        """List the jobs of a benchmark, in the platform's order; a status that cannot be read is "".
+        """List the jobs of a benchmark.
+
+        Args:
+            benchmark_id: The benchmark's id.
+
+        Returns:
+            The jobs, in the platform's order; a status that cannot be read is "".
 
         Raises:
+            ConfigurationError: If *benchmark_id* is empty.
             NotFoundError: If there is no such benchmark.
             APIError: If the list cannot be had; which class says why.
         """
@@ -207,10 +233,14 @@ class Client(ClientFacade[AsyncClient]):
 
         The job list is asked for first, so that a lost answer can be cleared up by what is new in it.
 
+        Args:
+            benchmark_id: The benchmark's id.
+
         Returns:
             The job, with its present status; "" if it was started but could not be asked for yet.
 
         Raises:
+            ConfigurationError: If *benchmark_id* is empty.
             StartOutcomeUnknownError: If the answer was lost and the job list cannot tell what happened.
             APIError: If no job was started; which class says why.
         """
@@ -237,6 +267,9 @@ class Client(ClientFacade[AsyncClient]):
             keep_open: Go on waiting for more jobs when all have ended, until `drain()`.
             journal: A file that lets a killed process go on: see `Monitor`. Made if it is not there.
             ack: Whether an end counts as handled when the next event is asked for, or at `monitor.ack(event)`.
+
+        Returns:
+            The monitor, which has sent nothing yet.
 
         Raises:
             ConfigurationError: If an argument cannot be used.
@@ -276,6 +309,7 @@ class Client(ClientFacade[AsyncClient]):
             or a `WaitTimeoutError` for one that is not done when the time is up.
 
         Raises:
+            ConfigurationError: If an argument cannot be used.
             AuthenticationError: If the key is not accepted.
         """
         core_jobs = cores_of(jobs)
@@ -284,7 +318,14 @@ class Client(ClientFacade[AsyncClient]):
     def get_benchmark(self, benchmark_id: str) -> Benchmark:
         """Ask for a benchmark, in one request.
 
+        Args:
+            benchmark_id: The benchmark's id.
+
+        Returns:
+            The benchmark.
+
         Raises:
+            ConfigurationError: If *benchmark_id* is empty.
             NotFoundError: If there is no such benchmark.
             APIError: If it cannot be had; which class says why.
         """
@@ -306,6 +347,9 @@ class Client(ClientFacade[AsyncClient]):
             models: Model ids; or a `ModelSpec` for each, with display names and parameters.
             metrics: Metric ids, or a `MetricSpec` where normalization is wanted.
 
+        Returns:
+            The benchmark.
+
         Raises:
             ConfigurationError: If there is no name, dataset, model or metric, or display names on some models only.
             BadRequestError: If the platform refuses it.
@@ -319,9 +363,17 @@ class Client(ClientFacade[AsyncClient]):
         )
 
     def list_normalization_options(self, metric_id: str, model_id: str) -> list[str]:
-        """List the normalization options that a metric offers for a model, for `MetricSpec`.
+        """List the normalization options that a metric offers for a model.
+
+        Args:
+            metric_id: The metric's id.
+            model_id: The model's id.
+
+        Returns:
+            The options, to choose from for `MetricSpec(normalization=)`.
 
         Raises:
+            ConfigurationError: If an id is empty.
             APIError: If they cannot be had; which class says why.
         """
         return self._owner.call(lambda: self._core.list_normalization_options(metric_id, model_id))
@@ -422,6 +474,7 @@ class BenchmarkJob(Facade[AsyncBenchmarkJob]):
             Snapshots of the job, the terminal one last.
 
         Raises:
+            ConfigurationError: If an argument cannot be used.
             WaitTimeoutError: When *timeout* is over before the job's end; at least one poll is made.
             JobStalledError: When nothing changed for *stall_after* seconds.
             APIError: When asking again cannot help: 401, 403, 404.
@@ -450,6 +503,7 @@ class BenchmarkJob(Facade[AsyncBenchmarkJob]):
             The terminal snapshot, also when the job failed: `snapshot.raise_for_status()` raises then.
 
         Raises:
+            ConfigurationError: If an argument cannot be used.
             WaitTimeoutError: When *timeout* is over before the job's end; at least one poll is made.
             JobStalledError: When nothing changed for *stall_after* seconds.
             APIError: When asking again cannot help: 401, 403, 404.
@@ -664,11 +718,26 @@ class Benchmark(Facade[AsyncBenchmark]):
         return self._core.metric_ids
 
     def start(self) -> BenchmarkJob:
-        """Start a job of this benchmark, once: see `Client.start_job()`, which this calls."""
+        """Start a job of this benchmark, exactly once: `Client.start_job()`.
+
+        Returns:
+            The job, with its present status; "" if it was started but could not be asked for yet.
+
+        Raises:
+            StartOutcomeUnknownError: If the answer was lost and the job list cannot tell what happened.
+            APIError: If no job was started; which class says why.
+        """
         return BenchmarkJob._of(self._owner.call(self._core.start), self._owner)
 
     def list_jobs(self) -> list[BenchmarkJob]:
-        """List the jobs of this benchmark: see `Client.list_jobs()`, which this calls."""
+        """List the jobs of this benchmark: `Client.list_jobs()`.
+
+        Returns:
+            The jobs, in the platform's order; a status that cannot be read is "".
+
+        Raises:
+            APIError: If the list cannot be had; which class says why.
+        """
         return [BenchmarkJob._of(each, self._owner) for each in self._owner.call(self._core.list_jobs)]
 
     def _repr_html_(self) -> str:
@@ -703,6 +772,9 @@ class Monitor(StreamFacade[AsyncMonitor]):
         One that is watched already is watched once, and one whose end was told is not watched again. With a journal,
         they are recorded when this returns, unless that takes longer than a moment: the loop is not held up.
 
+        Args:
+            *jobs: Jobs or job ids.
+
         Raises:
             ConfigurationError: If one is neither a job nor a job id.
             ClientStateError: If the monitor is over.
@@ -726,6 +798,9 @@ class Monitor(StreamFacade[AsyncMonitor]):
 
         Needed where the monitor was made with `ack="manual"`; else asking for the next event does it. Without a
         journal it does nothing. Works from any thread.
+
+        Args:
+            event: The end that was handled.
 
         Raises:
             TypeError: If *event* is not an end.
