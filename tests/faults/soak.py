@@ -78,6 +78,10 @@ class LivingPlatform(FaultServer):
         return job_id
 
     def turn(self) -> None:
+        """Let time pass."""
+        self._in_loop(self._turn())
+
+    async def _turn(self) -> None:
         """End the jobs whose time has come, and drop those that ended long ago."""
         now = time.monotonic()
         for job_id, end in list(self._ends.items()):
