@@ -11,7 +11,6 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import anyio
-import anyio.to_thread
 import httpx
 from attrs import field, frozen
 
@@ -35,7 +34,8 @@ class TransportMaker:
     trust_env: bool
     ssl_context: ssl.SSLContext | None
     _made_context: list[ssl.SSLContext] = field(factory=list, repr=False)
-    _making_context: anyio.Lock = field(factory=anyio.Lock, repr=False)
+    # by a lambda, for anyio imports what locks take (20 ms) only when somebody names one
+    _making_context: anyio.Lock = field(factory=lambda: anyio.Lock(), repr=False)  # noqa: PLW0108
 
     def check(self) -> None:
         """Refuse settings that could not work, and import what they take, before the first request.
@@ -95,6 +95,8 @@ class TransportMaker:
             return self.ssl_context
         async with self._making_context:
             if not self._made_context:  # reads the system's certificates: 30 to 180 ms, so not on the loop
+                import anyio.to_thread
+
                 make = httpx.create_ssl_context
                 try:
                     context = await anyio.to_thread.run_sync(lambda: make(trust_env=self.trust_env))
