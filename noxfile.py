@@ -113,19 +113,22 @@ def changelog(session: nox.Session) -> None:
     session.run("towncrier", *session.posargs or ("build", "--draft", "--version", "next"))
 
 
-# What an extra is for, as the import that needs it.
+# What an extra is for, as the line that needs it.
 IMPORTS = {
     "": "import aiobench",
     "cli": "from aiobench.cli import main; main(['--help'])",
     "local": "from aiobench.local import LocalBackend; LocalBackend().__enter__().__exit__(None, None, None)",
-    "aiohttp": "import aiobench, httpx_aiohttp",
+    "aiohttp": "from aiobench import Client; Client('key', transport='aiohttp')",
+    "plot": "import pandas; pandas.DataFrame({'Model': ['LLM'], 'BLEU': [27.5]}).plot(x='Model', kind='bar')",
+    "dask": "import dask.dataframe; import distributed",
+    "all": "import aiobench.cli, aiobench.local, dask.dataframe, distributed, httpx_aiohttp, matplotlib",
 }
 
 
 @nox.session(requires=["build"], reuse_venv=False)
-@nox.parametrize("extra", list(IMPORTS))
+@nox.parametrize("extra", ["", *EXTRAS])
 def package(session: nox.Session, extra: str) -> None:
-    """Install the wheel with one extra, and nothing else, and import what the extra is for."""
+    """Install the wheel with one extra, and nothing else, and use what the extra is for."""
     (wheel,) = Path("dist").glob("aiobench-*.whl")
     session.install(f"aiobench[{extra}] @ {wheel.resolve().as_uri()}", env={"PIP_NO_COMPILE": "1"})
     session.run("python", "-c", IMPORTS[extra])
