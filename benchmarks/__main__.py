@@ -19,8 +19,8 @@ def main() -> None:
     """Run what was asked for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}; none: all")
-    parser.add_argument("--rounds", type=int, default=5, help="rounds of each contender")
-    parser.add_argument("--seconds", type=float, default=0.3, help="length of a round")
+    parser.add_argument("--rounds", type=int, default=4, help="rounds of each contender")
+    parser.add_argument("--seconds", type=float, default=0.25, help="length of a round")
     parser.add_argument(
         "--profile", action="store_true", help="profile one more round each, into bench-results/profiles"
     )

@@ -53,10 +53,15 @@ class Held:
 
 
 class Heartbeat:
-    """Asks to be woken every millisecond, and notes how late that happens at worst; milliseconds."""
+    """Asks to be woken every millisecond, and notes how late that happens at worst; milliseconds.
+
+    By the clock this counts what other processes took as well, so `own` counts no more of each delay than the CPU that
+    this process used meanwhile, in all its threads.
+    """
 
     def __init__(self) -> None:
-        self.latest = 0.0
+        self.latest = self.own = 0.0
+        self._is_over = False
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._beat())
@@ -64,11 +69,13 @@ class Heartbeat:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._task.cancel()
-        await asyncio.wait([self._task])
+        self._is_over = True
+        await self._task  # its last beat sees what held the loop until now
 
     async def _beat(self) -> None:
-        while True:
-            before = time.perf_counter()
+        while not self._is_over:
+            cpu, clock = time.process_time(), time.perf_counter()
             await asyncio.sleep(0.001)
-            self.latest = max(self.latest, 1e3 * (time.perf_counter() - before) - 1.0)
+            late = 1e3 * (time.perf_counter() - clock) - 1.0
+            self.latest = max(self.latest, late)
+            self.own = max(self.own, min(late, 1e3 * (time.process_time() - cpu)))

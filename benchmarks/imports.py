@@ -31,7 +31,7 @@ def run(bench: Bench) -> None:
 
 def _compare(bench: Bench, environment: dict[str, str]) -> None:
     taken: dict[str, list[tuple[float, float, float]]] = {name: [] for name in CONTENDERS}
-    for number in range(3 * bench.rounds + 1):
+    for number in range(2 * bench.rounds + 1):
         for name, code in CONTENDERS.items():
             result = _run(code, environment)
             if number:  # the first writes bytecode

@@ -35,6 +35,6 @@ def run(bench: Bench) -> None:
     for delay in (20, 100):
         slow = Scene(size=1000, delay=delay)
         entries = aiobench(bench, slow, 100) + plain(bench, slow, 100, "aiohttp") + incumbents(bench, slow)
-        bench.compare("poll", f"1 kB, 100 in flight, {delay} ms", "poll", entries, seconds=1.0)
+        bench.compare("poll", f"1 kB, 100 in flight, {delay} ms", "poll", entries, seconds=0.5)
     entries = aiobench(bench, small, 8, tls=True) + plain(bench, small, 8, *ALL, tls=True)
     bench.compare("poll", "1 kB, 8 in flight, TLS", "poll", entries + incumbents(bench, small, tls=True))

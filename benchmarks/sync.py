@@ -1,10 +1,13 @@
-"""`aiobench.sync` beside the async calls it wraps: one call at a time."""
+"""`aiobench.sync` beside the async calls it wraps, and its bridge beside others: one call at a time."""
 
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from typing import Any
+
+from anyio.from_thread import start_blocking_portal
 
 from benchmarks.clients import JOBS, KEY, aiobench, incumbents
 from benchmarks.contender import Contender, Meter
@@ -20,7 +23,10 @@ def run(bench: Bench) -> None:
         Entry("aiobench.sync", "benchmarks.sync:Sync", {"url": bench.server.url(scene)}),
         *incumbents(bench, scene, threads=1),
     ]
-    bench.compare("sync", "1 kB, 1 in flight, sync", "poll", entries, rounds=2 * bench.rounds)
+    bench.compare("sync", "1 kB, 1 in flight, sync", "poll", entries, rounds=4 * bench.rounds)
+    bridges = {"aiobench.sync": "Bridge", "run_coroutine_threadsafe": "Threadsafe", "anyio's portal": "Portal"}
+    entries = [Entry(name, f"benchmarks.sync:{kind}") for name, kind in bridges.items()]
+    bench.compare("sync", "nothing, sync", "call", entries)
 
 
 class Sync(Contender):
@@ -52,3 +58,63 @@ class Sync(Contender):
     async def stop(self) -> None:
         """Close the client."""
         await asyncio.to_thread(self._client.close)
+
+
+async def _nothing() -> None: ...
+
+
+class Bridge(Contender):
+    """The bridge of `aiobench.sync`, on its way to nothing."""
+
+    async def start(self) -> None:
+        """Make what a client has of it."""
+        from aiobench.sync._bridge import Owner
+
+        self._owner = Owner(_nothing)
+
+    def call(self) -> None:
+        """Await nothing, in the other thread."""
+        self._owner.call(_nothing)
+
+    async def round(self, seconds: float, meter: Meter) -> dict[str, Any]:
+        """Call until the time is up."""
+        with meter:
+            units = await asyncio.to_thread(self._work, time.monotonic() + seconds)
+        return {"units": units}
+
+    def _work(self, until: float) -> int:
+        done = 0
+        while time.monotonic() < until:
+            self.call()
+            done += 1
+        return done
+
+
+class Threadsafe(Bridge):
+    """What asyncio has for it: `run_coroutine_threadsafe()`."""
+
+    async def start(self) -> None:
+        """Run a loop in a thread."""
+        self._loop = asyncio.new_event_loop()
+        threading.Thread(target=self._loop.run_forever, daemon=True).start()
+
+    def call(self) -> None:
+        """Await nothing, in the other thread."""
+        asyncio.run_coroutine_threadsafe(_nothing(), self._loop).result()
+
+
+class Portal(Bridge):
+    """What anyio has for it: a blocking portal."""
+
+    async def start(self) -> None:
+        """Open the portal."""
+        self._portals = start_blocking_portal()
+        self._portal = self._portals.__enter__()
+
+    def call(self) -> None:
+        """Await nothing, in the other thread."""
+        self._portal.call(_nothing)
+
+    async def stop(self) -> None:
+        """Close the portal."""
+        self._portals.__exit__(None, None, None)

@@ -65,7 +65,8 @@ def _monitors(of: _Lookup) -> Iterator[Verdict]:
     ratio = steady["cpu"] / of("10,000 jobs, steady", INCUMBENT)["cpu"]
     yield Verdict("monitor 10,000: CPU a job-poll over the incumbent's poll", ratio, 0.02)
     yield Verdict("monitor 10,000: requests a round", steady["more"]["requests_a_round"], 150)
-    yield Verdict("monitor 10,000: p99 from completion to event, interval 2 s; ms", ends["more"]["lag_p99_ms"], 2250)
+    lag = ends["more"]["lag_p99_ms"]  # the interval of 2 s is drawn up to a tenth longer, by the policy
+    yield Verdict("monitor 10,000: p99 from completion to event, interval 2 to 2.2 s; ms", lag, 2450)
     yield Verdict("monitor 10,000: ends lost or told twice", ends["more"]["lost"] + ends["more"]["twice"], 0)
     yield Verdict("memory a watched job; bytes", of("10,000 jobs, memory", "aiobench")["more"]["bytes_a_job"], 2000)
     held = max(steady["more"]["held_cpu_ms"], ends["more"]["held_cpu_ms"])
@@ -81,8 +82,8 @@ def _downloads(of: _Lookup) -> Iterator[Verdict]:
 
 
 def _frames(of: _Lookup) -> Iterator[Verdict]:
-    for name, what in (("aiobench", "200,000 rows are read"), ("half a second of nothing", "nothing happens")):
-        yield Verdict(f"loop late while {what}; ms", of("200,000 rows", name)["more"]["late_ms"], 10)
+    late = of("200,000 rows", "aiobench")["more"]["late_by_own_cpu_ms"]
+    yield Verdict("loop late while 200,000 rows are read; ms of own CPU", late, 10)
 
 
 def _imports(of: _Lookup) -> Iterator[Verdict]:
@@ -95,6 +96,7 @@ def _sync(of: _Lookup) -> Iterator[Verdict]:
     for kind in ("cpu", "wall"):
         more = of(case, "aiobench.sync")[kind] - of(case, "aiobench")[kind]
         yield Verdict(f"sync call over async call; µs, {kind}", more, 150)
+    yield Verdict("sync call of nothing; µs, wall", of("nothing, sync", "aiobench.sync")["wall"], 150)
 
 
 if __name__ == "__main__":
