@@ -23,9 +23,16 @@ def install(session: nox.Session, *what: str, group: str) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the tests; arguments go to pytest: `nox -s tests -- -k watch`, `nox -s tests -- -n 2 --cov`."""
+    """Run the tests; arguments go to pytest: `nox -s tests -- -k watch`, `nox -s tests -- -n 2 -x`."""
     install(session, "-e", ".[all]", group="test")
     session.run("pytest", *session.posargs or ("-n", "auto"))
+
+
+@nox.session(default=False)
+def coverage(session: nox.Session) -> None:
+    """Run all tests and see which lines and branches they reach; fewer than `fail_under` is an error."""
+    install(session, "-e", ".[all]", group="test")
+    session.run("pytest", *session.posargs or ("-n", "auto"), "--cov")
 
 
 @nox.session(default=False)
