@@ -53,6 +53,13 @@ def soak(session: nox.Session) -> None:
     session.run("python", "-m", "faults.soak", *session.posargs, env={"PYTHONPATH": "tests"})
 
 
+@nox.session(default=False)
+def guards(session: nox.Session) -> None:
+    """Remove what guards each promise, one guard after the other, and see that a test fails: `nox -s guards -- F16`."""
+    install(session, "-e", ".[all]", group="test")
+    session.run("python", "tools/guards.py", *session.posargs)
+
+
 @nox.session
 def lowest(session: nox.Session) -> None:
     """Run the tests on the oldest dependencies that the project says it supports."""
@@ -127,8 +134,8 @@ IMPORTS = {
     "local": "from aiobench.local import LocalBackend; LocalBackend().__enter__().__exit__(None, None, None)",
     "aiohttp": "from aiobench import Client; Client('key', transport='aiohttp')",
     "plot": "import pandas; pandas.DataFrame({'Model': ['LLM'], 'BLEU': [27.5]}).plot(x='Model', kind='bar')",
-    "dask": "import dask.dataframe; import distributed",
-    "all": "import aiobench.cli, aiobench.local, dask.dataframe, distributed, httpx_aiohttp, matplotlib",
+    "dask": "import dask, distributed; assert dask.delayed(sum)([1, 2]).compute() == 3",
+    "all": "import aiobench.cli, aiobench.local, dask, distributed, httpx_aiohttp, matplotlib",
 }
 
 
