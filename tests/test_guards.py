@@ -1,0 +1,60 @@
+"""The table of guards: what it names is there, and the page of promises tells the same. `nox -s guards` runs it."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from attrs import evolve
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="module")
+def tool() -> ModuleType:
+    """Load the tool, which is a script."""
+    spec = importlib.util.spec_from_file_location("guards", ROOT / "tools" / "guards.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_what_the_table_names_is_there(tool: ModuleType) -> None:
+    """Every promise has a guard, whose text is in its file once, and whose test exists."""
+    assert [] == tool.complaints(tool.guards())
+
+
+def test_the_page_tells_what_the_table_does(tool: ModuleType) -> None:
+    """The table of `docs/promises.md` is the one that the tool prints."""
+    expected = tool.page_with(tool.table(tool.guards()))
+    assert expected == tool.PAGE.read_text("utf-8"), "run `python tools/guards.py --write`"
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"remove": "no such text"}, "its text is 0 times in "),
+        ({"remove": "import"}, " times in "),
+        ({"file": "src/aiobench/none.py"}, "its text is 0 times in src/aiobench/none.py"),
+        ({"test": "tests/faults/test_start.py::test_none[x]"}, "there is no tests/faults/test_start.py::test_none"),
+        ({"test": "tests/faults/test_none.py::test_none"}, "there is no tests/faults/test_none.py::test_none"),
+        ({"promise": "F99"}, "F99 is no promise"),
+    ],
+)
+def test_what_has_gone_is_noticed(tool: ModuleType, changed: dict[str, str], said: str) -> None:
+    """A guard that was rewritten, or a test that was renamed, takes its row with it: the table cannot rot unnoticed."""
+    first, *rest = tool.guards()
+    (complaint,) = tool.complaints([first, evolve(first, **changed), *rest])
+    assert said in complaint
+
+
+def test_a_promise_without_a_guard_is_noticed(tool: ModuleType) -> None:
+    """A new promise needs a guard, and the last guard of an old one cannot go."""
+    assert ["F16 has no guard"] == tool.complaints([each for each in tool.guards() if each.promise != "F16"])
