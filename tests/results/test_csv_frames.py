@@ -170,6 +170,38 @@ def test_fields_that_span_lines(read: Read) -> None:
     assert cells == list(read(text.getvalue())["outputText"])
 
 
+@pytest.mark.parametrize("blank", ["\n", "\r\n\r\n", "  \n\t\n", "\ufeff\n"])
+def test_blank_lines_before_the_header(read: Read, blank: str) -> None:
+    """Blank lines are no part of a CSV, before the header as little as after it; lines are counted with them."""
+    assert [1.5] == list(read(f"{blank}Model,X\n\n  \nm,1.5\n", "X")["X"])
+    with pytest.raises(ResultParseError) as caught:
+        read(f"{blank}Model,X\n  \n\nm,zero\n", "X")
+    assert caught.value.line == blank.count("\n") + 4
+
+
+@pytest.mark.parametrize("nan", ["NaN", "nan", "NAN", "-nan"])
+def test_a_metric_may_be_no_number(read: Read, nan: str) -> None:
+    """`NaN` is a float; in a metric it is read as one, in a text it stays the word, and a word elsewhere is found."""
+    frame = read(f"source,X,X\n{nan},{nan},2\n{nan},1,{nan}\n", "X")
+
+    assert [nan, nan] == list(frame["source"])
+    assert ["float64"] * 2 == [str(frame[name].dtype) for name in ("X", "X.1")]
+    assert [1.0, 2.0] == [frame["X"][1], frame["X.1"][0]]
+    assert [True, False, False, True] == [*frame["X"].isna(), *frame["X.1"].isna()]
+    with pytest.raises(ResultParseError, match=r"line 3: X\.1 is 'None', not a number"):
+        read(f"source,X,X\na,{nan},2\nb,1,None\n", "X")
+
+
+def test_a_repeated_column_is_read_as_the_first_of_its_name(read: Read) -> None:
+    """What is repeated gets a number; a flag stays a flag, a text a text, and an empty field is missing in both."""
+    frame = read("topic,topic,Model_success,Model_success,Model_success.1\n007,,True,,False\n1,2,False,True,yes\n")
+
+    assert ["topic", "topic.1", "Model_success", "Model_success.2", "Model_success.1"] == list(frame.columns)
+    assert ["2"] == list(frame["topic.1"].dropna())
+    assert ["bool", "boolean"] == [str(frame[name].dtype) for name in ("Model_success", "Model_success.2")]
+    assert ["False", "yes"] == list(frame["Model_success.1"])  # of the file's own naming
+
+
 def test_byte_order_mark(read: Read) -> None:
     """A byte order mark, which Excel writes, is not part of the first column's name."""
     assert ["Model", "n"] == list(read(b"\xef\xbb\xbfModel,n\nm,1\n").columns)

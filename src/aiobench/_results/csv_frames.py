@@ -1,6 +1,7 @@
 """The results CSV → a frame (`WIRE.md`, "Results CSV"): an open schema, of which some columns are known.
 
-Only an empty field is missing: a model's output may well be the word `None`, `NA` or `007`.
+Only an empty field is missing: a model's output may well be the word `None`, `NA` or `007`. In a column of figures,
+`NaN` is the figure that it says.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ TEXT_COLUMNS = frozenset({
     "pipelineid", "Provider",
 })  # fmt: skip
 PIECE = 10_000  # rows that are converted at a time: milliseconds
+NAN = ("NaN", "nan", "NAN", "-nan")  # as JavaScript, Python and C write it
 TRUE, FALSE = ("True", "true", "TRUE"), ("False", "false", "FALSE")
 
 
@@ -40,18 +42,21 @@ def read_results(path: Path, *, job_id: str, metrics: Collection[str]) -> pd.Dat
 
     Returns:
         One row per segment and model. Metrics are `float64`; `Model_success`, `*_success` and `any_segment_failed`
-        are `bool` (`boolean` where a field is empty); texts are `str`; all other columns are inferred.
+        are `bool` (`boolean` where a field is empty); texts are `str`; all other columns are inferred. A name that
+        is repeated gets a number, `NAME.1`, and is read as the first of that name.
 
     Raises:
         ResultParseError: If the file is not such a CSV; with the line where that can be told.
     """
     import pandas as pd
 
-    columns = _header(path, job_id)
-    known = {name: "str" for name in columns if name in TEXT_COLUMNS or _is_flag(name)}
-    known |= {name: "float64" for name in columns if name in metrics and name not in known}
+    header = _header(path, job_id)
+    kinds: dict[str, str | None] = {}
     try:
-        frame = _parsed(path, known)
+        names = pd.read_csv(path, nrows=0, encoding="utf-8-sig").columns
+        written = dict(zip(names, header, strict=False))  # what is repeated has another name in the frame
+        kinds = {name: _kind(written.get(name, name), metrics) for name in names}
+        frame = _parsed(path, kinds)
     except pd.errors.EmptyDataError as error:
         raise _unusable(job_id, "the file is empty", 1) from error
     except pd.errors.ParserError as error:
@@ -59,29 +64,38 @@ def read_results(path: Path, *, job_id: str, metrics: Collection[str]) -> pd.Dat
     except UnicodeDecodeError as error:
         raise _unusable(job_id, "not UTF-8", _line_not_utf8(path)) from error
     except ValueError as error:  # a metric's field that is no number
-        raise _no_number(path, job_id, [name for name, kind in known.items() if kind == "float64"]) from error
+        raise _no_number(path, job_id, kinds) from error
     if not isinstance(frame.index, pd.RangeIndex):  # pandas takes what rows have too much for an index
-        raise _unusable(job_id, f"more fields than the {len(columns)} columns of the header", 2)
+        raise _unusable(job_id, f"more fields than the {len(header)} columns of the header", 2)
     for name in frame.columns:
-        if _is_flag(name):
+        if _is_flag(written.get(name, name)):
             frame[name] = _flags(frame[name], path, job_id)
     return frame
 
 
-def _parsed(path: Path, dtypes: dict[str, str], **options: Any) -> pd.DataFrame:
+def _kind(column: str, metrics: Collection[str]) -> str | None:
+    """Return the type that a column is read as; None: to be inferred."""
+    if column in TEXT_COLUMNS or _is_flag(column):
+        return "str"
+    return "float64" if column in metrics else None
+
+
+def _parsed(path: Path, kinds: dict[str, str | None], **options: Any) -> pd.DataFrame:
     """Parse the file in pieces: pandas keeps the interpreter to itself for as long as it converts one."""
     import pandas as pd
 
+    dtypes = {name: kind for name, kind in kinds.items() if kind is not None}
+    missing = {name: ["", *NAN] if kind == "float64" else [""] for name, kind in kinds.items()}
     # low_memory=False: inferring in pieces of its own gives one column several types
     read: Callable[..., Any] = partial(
-        pd.read_csv, path, dtype=dtypes, keep_default_na=False, na_values=[""], encoding="utf-8-sig",
+        pd.read_csv, path, dtype=dtypes, keep_default_na=False, na_values=missing, encoding="utf-8-sig",
         low_memory=False, **options,
     )  # fmt: skip
     with read(chunksize=PIECE) as pieces:
         parts = list(pieces)
     frame: pd.DataFrame = pd.concat(parts)
-    kinds = [{str(part.dtypes.iloc[place]) for part in parts} for place in range(len(frame.columns))]
-    odd = [place for place, found in enumerate(kinds) if len(found) > 1 and found != {"int64", "float64"}]
+    inferred = [{str(part.dtypes.iloc[place]) for part in parts} for place in range(len(frame.columns))]
+    odd = [place for place, found in enumerate(inferred) if len(found) > 1 and found != {"int64", "float64"}]
     if odd:  # columns whose type was inferred otherwise in another piece are read as a whole
         whole: Any = read(usecols=odd)  # a frame, and not a reader of pieces
         for place, name in zip(odd, whole.columns, strict=True):
@@ -95,9 +109,9 @@ def _header(path: Path, job_id: str) -> list[str]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             records = csv.reader(file)
-            header = next(records, None)
+            header = next(filter(_is_filled, records), None)
             with contextlib.suppress(csv.Error):  # a field over the module's limit, which pandas takes
-                row = next(filter(None, records), [])
+                row = next(filter(_is_filled, records), [])
             line = records.line_num
     except UnicodeDecodeError as error:
         raise _unusable(job_id, "not UTF-8", _line_not_utf8(path)) from error
@@ -110,6 +124,11 @@ def _header(path: Path, job_id: str) -> list[str]:
     if len(row) > len(header):  # pandas would take the first fields for an index, and then for a range if it can
         raise _unusable(job_id, f"more fields than the {len(header)} columns of the header", line)
     return header
+
+
+def _is_filled(record: list[str]) -> bool:
+    """Tell a record from a blank line, which pandas passes over."""
+    return len(record) > 1 or (len(record) == 1 and (not record[0] or bool(record[0].strip(" \t"))))
 
 
 def _is_flag(column: str) -> bool:
@@ -129,13 +148,14 @@ def _flags(texts: pd.Series, path: Path, job_id: str) -> pd.Series:
     return flags.astype("boolean" if texts.isna().any() else "bool")
 
 
-def _no_number(path: Path, job_id: str, columns: list[str]) -> ResultParseError:
+def _no_number(path: Path, job_id: str, kinds: dict[str, str | None]) -> ResultParseError:
     """Find the field that could not be read as a number, by a second and slower look."""
     import pandas as pd
 
-    texts = _parsed(path, dict.fromkeys(columns, "str"), usecols=columns)
-    for name in columns:
-        bad = pd.to_numeric(texts[name], errors="coerce").isna() & texts[name].notna()
+    metrics = [place for place, kind in enumerate(kinds.values()) if kind == "float64"]
+    texts = _parsed(path, dict.fromkeys(kinds, "str"), usecols=metrics)
+    for name in texts.columns:
+        bad = pd.to_numeric(texts[name], errors="coerce").isna() & texts[name].notna() & ~texts[name].isin(NAN)
         if bad.any():
             where = int(bad.to_numpy().argmax())
             what = f"{name} is {texts[name].iloc[where]!r}, not a number"
@@ -157,7 +177,7 @@ def _line_of_record(path: Path, index: int) -> int | None:
     with path.open(encoding="utf-8-sig", newline="") as file:
         records = csv.reader(file)
         try:
-            next(islice(filter(None, records), index + 1, None), None)  # pandas passes over empty lines, too
+            next(islice(filter(_is_filled, records), index + 1, None), None)
         except csv.Error:
             return None
         return records.line_num
