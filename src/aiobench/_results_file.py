@@ -68,7 +68,8 @@ async def of_job(
         if not return_dataframe:
             return path
         assert snapshot is not None  # the download asked for it
-        read = partial(read_results, path, job_id=job.id, metrics=snapshot.metric_names)
+        metrics = {score.long_name for run in snapshot.iterations for score in run.scores or () if score.long_name}
+        read = partial(read_results, path, job_id=job.id, metrics=metrics)
         return await anyio.to_thread.run_sync(read, limiter=session.disk)
 
 

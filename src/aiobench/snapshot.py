@@ -96,10 +96,7 @@ class JobSnapshot:
     @cached_property
     def raw(self) -> Mapping[str, Any]:
         """The document as the platform sent it, but for the query of `reportUrl`; a copy of your own."""
-        document = self._decoded()
-        if self.report_url is not None:
-            document["reportUrl"] = without_query(self.report_url)
-        return document
+        return self._unsigned()
 
     def raise_for_status(self) -> Self:
         """Raise if the job has ended without completing.
@@ -208,11 +205,6 @@ class JobSnapshot:
             self._decoded(), metric_dependant=metric_dependant, group_by_task=group_by_task
         )
 
-    @property
-    def metric_names(self) -> frozenset[str]:
-        """The long names of the job's metrics: the score columns of its results."""
-        return frozenset(_scores.metric_names(self._document))
-
     def moved_since(self, other: JobSnapshot) -> bool:
         """Tell whether the job has moved between two polls.
 
@@ -239,6 +231,12 @@ class JobSnapshot:
         except MalformedDocumentError as error:  # polling reads past what it does not need
             raise InvalidResponseError(f"the document of job {self.id} cannot be read: {error}") from error
 
+    def _unsigned(self) -> dict[str, Any]:
+        document = self._decoded()
+        if self.report_url is not None:
+            document["reportUrl"] = without_query(self.report_url)
+        return document
+
     def _repr_html_(self) -> str:
         return _display.of_snapshot(self).html()
 
@@ -247,7 +245,7 @@ class JobSnapshot:
 
     def __reduce__(self) -> tuple[Any, ...]:
         try:
-            body = msgspec.json.encode(self.raw)
+            body = msgspec.json.encode(self._unsigned())  # not `raw`, which its reader may have changed
         except (InvalidResponseError, RecursionError):  # what polling read of it can be kept all the same
             body = msgspec.json.encode(self._head)
         return _restore, (self.id, body, self.polled_at, self.is_terminal)

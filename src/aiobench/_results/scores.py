@@ -10,7 +10,7 @@ from aiobench._wire.coercion import entries, number, text
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["ScoreDetail", "ScoreRow", "metric_names", "score_details", "score_rows"]
+__all__ = ["ScoreDetail", "ScoreRow", "score_details", "score_rows"]
 
 ScoreRow: TypeAlias = dict[str, str | float | None]
 """One model's averages: `{"Model": name, longName: average, …}`."""
@@ -52,11 +52,6 @@ def score_rows(document: Mapping[str, Any]) -> list[ScoreRow]:
         }
         for name, iteration in named_iterations(document)
     ]
-
-
-def metric_names(document: Mapping[str, Any]) -> set[str]:
-    """Collect the long names of the job's metrics: the score columns of its results."""
-    return {name for row in score_rows(document) for name in row if name != "Model"}
 
 
 def _as_number(value: object) -> float | None:
