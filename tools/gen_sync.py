@@ -248,6 +248,11 @@ class Generator:
                 f"\n    @property\n    def {attribute}(self) -> {code(annotation)}:\n",
                 f"        return self._core.{attribute}\n",
             ]
+            if not is_attrs(node):  # what can be set there can be set here
+                out += [
+                    f"\n    @{attribute}.setter\n    def {attribute}(self, value: {code(annotation)}) -> None:\n",
+                    f"        self._core.{attribute} = value\n",
+                ]
         for each in node.body.body:
             if isinstance(each, cst.FunctionDef):
                 out.append(self._method(name, kind, each))

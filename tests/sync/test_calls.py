@@ -81,6 +81,15 @@ def test_a_job_of_the_core_has_one_view(client: sync.Client) -> None:
     assert job.status == "completed"
 
 
+def test_attributes_of_a_job_can_be_set_as_the_cores(client: sync.Client) -> None:
+    """A job's attributes are plain ones, in both worlds."""
+    core, job = aiobench.BenchmarkJob("done", "", ""), client.job("done")
+    for each in (core, job):
+        each.status, each.benchmark_id, each.additional_info = "paused", "B", {"colour": "blue"}
+        assert (each.status, each.benchmark_id, each.additional_info) == ("paused", "B", {"colour": "blue"})
+    assert job.check_status() == job.status == "completed"
+
+
 def test_a_job_that_came_from_an_id_is_a_job_of_this_world(client: sync.Client) -> None:
     """Where a monitor was given an id, its events hold one blocking job for it, the same one each time."""
     with client.monitor(["done"], poll=QUICK) as monitor:

@@ -403,17 +403,33 @@ class BenchmarkJob(Facade[AsyncBenchmarkJob]):
     def id(self) -> str:
         return self._core.id
 
+    @id.setter
+    def id(self, value: str) -> None:
+        self._core.id = value
+
     @property
     def status(self) -> str:
         return self._core.status
+
+    @status.setter
+    def status(self, value: str) -> None:
+        self._core.status = value
 
     @property
     def benchmark_id(self) -> str:
         return self._core.benchmark_id
 
+    @benchmark_id.setter
+    def benchmark_id(self, value: str) -> None:
+        self._core.benchmark_id = value
+
     @property
     def additional_info(self) -> dict[str, Any]:
         return self._core.additional_info
+
+    @additional_info.setter
+    def additional_info(self, value: dict[str, Any]) -> None:
+        self._core.additional_info = value
 
     def __init__(
         self, id: str, status: str, benchmark_id: str, *, client: Client | None = None, **additional_info: Any
