@@ -383,6 +383,18 @@ def test_clients_of_the_other_world_are_refused(client: sync.Client, platform: P
     assert job.check_status() == "completed"
 
 
+def test_async_with_names_what_to_use(client: sync.Client) -> None:
+    """`async with` on what is blocking is a `TypeError` that says what to use instead, as `with` is in the core."""
+
+    async def enter(what: Any) -> None:
+        async with what:
+            raise AssertionError("the block was entered")
+
+    for each, name in ((client, r"aiobench\.Client with"), (client.monitor(), r"aiobench\.Client's with")):
+        with pytest.raises(TypeError, match=f"is blocking: use `with`, or {name} `async with`"):
+            asyncio.run(enter(each))
+
+
 def test_what_holds_connections_cannot_be_pickled(client: sync.Client) -> None:
     """Pickling a client or a job is a `TypeError` that says what to pass instead; plain values pickle."""
     job = client.get_job("done")

@@ -106,6 +106,11 @@ class ClientFacade(Facade[R]):
         if self._is_opened:
             self._owner.close()
 
+    def __aenter__(self) -> NoReturn:
+        raise TypeError("this Client is blocking: use `with`, or aiobench.Client with `async with`")
+
+    def __aexit__(self, *_: object) -> None: ...  # `async with` looks for it before it calls `__aenter__`
+
 
 class _Stream(_Closable, Protocol):
     async def __aenter__(self) -> object: ...
@@ -158,6 +163,11 @@ class StreamFacade(Facade[S]):
             self._owner.call(self._core.aclose)
         except ClientClosedError:
             return  # with the client, this was closed as well
+
+    def __aenter__(self) -> NoReturn:
+        raise TypeError("this Monitor is blocking: use `with`, or aiobench.Client's with `async with`")
+
+    def __aexit__(self, *_: object) -> None: ...  # as a client's
 
 
 def core_of(value: Any) -> Any:
