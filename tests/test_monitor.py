@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -426,6 +427,29 @@ async def test_a_monitor_is_entered_first_and_once(client: Client) -> None:
     with pytest.raises(ClientStateError, match="once"):
         async with monitor:
             pass
+
+
+@pytest.mark.parametrize("journal", [None, "jobs.sqlite"])
+def test_a_monitor_may_be_made_outside_of_any_loop(
+    server: FaultServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, anyio_backend: str, journal: str | None
+) -> None:
+    """A monitor can be made, filled and closed before there is an event loop, and is entered in the one that comes."""
+    monkeypatch.chdir(tmp_path)
+    first, second = fill(server, 2, status="completed")
+    client = Client("key", base_url=server.base_url, poll=QUICK, trust_env=False)
+    monitor = client.monitor([first], journal=journal)
+    monitor.add(second)
+    monitor.drain()
+
+    async def main() -> list[MonitorEvent]:
+        async with client, monitor:
+            return await events_of(monitor)
+
+    assert [first, second] == sorted(ends(anyio.run(main, backend=anyio_backend)))
+    unused = client.monitor()
+    anyio.run(unused.aclose, backend=anyio_backend)
+    with pytest.raises(ClientStateError, match="over"):
+        unused.add(first)
 
 
 @pytest.mark.parametrize("bad", ["one-id", 7, [7], [""], [None], None])

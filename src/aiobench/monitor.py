@@ -75,7 +75,7 @@ class Monitor:
             file = Journal(Path(journal), str(session.base_url))
             self._recorder = Recorder(file, watch=self._watch, make_job=make_job)
         self._tasks: anyio.abc.TaskGroup | None = None
-        self._scope = anyio.CancelScope()
+        self._scope: anyio.CancelScope | None = None  # made on entering: it belongs to an event loop
         self._stopped = anyio.Event()
         self._failure: Exception | None = None
         self._deadline: float | None = None
@@ -180,7 +180,7 @@ class Monitor:
         while True:
             patience = self._patience()
             if patience <= 0:
-                self._scope.cancel()  # what is known by now is still told
+                self._stop_polling()  # what is known by now is still told
             event = self._mailbox.take()
             if event is not None:
                 if isinstance(event, Finished | Abandoned):
@@ -236,11 +236,12 @@ class Monitor:
     async def __aenter__(self) -> Self:
         if self._tasks is not None or self._is_over:
             raise ClientStateError("a monitor is entered once; make another with client.monitor()")
+        self._scope = anyio.CancelScope()
         if self._recorder is not None:
             await self._recorder.open()
         self._tasks = anyio.create_task_group()
         await self._tasks.__aenter__()
-        self._tasks.start_soon(self._run)
+        self._tasks.start_soon(self._run, self._scope)
         return self
 
     async def __aexit__(
@@ -251,7 +252,7 @@ class Monitor:
     ) -> None:
         assert self._tasks is not None
         self._is_over = True
-        self._scope.cancel()
+        self._stop_polling()
         try:
             if exc_value is not None and isinstance(exc_value, anyio.get_cancelled_exc_class()):
                 await self._tasks.__aexit__(exc_type, exc_value, traceback)
@@ -269,15 +270,15 @@ class Monitor:
     async def aclose(self) -> None:
         """Stop watching: the iteration ends and nothing more is sent. The jobs themselves go on."""
         self._is_over = True
-        self._scope.cancel()
+        self._stop_polling()
         self._mailbox.wake()
         if self._tasks is not None:
             await self._stopped.wait()
 
-    async def _run(self) -> None:
+    async def _run(self, scope: anyio.CancelScope) -> None:
         """Poll in a scope of our own: stopping that does not cancel the task that entered the monitor."""
         try:
-            with self._scope:
+            with scope:
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(self._until_failure, self._scheduler.run)
                     if self._recorder is not None:
@@ -291,6 +292,10 @@ class Monitor:
             await work()
         except Exception as error:  # noqa: BLE001 - kept for the consumer, as it is
             self._failure = self._failure or error
+            self._stop_polling()
+
+    def _stop_polling(self) -> None:
+        if self._scope is not None:
             self._scope.cancel()
 
 
