@@ -44,6 +44,7 @@ class BenchmarkJob:
 
     Raises:
         ConfigurationError: If *id* is empty, or *benchmark_id* could be none.
+        TypeError: If *client* is no client, or one of the other world.
     """
 
     __slots__ = ("__weakref__", "_client", "_request", "additional_info", "benchmark_id", "id", "status")
@@ -51,6 +52,8 @@ class BenchmarkJob:
     def __init__(
         self, id: str, status: str, benchmark_id: str, *, client: Client | None = None, **additional_info: Any
     ) -> None:
+        if client is not None and not hasattr(client, "_platform"):  # a client knows jobs, so this cannot import it
+            raise TypeError(f"client= must be an aiobench.Client, not {client!r}")
         self.id: str = checked_id(id, "job id")
         self.status: str = status
         self.benchmark_id: str = benchmark_id and checked_id(benchmark_id, "benchmark id")

@@ -147,7 +147,8 @@ class Monitor:
             return job
         if isinstance(job, str):
             return self._make_job(job, "")
-        raise ConfigurationError(f"a monitor watches jobs and job ids, not {type(job).__module__} {job!r}")
+        world = "; that belongs to aiobench.sync, the blocking world: pass its id" if hasattr(job, "_as_core") else ""
+        raise ConfigurationError(f"a monitor watches jobs of aiobench and job ids, not {job!r}{world}")
 
     @property
     def _newcomers(self) -> set[str]:

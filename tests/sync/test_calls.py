@@ -374,13 +374,31 @@ def test_what_is_no_collection_of_jobs_is_refused_as_in_the_core(client: sync.Cl
 
 
 def test_clients_of_the_other_world_are_refused(client: sync.Client, platform: Platform) -> None:
-    """A blocking job takes a blocking client, and `async with` on one fails at once."""
+    """A blocking job takes a blocking client, and an asynchronous one an asynchronous client."""
+    with pytest.raises(TypeError, match=r"an aiobench\.Client, not <aiobench\.sync\.Client"):
+        aiobench.BenchmarkJob("done", "", "", client=client)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"aiobench\.sync\.Client"):
         sync.BenchmarkJob("done", "", "", client=aiobench.Client("KEY", base_url=platform.url))  # type: ignore[arg-type]
     job = sync.BenchmarkJob("done", "", "", client=client, colour="blue")
 
     assert job.additional_info == {"colour": "blue"}
     assert job.check_status() == "completed"
+
+
+def test_jobs_of_the_other_world_are_refused(client: sync.Client, platform: Platform) -> None:
+    """A job belongs to its world: the error says which that is, and that its id belongs to both."""
+    core = aiobench.Client("KEY", base_url=platform.url)
+    calls: list[tuple[Callable[[Any], object], Any, str]] = [
+        (client.monitor, core.job("done"), "an asynchronous job, of aiobench, and this is aiobench.sync: pass its id"),
+        (client.wait_all, core.job("done"), "an asynchronous job, of aiobench, and this is aiobench.sync: pass its id"),
+        (core.monitor, client.job("done"), "belongs to aiobench.sync, the blocking world: pass its id"),
+        (lambda jobs: asyncio.run(core.wait_all(jobs)), client.job("done"), "belongs to aiobench.sync"),
+    ]
+    for call, job, why in calls:
+        with pytest.raises(sync.ConfigurationError, match=why):
+            call([job])
+    with pytest.raises(sync.ConfigurationError, match="pass its id, 'done'"):
+        client.monitor().add(core.job("done"))  # type: ignore[arg-type]
 
 
 def test_async_with_names_what_to_use(client: sync.Client) -> None:

@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, Self, TypeVar, cast
 from weakref import WeakValueDictionary
 
-from aiobench.errors import ClientClosedError, ClientStateError
+from aiobench.errors import ClientClosedError, ClientStateError, ConfigurationError
+from aiobench.job import BenchmarkJob
 from aiobench.sync._bridge import Owner, default_owner
 from aiobench.sync._lanes import Lane
 
@@ -171,12 +172,23 @@ class StreamFacade(Facade[S]):
 
 
 def core_of(value: Any) -> Any:
-    """Return what *value* stands for; anything of the core as it is, for the core knows best what to say of it."""
+    """Return what *value* stands for; anything else as it is, for the core knows best what to say of it.
+
+    Raises:
+        ConfigurationError: If it is a job of the core, which belongs to an event loop of the user's.
+    """
+    if isinstance(value, BenchmarkJob):
+        what = f"{value!r} is an asynchronous job, of aiobench, and this is aiobench.sync"
+        raise ConfigurationError(f"{what}: pass its id, {value.id!r}")
     return value._as_core() if isinstance(value, Counterpart) else value
 
 
 def cores_of(values: Any) -> Any:
-    """Return what each of *values* stands for; what is no collection as it is, for the core refuses it."""
+    """Return what each of *values* stands for; what is no collection as it is, for the core refuses it.
+
+    Raises:
+        ConfigurationError: If one is a job of the core.
+    """
     if isinstance(values, str) or not hasattr(values, "__iter__"):
         return core_of(values)
     return [core_of(value) for value in values]

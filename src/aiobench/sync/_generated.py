@@ -395,6 +395,7 @@ class BenchmarkJob(Facade[AsyncBenchmarkJob]):
 
     Raises:
         ConfigurationError: If *id* is empty, or *benchmark_id* could be none.
+        TypeError: If *client* is no client, or one of the other world.
     """
 
     __slots__ = ()
