@@ -10,13 +10,14 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import httpx
 import pytest
 
-from aiobench.errors import ClientStateError, ConfigurationError, MissingExtraError
+from aiobench.errors import APIConnectionError, ClientStateError, ConfigurationError, MissingExtraError
 from aiobench.local import LocalBackend
 
 if TYPE_CHECKING:
@@ -66,6 +67,22 @@ def test_async_with_works_on_both_event_loops(before: list[str], runtime: str) -
 
     assert anyio.run(main, backend=runtime) == 401
     assert sorted(threads()) == before
+
+
+def test_clients_pass_by_the_environments_proxy(before: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy in the environment is for the network; this machine's own server is not asked for through it."""
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    with LocalBackend() as backend:
+
+        async def ask(**options: Any) -> None:
+            async with backend.client(max_retries=0, **options) as client:
+                await client.list_normalization_options("bleu", "copy-source")
+
+        anyio.run(ask)
+        with backend.sync_client() as client:
+            client.list_normalization_options("bleu", "copy-source")
+        with pytest.raises(APIConnectionError):
+            anyio.run(partial(ask, trust_env=True))
 
 
 def test_temporary_workspace_is_removed(before: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -87,7 +87,8 @@ class LocalBackend:
         """Make a client of this backend.
 
         Args:
-            **options: Further arguments of `aiobench.Client`.
+            **options: Further arguments of `aiobench.Client`; the environment's proxies are passed by, unless
+                `trust_env=True` is among them.
 
         Returns:
             The client; closing it is the caller's.
@@ -97,13 +98,14 @@ class LocalBackend:
         """
         from aiobench import Client
 
-        return Client(self.api_key, base_url=self.base_url, **options)
+        return Client(self.api_key, base_url=self.base_url, **({"trust_env": False} | options))
 
     def sync_client(self, **options: Any) -> SyncClient:
         """Make a synchronous client of this backend.
 
         Args:
-            **options: Further arguments of `aiobench.sync.Client`.
+            **options: Further arguments of `aiobench.sync.Client`; the environment's proxies are passed by, unless
+                `trust_env=True` is among them.
 
         Returns:
             The client; closing it is the caller's.
@@ -113,7 +115,7 @@ class LocalBackend:
         """
         from aiobench.sync import Client
 
-        return Client(self.api_key, base_url=self.base_url, **options)
+        return Client(self.api_key, base_url=self.base_url, **({"trust_env": False} | options))
 
     def start(self) -> None:
         """Start serving; return when requests are answered.
