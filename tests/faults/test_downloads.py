@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import hashlib
+import logging
 import os
 import random
 import signal
@@ -673,6 +675,28 @@ async def test_names_of_all_kinds(
     left._file.close()  # as if its process had been killed
     await download(new_client(), target)
     only(target, b"a,b\n")
+
+
+async def test_names_are_not_kept(
+    server: FaultServer, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F21: a service that downloads file after file holds no more memory for it."""
+    monkeypatch.setattr(logging.root.manager, "disable", logging.CRITICAL)  # pytest keeps every record
+    server.add_results("j", b"a,b\n1,2\n")
+    for number in range(30):
+        await download(client, tmp_path / f"before-{number}")
+    tracemalloc.start()
+    try:
+        for number in range(60):
+            await download(client, tmp_path / f"{tmp_path.name}-{number}")
+        gc.collect()
+        of_the_server = [
+            tracemalloc.Filter(inclusive=False, filename_pattern=each) for each in ("*/faults/*", "*/asyncio/*")
+        ]
+        held = tracemalloc.take_snapshot().filter_traces(of_the_server)
+    finally:
+        tracemalloc.stop()
+    assert sum(each.size for each in held.statistics("filename")) < 60 * 1_000
 
 
 async def test_a_power_cut(

@@ -90,7 +90,8 @@ class PartFile:
         if self.target.exists() and not self.target.is_file():
             raise OSError(f"{self.target} is no file but a pipe, a socket or a device")
         prefix = f".{os.fsdecode(os.fsencode(self.target.name)[:LONGEST_NAME])}."
-        _remove_left_behind(self.target.parent, prefix)
+        with contextlib.suppress(PermissionError):  # a folder that may be written and not be read
+            _remove_left_behind(self.target.parent, prefix)
         while self._file is None:
             self._path = self.target.with_name(f"{prefix}{secrets.token_hex(8)}{SUFFIX}")
             # not tempfile's: the result gets the permissions that a file of the user's gets
@@ -140,13 +141,11 @@ def _is_locked_and_there(file: IO[bytes]) -> bool:
 
 
 def _remove_left_behind(folder: Path, prefix: str) -> None:
-    for path in folder.glob(f"{_literal(prefix)}*{SUFFIX}"):
-        with contextlib.suppress(OSError), path.open("rb") as file:  # held by another, or gone meanwhile
-            if fcntl is not None:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            path.unlink()
-
-
-def _literal(name: str) -> str:
-    """Escape *name* for `glob`."""
-    return "".join(f"[{char}]" if char in "*?[" else char for char in name)
+    # not by `glob()`, which keeps a compiled pattern for each of the last 32,768 names
+    for name in os.listdir(folder):  # noqa: PTH208 - names are all it takes
+        if name.startswith(prefix) and name.endswith(SUFFIX):
+            path = folder / name
+            with contextlib.suppress(OSError), path.open("rb") as file:  # held by another, or gone meanwhile
+                if fcntl is not None:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.unlink()
