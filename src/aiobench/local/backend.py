@@ -98,7 +98,8 @@ class LocalBackend:
         """
         from aiobench import Client
 
-        return Client(self.api_key, base_url=self.base_url, **({"trust_env": False} | options))
+        settings: dict[str, Any] = {"trust_env": False, **options}
+        return Client(self.api_key, base_url=self.base_url, **settings)
 
     def sync_client(self, **options: Any) -> SyncClient:
         """Make a synchronous client of this backend.
@@ -115,7 +116,8 @@ class LocalBackend:
         """
         from aiobench.sync import Client
 
-        return Client(self.api_key, base_url=self.base_url, **({"trust_env": False} | options))
+        settings: dict[str, Any] = {"trust_env": False, **options}
+        return Client(self.api_key, base_url=self.base_url, **settings)
 
     def start(self) -> None:
         """Start serving; return when requests are answered.
