@@ -73,8 +73,9 @@ def test_workspace_and_port_are_kept(folder: Folder, until: Until) -> None:
         with folder.started("serve", "--workspace", "mine", "--port", str(port)) as process:
             seen.append(exports(until(process, "Ready")))
             process.send_signal(signal.SIGTERM)
-            _, stderr = process.communicate(timeout=30)
+            stdout, stderr = process.communicate(timeout=30)
         assert (process.returncode, stderr) == (143, "")
+        assert stdout.endswith("\nStopped.\n")  # before it perhaps a line that was being written, once more
 
     assert seen[0] == seen[1]
     assert seen[0]["BACKEND_URL"] == f"http://127.0.0.1:{port}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import shlex
 import threading
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
 from aiobench.cli.tables import plain_table
@@ -23,7 +23,7 @@ __all__ = ["serve"]
 
 
 def serve(workspace: Path | None, port: int) -> None:
-    """Serve until Ctrl-C, which is how it is meant to end.
+    """Serve until Ctrl-C, which is how it is meant to end, or a request from outside (SIGTERM) raises SystemExit.
 
     Args:
         workspace: The workspace's folder; None for a temporary one.
@@ -34,11 +34,11 @@ def serve(workspace: Path | None, port: int) -> None:
         ConfigurationError: If the port is taken or the workspace cannot be used.
     """
     console = console_of_stdout()
-    with suppress(KeyboardInterrupt), LocalBackend(workspace, port=port) as backend:
+    with ExitStack() as ending, suppress(KeyboardInterrupt), LocalBackend(workspace, port=port) as backend:
+        ending.callback(say, console, "\nStopped.")
         _introduce(console, backend, workspace)
         _log_jobs()
         threading.Event().wait()
-    say(console, "\nStopped.")
 
 
 def _introduce(console: Console, backend: LocalBackend, workspace: Path | None) -> None:
