@@ -39,7 +39,7 @@ def main() -> None:
             import_module(f"benchmarks.{name}").run(bench)
         results.write(name, machine, as_json(bench.figures))
         print(f"{time.monotonic() - started:.0f} s", flush=True)
-    print("\nfigures to reach", *verdicts(results.read()), sep="\n")
+    print("\nfigures to reach", *verdicts(), sep="\n")
 
 
 if __name__ == "__main__":

@@ -24,16 +24,22 @@ class Verdict:
     found: float
     target: float
 
+    @property
+    def is_reached(self) -> bool:
+        """Whether the figure is as good as it should be."""
+        return self.found <= self.target
+
     def __str__(self) -> str:
-        word = "reached" if self.found <= self.target else "MISSED"
+        word = "reached" if self.is_reached else "MISSED"
         return f"{self.what:<66} {self.found:>9,.4g} {self.target:>9,.4g}  {word}"
 
 
-def verdicts(figures: list[Figure]) -> Iterator[Verdict]:
-    """Judge what was measured; what was not is passed over."""
+def verdicts() -> Iterator[Verdict]:
+    """Judge what was measured the last time; what was not is passed over."""
+    figures = _Lookup(read())
     for check in (_polls, _monitors, _downloads, _frames, _imports, _sync):
         try:
-            yield from check(_Lookup(figures))
+            yield from check(figures)
         except LookupError:
             continue
 
@@ -100,4 +106,4 @@ def _sync(of: _Lookup) -> Iterator[Verdict]:
 
 
 if __name__ == "__main__":
-    print(*verdicts(read()), sep="\n")
+    print(*verdicts(), sep="\n")
