@@ -96,7 +96,8 @@ def used(cls: type, function: FunctionType, tree: ast.AST) -> Iterator[FunctionT
                 found = getattr(found, "fget", getattr(found, "func", found))
             case _:
                 continue
-        if isinstance(found, FunctionType) and found.__module__.startswith("aiobench"):
+        # the blocking world's texts are the core's: that its bridge refuses what is the other world's is not among them
+        if isinstance(found, FunctionType) and re.match(r"aiobench\b(?!\.sync)", found.__module__):
             yield found
 
 
