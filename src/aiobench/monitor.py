@@ -97,15 +97,15 @@ class Monitor:
     @property
     def stats(self) -> MonitorStats:
         """The monitor in figures, as it stands."""
-        ledger, scheduler = self._ledger, self._scheduler
+        ledger, polls = self._ledger, self._scheduler.polls
         pending = len(ledger.jobs) + len(self._newcomers)
         return MonitorStats(
             jobs=pending + len(ledger.ended),
             finished=len(ledger.ended),
             pending=pending,
             polls=ledger.polls,
-            requests=scheduler.requests,
-            list_requests=scheduler.list_requests,
+            requests=polls.requests,
+            list_requests=polls.list_requests,
             failed_polls=ledger.failed_polls,
         )
 
