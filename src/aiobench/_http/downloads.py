@@ -77,12 +77,15 @@ async def _fill(part: PartFile, place: Place, url: str, transfer: Transfer) -> N
         except InterruptedTransferError as interruption:
             failures = 1 if place.done - farthest >= HEALTHY else failures + 1
             farthest = max(farthest, place.done)
-            error = interruption.error
-            asked = asked_wait(error) or 0.0
-            if failures > options.max_retries or asked > options.max_retry_after:
-                if isinstance(error, APIError):
-                    error.attempts = attempts
-                raise error from interruption.__cause__
+            error, cause = interruption.error, interruption.__cause__
+        asked = asked_wait(error) or 0.0
+        if failures > options.max_retries or asked > options.max_retry_after:
+            if isinstance(error, APIError):
+                error.attempts = attempts
+            try:
+                raise error from cause  # not above, where what holds it would become its context
+            finally:
+                del error, cause  # nor shall this frame hold it
         delay = max(backoff(failures, session.random), asked)
         logger.info("%s; going on at byte %d in %.2f s", error, place.done, delay)
         await session.sleep(delay)

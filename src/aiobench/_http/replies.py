@@ -94,12 +94,13 @@ def error_of(reply: Reply, *secrets: str) -> APIError | None:
     )
 
 
-def invalid(reply: Reply, why: str, *secrets: str) -> InvalidResponseError:
+def invalid(reply: Reply, why: str, *secrets: str, too_large: bool = False) -> InvalidResponseError:
     """Make the error of a reply that is not what its route promises."""
     return InvalidResponseError(
         f"{reply.what}: HTTP {reply.status}, but {why}",
         body=_snippet(reply, *secrets),
         request_id=reply.request_id,
+        too_large=too_large,
     )
 
 

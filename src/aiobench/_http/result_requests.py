@@ -135,8 +135,9 @@ class ResultSource:
                 raise unsafe_url(url, self.job_id, str(failure)) from failure
             except Exception as failure:  # noqa: BLE001 - whatever a transport raises: kept as the cause
                 secrets = secrets_of(url)
-                error = connection_error(what, origin, failure, *secrets)
-                raise InterruptedTransferError(error) from shown(failure, *secrets)
+                raise InterruptedTransferError(connection_error(what, origin, failure, *secrets)) from shown(
+                    failure, *secrets
+                )
         raise InterruptedTransferError(APITimeoutError(f"{what}: nothing came from {origin} for {timeout:g} s"))
 
     async def _refuse(self, response: httpx.Response, origin: str, secrets: set[str]) -> None:
@@ -152,9 +153,12 @@ class ResultSource:
         error = error_of(reply, *sorted(secrets, key=len, reverse=True))  # one may be a part of another
         if isinstance(error, RateLimitError):
             self.session.pauses.extend(origin, error.retry_after, self.session.now())
-        if isinstance(error, APIStatusError) and not is_retried(error):
-            raise RefusedError(error)
-        raise InterruptedTransferError(error or self.damaged(origin, f"HTTP {response.status_code}"))
+        try:
+            if isinstance(error, APIStatusError) and not is_retried(error):
+                raise RefusedError(error)
+            raise InterruptedTransferError(error or self.damaged(origin, f"HTTP {response.status_code}"))
+        finally:
+            del error  # else it and this frame would hold each other
 
     def damaged(self, url: str, why: str) -> IntegrityError:
         where = without_query(url)

@@ -202,7 +202,10 @@ class Session:
             if isinstance(error, RateLimitError):
                 self.pauses.extend(self.origin, error.retry_after, self.now())
             self.budget.record(failed=is_retried(error))
-            raise error
+            try:
+                raise error
+            finally:
+                del error  # else it and this frame would hold each other, and the client
         try:
             value = decode(reply.body)
         except MalformedDocumentError as failure:
@@ -237,9 +240,8 @@ class Session:
         except (BodyTooLargeError, CutBodyError, UnknownEncodingError) as failure:
             lease.spoil()
             reply = Reply(request.what, response.status_code, response.headers, b"")  # type: ignore[union-attr]
-            error = invalid(reply, str(failure), self._api_key)
-            error.too_large = isinstance(failure, BodyTooLargeError)
-            raise error from failure
+            is_too_large = isinstance(failure, BodyTooLargeError)
+            raise invalid(reply, str(failure), self._api_key, too_large=is_too_large) from failure
         except Exception as failure:  # noqa: BLE001 - whatever a transport raises: kept as the cause
             lease.spoil()
             if lease.is_reused and response is None:

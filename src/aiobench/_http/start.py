@@ -52,8 +52,7 @@ async def _start_job(platform: Platform, benchmark_id: str) -> str:
         if _was_refused(error) or was_surely_not_received(error):
             raise  # 2, 3
         logger.warning("%s; looking for a new job in the job list", error)
-        failure = error
-    return await _new_job(platform, benchmark_id, before, failure)
+        return await _new_job(platform, benchmark_id, before, error)
 
 
 async def _new_job(platform: Platform, benchmark_id: str, before: frozenset[str] | None, failure: APIError) -> str:
@@ -72,7 +71,10 @@ async def _new_job(platform: Platform, benchmark_id: str, before: frozenset[str]
             why = f"{len(new)} new jobs are in the job list: {', '.join(sorted(new))}"
             break
         if _is_the_servers_word(failure):
-            raise failure  # 4b
+            try:
+                raise failure  # 4b
+            finally:
+                del failure  # else it and this frame would hold each other
         if look < LOOKS:
             await platform.session.sleep(LEAST_LOOK + backoff(look, platform.session.random))
     raise StartOutcomeUnknownError(

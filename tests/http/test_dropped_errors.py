@@ -1,0 +1,85 @@
+"""An error that was dropped holds nothing: neither the client nor its connections wait for the garbage collector."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import weakref
+from collections.abc import Awaitable, Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from aiobench import APIError, Client
+from job_documents import job_document
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from loopback import LoopbackServer
+
+JOB, JOBS, START = "GET /sdk/benchmarks/jobs/J", "GET /sdk/benchmarks/B/jobs", "POST /sdk/benchmarks/B/start"
+Call = Callable[[Client], Awaitable[object]]
+
+
+@pytest.fixture
+def _without_collector() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+async def get(client: Client) -> object:
+    """Ask for a job."""
+    return await client.get_job("J")
+
+
+async def start(client: Client) -> object:
+    """Start a job."""
+    return await client.start_job("B")
+
+
+async def download(client: Client) -> object:
+    """Download results to a file that will not be there."""
+    return await client.job("J").download_results_as_csv("results.csv")
+
+
+@pytest.mark.anyio
+@pytest.mark.usefixtures("_without_collector")
+@pytest.mark.parametrize(
+    ("call", "answers"),
+    [
+        (get, {JOB: {"status": 404}}),
+        (get, {JOB: {"status": 500}}),
+        (get, {JOB: {"body": b"x", "headers": {"Content-Encoding": "br"}}}),
+        (get, {JOB: {"body": b"<html>"}}),
+        (start, {JOBS: {"body": []}, START: {"body": {"message": "no"}, "status": 500}}),
+        (download, {"GET /r.csv": {"status": 500}}),
+        (download, {"GET /r.csv": {"body": b"a", "headers": {"Content-Length": "5", "Connection": "close"}}}),
+    ],
+    ids=["refused", "failed", "unknown encoding", "no JSON", "start", "results failed", "results cut"],
+)
+async def test_a_dropped_error_holds_no_client(
+    server: LoopbackServer,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    call: Call,
+    answers: dict[str, dict[str, Any]],
+) -> None:
+    """No frame of a traceback keeps its own error, and no error its own context: such rings keep all they refer to."""
+    monkeypatch.chdir(tmp_path)
+    caplog.set_level(logging.CRITICAL, "aiobench.http")  # what is logged is held by pytest
+    document: dict[str, Any] = {"body": job_document(reportUrl=f"{server.url}/r.csv")}
+    for route, answer in ({JOB: document} | answers).items():
+        server.route(route, **answer)
+    client = Client("k3y-of-the-team", base_url=server.url, max_retries=0)
+    held = weakref.ref(client), weakref.ref(client._platform.session)
+
+    with pytest.raises(APIError) as caught:
+        await call(client)
+    await client.aclose()
+    del caught, client
+
+    assert (None, None) == tuple(ref() for ref in held)
