@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ssl
+import sys
 from typing import TYPE_CHECKING, Any
 
+import anyio
+import anyio.abc
 import httpx
 import pytest
 
-from aiobench import Client
+from aiobench import Client, ConfigurationError
 from aiobench._http.one_connection import OneConnectionTransport, ProxiedTransport
 from aiobench._http.result_urls import ResultURLRules
 from aiobench._http.transports import TransportMaker
@@ -95,6 +98,50 @@ async def test_one_tls_context_for_all_connections(tls: ssl.SSLContext, monkeypa
     for _ in range(3):
         await plain.make(httpx.URL("https://x.example"))
     assert [{"trust_env": False}] == made
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("option", "why"), [("httpx", r"socksio: pip install 'httpx\[socks\]'"), ("aiohttp", "transport='httpx' can")]
+)
+async def test_socks_proxy_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch, option: Any, why: str) -> None:
+    """A SOCKS proxy without its package, or with aiohttp, which would send it HTTP and the key, is refused in time."""
+    monkeypatch.setitem(sys.modules, "socksio", None)
+    with pytest.raises(ConfigurationError, match=why):
+        Client("key", proxy="socks5://127.0.0.1:9", transport=option)
+
+    monkeypatch.setenv("HTTPS_PROXY", "socks5h://127.0.0.1:9")
+    async with Client("key", transport=option) as client:
+        with pytest.raises(ConfigurationError, match=why):
+            await client.get_job("J")
+
+
+@pytest.mark.anyio
+async def test_socks_proxy(server: LoopbackServer) -> None:
+    """With its package, a SOCKS proxy is asked for the host by name, and takes every request (RFC 1928)."""
+    pytest.importorskip("socksio")
+    server.route("GET /sdk/benchmarks/jobs/J", job_document(status="running"))
+    asked: list[bytes] = []
+
+    async def serve(stream: anyio.abc.ByteStream) -> None:
+        async with stream:
+            await stream.receive()
+            await stream.send(b"\x05\x00")
+            asked.append(await stream.receive())
+            async with await anyio.connect_tcp("127.0.0.1", int(server.url.rpartition(":")[2])) as behind:
+                await stream.send(b"\x05\x00\x00\x01" + bytes(6))
+                await behind.send(await stream.receive())
+                async for piece in behind:
+                    await stream.send(piece)
+
+    async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listener, anyio.create_task_group() as tasks:
+        tasks.start_soon(listener.serve, serve)
+        port = listener.extra(anyio.abc.SocketAttribute.local_port)
+        proxy = f"socks5://127.0.0.1:{port}"
+        async with Client("key", base_url=BACKEND, allow_plain_http=True, proxy=proxy) as client:
+            assert "running" == (await client.get_job("J")).status
+        tasks.cancel_scope.cancel()
+    assert [b"\x05\x01\x00\x03\x0fbackend.example\x00\x50"] == asked
 
 
 def test_repr_shows_no_password() -> None:

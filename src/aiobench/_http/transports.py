@@ -43,7 +43,8 @@ class TransportMaker:
         An import holds up the event loop for 20 to 100 ms; httpx, too, puts it off until a client is made.
 
         Raises:
-            ConfigurationError: If the proxy is not a URL, or the transport option not one of those there are.
+            ConfigurationError: If the proxy is not a URL, or a SOCKS proxy that the transport cannot use, or the
+                transport option not one of those there are.
             MissingExtraError: If the transport needs a package that is not installed.
         """
         if self.option == "aiohttp":
@@ -52,7 +53,7 @@ class TransportMaker:
         elif self.option != "httpx" and not callable(self.option):
             raise ConfigurationError(f"transport must be 'httpx', 'aiohttp' or a factory, not {self.option!r}")
         if self.proxy is not None:
-            _proxy(self.proxy)
+            self._checked(self.proxy)
         for module in ("aiohttp_transport",) if self.option == "aiohttp" else ("network", "one_connection"):
             import_module(f"aiobench._http.{module}")
 
@@ -63,7 +64,7 @@ class TransportMaker:
         proxy_url = self._proxy_for(url)
         secure = url.scheme == "https" or (proxy_url or "").startswith("https")
         context = await self._context() if secure else _no_tls()
-        proxy = None if proxy_url is None else _proxy(proxy_url)
+        proxy = None if proxy_url is None else self._checked(proxy_url)
         rules = self.rules if proxy is None else None  # a proxy does its own dialling
         if self.option == "aiohttp":
             from aiobench._http.aiohttp_transport import make_transport
@@ -74,10 +75,16 @@ class TransportMaker:
 
         if proxy is None:
             return OneConnectionTransport(context, Network(rules))
-        try:
-            return ProxiedTransport(context, proxy, Network())
-        except ImportError as error:  # a SOCKS proxy without the package for it
-            raise ConfigurationError(f"the proxy cannot be used: {error}") from error
+        return ProxiedTransport(context, proxy, Network())
+
+    def _checked(self, url: str) -> httpx.Proxy:
+        proxy = _proxy(url)
+        if proxy.url.scheme.startswith("socks"):
+            if self.option == "aiohttp":  # would take it for an HTTP proxy, and send it the key
+                raise ConfigurationError("transport='aiohttp' cannot use a SOCKS proxy; transport='httpx' can")
+            if self.option == "httpx" and find_spec("socksio") is None:
+                raise ConfigurationError("a SOCKS proxy needs the package socksio: pip install 'httpx[socks]'")
+        return proxy
 
     def _proxy_for(self, url: httpx.URL) -> str | None:
         if self.proxy is not None:
