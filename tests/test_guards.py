@@ -42,6 +42,7 @@ def test_the_page_tells_what_the_table_does(tool: ModuleType) -> None:
     [
         ({"remove": "no such text"}, "its text is 0 times in "),
         ({"remove": "import"}, " times in "),
+        ({"put": "("}, " is no Python"),
         ({"file": "src/aiobench/none.py"}, "its text is 0 times in src/aiobench/none.py"),
         ({"test": "tests/faults/test_start.py::test_none[x]"}, "there is no tests/faults/test_start.py::test_none"),
         ({"test": "tests/faults/test_none.py::test_none"}, "there is no tests/faults/test_none.py::test_none"),

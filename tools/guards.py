@@ -70,13 +70,24 @@ def complaints(found: Sequence[Guard]) -> list[str]:
     wrong = [f"{promise} has no guard" for promise in sorted(promises - guarded)]
     wrong += [f"{promise} is no promise" for promise in sorted(guarded - promises)]
     for guard in found:
-        times = (ROOT / guard.file).read_text("utf-8").count(guard.remove) if (ROOT / guard.file).is_file() else 0
-        if times != 1:
+        source = (ROOT / guard.file).read_text("utf-8") if (ROOT / guard.file).is_file() else ""
+        if (times := source.count(guard.remove)) != 1:
             wrong.append(f"{guard.promise}, {guard.guard}: its text is {times} times in {guard.file}")
+        elif not compiles(source.replace(guard.remove, guard.put)):
+            wrong.append(f"{guard.promise}, {guard.guard}: without it, {guard.file} is no Python")
         path, _, name = guard.function.partition("::")
         if name not in functions(ROOT / path):
             wrong.append(f"{guard.promise}, {guard.guard}: there is no {guard.function}")
     return wrong
+
+
+def compiles(source: str) -> bool:
+    """Tell whether *source* is Python."""
+    try:
+        ast.parse(source)
+    except SyntaxError:
+        return False
+    return True
 
 
 @cache
