@@ -163,7 +163,7 @@ class Monitor:
         return self
 
     async def __anext__(self) -> MonitorEvent:
-        if self._tasks is None:
+        if self._tasks is None and not self._is_over:
             raise ClientStateError("enter the monitor first: async with client.monitor(...) as monitor")
         if self._is_consumed:
             raise ClientStateError("another task is iterating over this monitor; it has one consumer")
@@ -260,6 +260,7 @@ class Monitor:
             else:  # the body's own exception is not the task group's to wrap
                 await self._tasks.__aexit__(None, None, None)
         finally:
+            self._tasks = self._failure = None  # they hold this monitor, and all that it refers to
             if self._recorder is not None:
                 await self._recorder.aclose()
 

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 GROUP = 100  # jobs of a benchmark
 WORKERS = 8  # ended jobs that are dealt with at once
 MEMORY = 64 * 2**20  # bytes by which the process may grow
-KEPT = 60.0  # seconds for which the platform knows a job that has ended
+KEPT = 120.0  # seconds for which the platform knows a job that has ended
 PATIENCE = 30.0  # seconds after which an end that was not told is lost
 EVERY = 10.0  # seconds from one look at what is held to the next
 
@@ -312,7 +312,7 @@ def main() -> None:
     parser.add_argument(
         "--share", type=float, default=0.01, help="of the requests that go wrong (default: %(default)s)"
     )
-    parser.add_argument("--life", type=float, default=300.0, help="seconds of a job, on average (default: %(default)s)")
+    parser.add_argument("--life", type=float, default=900.0, help="seconds of a job, on average (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="what ends and faults follow from (default: %(default)s)")
     parser.add_argument("--backend", choices=["asyncio", "trio"], default="asyncio", help="default: %(default)s")
     options = parser.parse_args()

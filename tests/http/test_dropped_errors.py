@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from aiobench import APIError, Client
+from aiobench import AiobenchError, Client, PollPolicy
 from job_documents import job_document
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from loopback import LoopbackServer
 
 JOB, JOBS, START = "GET /sdk/benchmarks/jobs/J", "GET /sdk/benchmarks/B/jobs", "POST /sdk/benchmarks/B/start"
+QUICK = PollPolicy(interval=0.01, max_interval=0.01)
 Call = Callable[[Client], Awaitable[object]]
 
 
@@ -45,6 +46,17 @@ async def download(client: Client) -> object:
     return await client.job("J").download_results_as_csv("results.csv")
 
 
+async def wait(client: Client) -> object:
+    """Wait for a job in vain."""
+    return await client.job("J").wait(timeout=0.05, poll=QUICK)
+
+
+async def watch_many(client: Client) -> object:
+    """Watch jobs until the monitor gives up."""
+    async with client.monitor(["J"], poll=QUICK) as monitor:
+        return [event async for event in monitor]
+
+
 @pytest.mark.anyio
 @pytest.mark.usefixtures("_without_collector")
 @pytest.mark.parametrize(
@@ -57,9 +69,13 @@ async def download(client: Client) -> object:
         (start, {JOBS: {"body": []}, START: {"body": {"message": "no"}, "status": 500}}),
         (download, {"GET /r.csv": {"status": 500}}),
         (download, {"GET /r.csv": {"body": b"a", "headers": {"Content-Length": "5", "Connection": "close"}}}),
+        (wait, {JOB: {"status": 500}}),
+        (watch_many, {JOB: {"status": 401}}),
     ],
-    ids=["refused", "failed", "unknown encoding", "no JSON", "start", "results failed", "results cut"],
-)
+    ids=[
+        "refused", "failed", "unknown encoding", "no JSON", "start", "results failed", "results cut", "wait", "monitor",
+    ],
+)  # fmt: skip
 async def test_a_dropped_error_holds_no_client(
     server: LoopbackServer,
     monkeypatch: pytest.MonkeyPatch,
@@ -70,14 +86,14 @@ async def test_a_dropped_error_holds_no_client(
 ) -> None:
     """No frame of a traceback keeps its own error, and no error its own context: such rings keep all they refer to."""
     monkeypatch.chdir(tmp_path)
-    caplog.set_level(logging.CRITICAL, "aiobench.http")  # what is logged is held by pytest
+    caplog.set_level(logging.CRITICAL, "aiobench")  # what is logged is held by pytest
     document: dict[str, Any] = {"body": job_document(reportUrl=f"{server.url}/r.csv")}
     for route, answer in ({JOB: document} | answers).items():
         server.route(route, **answer)
     client = Client("k3y-of-the-team", base_url=server.url, max_retries=0)
     held = weakref.ref(client), weakref.ref(client._platform.session)
 
-    with pytest.raises(APIError) as caught:
+    with pytest.raises(AiobenchError) as caught:
         await call(client)
     await client.aclose()
     del caught, client

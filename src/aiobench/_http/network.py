@@ -49,9 +49,12 @@ class Network(httpcore.AsyncNetworkBackend):
                     return _Stream(await anyio.connect_tcp(address, port, local_host=local_address))
             except OSError as error:  # another address may be reachable
                 failure = error
-        if isinstance(failure, TimeoutError):
-            raise httpcore.ConnectTimeout(str(failure)) from failure
-        raise httpcore.ConnectError(str(failure or f"the host {host} has no address")) from failure
+        try:
+            if isinstance(failure, TimeoutError):
+                raise httpcore.ConnectTimeout(str(failure)) from failure
+            raise httpcore.ConnectError(str(failure or f"the host {host} has no address")) from failure
+        finally:
+            del failure  # else it and this frame would hold each other
 
 
 async def _checked(rules: ResultURLRules, host: str, port: int) -> list[str]:

@@ -46,6 +46,10 @@ class Grouping:
         """Remember what a document weighed."""
         self._document_bytes += 0.1 * (size - self._document_bytes)
 
+    def note_disturbance(self) -> None:
+        """Note that polls are held up: for one longest wait from now, those that are late are spread."""
+        self._timetable.hold_up(self._now() + self._waits.drawn(self._waits.longest))
+
     def admit(self, newcomers: Iterable[Watched]) -> None:
         """Give jobs their first turn: now."""
         now = self._now()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -50,7 +50,6 @@ class Polls:
         grouping: Who is asked for with whom, and when next.
         ledger: Where it is noted what was learned.
         confirmations: Which ends still want their document.
-        note_disturbance: Called when polls are held up by something that holds up others as well.
     """
 
     def __init__(
@@ -61,8 +60,6 @@ class Polls:
         grouping: Grouping,
         ledger: Ledger,
         confirmations: Confirmations,
-        *,
-        note_disturbance: Callable[[], None],
     ) -> None:
         self._platform = platform
         self._now = platform.session.now
@@ -71,7 +68,6 @@ class Polls:
         self._grouping = grouping
         self._ledger = ledger
         self._confirmations = confirmations
-        self._note_disturbance = note_disturbance
         self.requests = self.list_requests = 0
 
     async def ask(self, unit: Unit) -> None:
@@ -107,7 +103,7 @@ class Polls:
         except APIError as error:
             watched.is_asked = False
             if not isinstance(error, PermissionDeniedError | NotFoundError):
-                self._note_disturbance()
+                self._grouping.note_disturbance()
                 self._ledger.note_failure([watched], watched, error)
                 self._again(watched, self._waits.grown(watched.wait), error)
             else:
@@ -213,7 +209,7 @@ class Polls:
         group.failures += 1
         is_refused = isinstance(error, APIStatusError) and not is_retried(error)
         if not is_refused:
-            self._note_disturbance()
+            self._grouping.note_disturbance()
             self._ledger.note_failure(members, group, error)
         if is_refused or (
             isinstance(error, InvalidResponseError) and (error.too_large or group.failures >= FAILED_LISTS)

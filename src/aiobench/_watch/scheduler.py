@@ -51,22 +51,13 @@ class Scheduler:
         self._ledger = ledger
         self._mailbox = mailbox
         self._free_slots = max_in_flight
-        self._disturbed_until = float("-inf")
         self._waits = Waits(policy, self._session.random)
         self._timetable = Timetable()
         self._grouping = Grouping(
             self._timetable, self._waits, list_request=platform.job_list_request, now=self._session.now
         )
         self._confirmations = Confirmations(mailbox)
-        self.polls = Polls(
-            platform,
-            policy.ends,
-            self._waits,
-            self._grouping,
-            ledger,
-            self._confirmations,
-            note_disturbance=self._note_disturbance,
-        )
+        self.polls = Polls(platform, policy.ends, self._waits, self._grouping, ledger, self._confirmations)
         self._incoming: dict[str, BenchmarkJob] = {}
         self._is_confirming = False
         self._wake = anyio.Event()
@@ -115,7 +106,12 @@ class Scheduler:
             except Exception as error:  # noqa: BLE001 - out of the task group, so that nothing wraps it
                 failures.append(error)
                 tasks.cancel_scope.cancel()
-        raise failures[0]
+        first = failures.pop(0)
+        failures.clear()
+        try:
+            raise first
+        finally:
+            del first  # else it and this frame would hold each other
 
     async def _admit(self) -> None:
         """Take in what was added, in slices: thousands of jobs at once must not hold the event loop."""
@@ -129,7 +125,7 @@ class Scheduler:
         if not self._free_slots:
             return None
         if self._paused_for() > 0:
-            self._note_disturbance()
+            self._grouping.note_disturbance()
             return None
         self._is_confirming = not self._is_confirming  # in turn: neither ends nor states shall wait for the other
         sources = [self._next_due, self._confirmations.pop]
@@ -139,8 +135,7 @@ class Scheduler:
         return None
 
     def _next_due(self) -> Unit | None:
-        now = self._session.now()
-        unit = self._timetable.pop(now, spread=self._waits.spread if now < self._disturbed_until else None)
+        unit = self._timetable.pop(self._session.now(), self._waits.spread)
         if unit is not None:
             unit.is_asked = True
         return unit
@@ -156,13 +151,9 @@ class Scheduler:
         with anyio.move_on_after(max(0.0, until - now)):
             await self._wake.wait()
         if self._session.now() - until > GAP:
-            self._note_disturbance()
+            self._grouping.note_disturbance()
         if self._wake.is_set():
             self._wake = anyio.Event()
-
-    def _note_disturbance(self) -> None:
-        """Note that polls are held up: for one longest wait from now, those that are late are spread."""
-        self._disturbed_until = self._session.now() + self._waits.drawn(self._waits.longest)
 
     async def _ask(self, unit: Unit, scope: anyio.CancelScope, failures: list[Exception]) -> None:
         try:

@@ -25,6 +25,7 @@ class Timetable:
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, Unit]] = []
         self._tickets = 0
+        self._held_up_until = float("-inf")
 
     def put(self, unit: Unit, due: float) -> None:
         """Give *unit* a time; an earlier entry of it is void."""
@@ -42,17 +43,21 @@ class Timetable:
             heapq.heappop(self._heap)
         return self._heap[0][0] if self._heap else float("inf")
 
-    def pop(self, now: float, *, spread: Callable[[float], float] | None) -> Unit | None:
-        """Take out a unit that is due at *now*.
+    def hold_up(self, until: float) -> None:
+        """Note that polls are held up, by an outage, a pause or a suspended machine, and that this shows until then."""
+        self._held_up_until = until
 
-        After an outage, a pause or a suspended machine, *spread* is given: a unit that is late by more than a little
-        was then held up, as all others were. So that they do not all come at once, it gets a new time, *spread(wait)*
-        seconds away. Without it, whatever is due has its turn, the longest overdue first.
+    def pop(self, now: float, spread: Callable[[float], float]) -> Unit | None:
+        """Take out a unit that is due at *now*, the longest overdue first.
+
+        When polls were held up, a unit that is late by more than a little was so as all others were. So that they do
+        not all come at once, it gets a new time, *spread(wait)* seconds away.
         """
+        is_held_up = now < self._held_up_until
         while self.next_due <= now:
             due, _, unit = heapq.heappop(self._heap)
             unit.ticket = 0
-            if spread is not None and now - due > max(PATIENCE * unit.wait, LEAST_PATIENCE) and not unit.is_new:
+            if is_held_up and now - due > max(PATIENCE * unit.wait, LEAST_PATIENCE) and not unit.is_new:
                 self.put(unit, now + spread(unit.wait))
                 continue
             return unit

@@ -69,6 +69,13 @@ class Watcher:
         """
         if self._last is not None and self._last.is_terminal:
             return None
+        try:
+            return await self._next_news()
+        except BaseException:
+            self._last_error = None  # the frames of its traceback hold this watcher
+            raise
+
+    async def _next_news(self) -> JobSnapshot:
         while True:
             is_first = self._due is None
             await self._until_due()
