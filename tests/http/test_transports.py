@@ -119,7 +119,6 @@ async def test_socks_proxy_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch, 
 @pytest.mark.anyio
 async def test_socks_proxy(server: LoopbackServer) -> None:
     """With its package, a SOCKS proxy is asked for the host by name, and takes every request (RFC 1928)."""
-    pytest.importorskip("socksio")
     server.route("GET /sdk/benchmarks/jobs/J", job_document(status="running"))
     asked: list[bytes] = []
 

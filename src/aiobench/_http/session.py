@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import random
-from collections import defaultdict
 from collections.abc import Callable, Mapping
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakValueDictionary
 
 import anyio
 import httpx
@@ -81,7 +81,7 @@ class Session:
         self.base_url = base_url
         self.guard: Guard = Guard()
         self.pauses: Pauses = Pauses()
-        self.starts: defaultdict[str, anyio.Lock] = defaultdict(anyio.Lock)  # by benchmark: one at a time
+        self._starts: WeakValueDictionary[str, anyio.Lock] = WeakValueDictionary()
         self.budget: RetryBudget = RetryBudget()
         self.now: Callable[[], float] = now
         self.sleep: Callable[[float], Awaitable[None]] = sleep
@@ -96,6 +96,10 @@ class Session:
 
     def __repr__(self) -> str:
         return f"<Session {self._base} api={self._api!r} results={self.results!r}>"
+
+    def starting(self, benchmark_id: str) -> anyio.Lock:
+        """Return the lock under which jobs of a benchmark are started; it is there as long as somebody holds it."""
+        return self._starts.setdefault(benchmark_id, anyio.Lock())
 
     def request(
         self,

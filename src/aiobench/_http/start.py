@@ -33,7 +33,7 @@ async def start_job(platform: Platform, benchmark_id: str) -> str:
         StartOutcomeUnknownError: In case 4c.
         APIError: In cases 2, 3 and 4b, and when the job list cannot be had before the start.
     """
-    async with platform.session.starts[benchmark_id]:  # two at once could take one new job for both of them
+    async with platform.session.starting(benchmark_id):  # two at once could take one new job for both of them
         return await _start_job(platform, benchmark_id)
 
 
