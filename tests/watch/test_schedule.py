@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aiobench import ConfigurationError, PollPolicy
-from aiobench._watch.schedule import LONGEST_HINT, Waits, is_told
+from aiobench._http.retry_after import LONGEST_RETRY_AFTER
+from aiobench._watch.log import is_told
+from aiobench._watch.schedule import Waits
 
 policies = st.builds(
     PollPolicy,
@@ -34,7 +36,7 @@ def test_each_wait_lies_between_the_policy_and_its_jitter(
         cap = max(policy.interval, policy.max_interval)
         expected = policy.interval if changed else min(expected * policy.backoff, cap)
         assert expected == wait
-        least = max(expected, min(hint or 0.0, LONGEST_HINT))
+        least = max(expected, min(hint or 0.0, LONGEST_RETRY_AFTER))
         assert least <= waits.drawn(wait, hint) <= least * (1 + policy.jitter) * (1 + 1e-9)
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-__all__ = ["LONGEST_PAUSE", "Pauses"]
+from aiobench._http.retry_after import LONGEST_RETRY_AFTER
 
-LONGEST_PAUSE = 3600.0
-"""Seconds: a longer `Retry-After` counts as an hour."""
-UNHINTED_PAUSE = 1.0
-"""Seconds of pause after a 429 that does not say how long."""
+__all__ = ["Pauses"]
+
+UNHINTED_PAUSE = 1.0  # seconds of pause after a 429 that does not say how long
 
 
 class Pauses:
@@ -17,7 +16,7 @@ class Pauses:
         self._until: dict[str, float] = {}
 
     def extend(self, origin: str, seconds: float | None, now: float) -> None:
-        pause = min(UNHINTED_PAUSE if seconds is None else seconds, LONGEST_PAUSE)
+        pause = min(UNHINTED_PAUSE if seconds is None else seconds, LONGEST_RETRY_AFTER)
         self._until[origin] = max(self._until.get(origin, now), now + pause)
 
     def remaining(self, origin: str, now: float) -> float:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["retry_after"]
+__all__ = ["LONGEST_RETRY_AFTER", "retry_after"]
 
+LONGEST_RETRY_AFTER = 3600.0  # seconds: to whoever waits for it, a longer one counts as an hour
 SECONDS = re.compile(r"\d{1,9}(\.\d{1,9})?", re.ASCII)
 
 

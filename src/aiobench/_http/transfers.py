@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 
     from aiobench._http.part_files import PartFile
 
-__all__ = ["Place", "Progress", "Transfer"]
-
-Progress = Callable[[int, int | None], object]
+__all__ = ["Place", "Transfer"]
 
 BATCH = 2**20  # bytes that are written at a time
 SLOWEST = 1000  # bytes a second: slower than that is no connection
@@ -71,7 +69,7 @@ class Transfer:
 
     source: ResultSource
     max_bytes: int
-    progress: Progress | None
+    progress: Callable[[int, int | None], object] | None
 
     async def run(self, url: str, part: PartFile, place: Place) -> None:
         """Receive the file, or the rest of it.

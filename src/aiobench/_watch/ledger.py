@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
 from aiobench._watch.events import Abandoned, Finished, PollFailed, Progressed, Stalled, StatusChanged
+from aiobench._watch.log import is_told, logger, warn_of_unknown_status
 from aiobench._watch.roster import Watched
-from aiobench._watch.schedule import is_told
 from aiobench._wire.documents import Progress
 from aiobench._wire.statuses import is_known, normalized
 
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from aiobench.job import BenchmarkJob
 
 __all__ = ["Ledger"]
-
-logger = logging.getLogger("aiobench.watch")
 
 NO_PROGRESS = Progress()
 
@@ -87,8 +84,7 @@ class Ledger:
         if progress is not None:
             moved = watched.progress is not None and progress != watched.progress
             watched.progress = progress
-        if watched.unknown or not is_known(normalized(status), self._policy.ends):
-            self.note_unknown(watched, status)
+        self._note_whether_known(watched, status)
         if known == status and not moved:
             return False
         watched.status = status
@@ -99,19 +95,6 @@ class Ledger:
         if moved and progress is not None and progress != NO_PROGRESS:
             self._mailbox.put(Progressed(watched.job, progress), watched)
         return True
-
-    def note_unknown(self, watched: Watched, status: str) -> None:
-        """Count the polls that bring a status nobody knows, and warn of some of them (FAULTS F13)."""
-        if is_known(normalized(status), self._policy.ends):
-            watched.unknown = 0
-            return
-        watched.unknown += 1
-        if is_told(watched.unknown):
-            logger.warning(
-                "job %s: unknown status %r (seen %d times), taken for not terminal; PollPolicy(terminal=) can say "
-                "otherwise",
-                watched.job.id, status, watched.unknown,
-            )  # fmt: skip
 
     def end(self, watched: Watched, event: Finished | Abandoned) -> None:
         """Take a job out, with the one event that says so."""
@@ -151,6 +134,13 @@ class Ledger:
             watched = next(iter(self._quiet))
             del self._quiet[watched]
             self._mailbox.put(Stalled(watched.job, now - watched.changed_at), watched)
+
+    def _note_whether_known(self, watched: Watched, status: str) -> None:
+        if is_known(normalized(status), self._policy.ends):
+            watched.unknown = 0
+        else:
+            watched.unknown += 1
+            warn_of_unknown_status(watched.job.id, status, watched.unknown)
 
     def _set_quiet(self, watched: Watched) -> None:
         if self._stall_after is not None:

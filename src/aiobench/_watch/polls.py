@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ import anyio.lowlevel
 
 from aiobench._http.replies import asked_wait, is_retried
 from aiobench._watch.events import Abandoned, Finished
+from aiobench._watch.log import logger
 from aiobench._watch.roster import Group, Watched
 from aiobench._wire.heads import ListEntry, job_list
 from aiobench._wire.statuses import normalized
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from aiobench._watch.timetable import Unit
 
 __all__ = ["SLICE", "Polls"]
-
-logger = logging.getLogger("aiobench.watch")
 
 SLICE = 500  # list entries compared, or jobs taken in, before other tasks get a turn: a millisecond or two
 FAILED_LISTS = 3  # in a row that make no sense, after which the single jobs are asked for

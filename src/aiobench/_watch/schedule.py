@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aiobench._http.retry_after import LONGEST_RETRY_AFTER
+
 if TYPE_CHECKING:
     import random
 
     from aiobench._watch.policy import PollPolicy
 
-__all__ = ["LONGEST_HINT", "Waits", "is_told"]
+__all__ = ["GAP", "Waits"]
 
-LONGEST_HINT = 3600.0
-"""Seconds: a server that asks for more is asked again after an hour."""
+GAP = 5.0  # seconds by which a sleep that lasts too long shows that this machine was suspended
 
 
 class Waits:
@@ -35,14 +36,9 @@ class Waits:
 
     def drawn(self, wait: float, hint: float | None = None) -> float:
         """Draw the seconds to sleep for a wait; a longer *hint*, the server's `Retry-After`, replaces it."""
-        wait = max(wait, min(hint or 0.0, LONGEST_HINT))
+        wait = max(wait, min(hint or 0.0, LONGEST_RETRY_AFTER))
         return wait * (1.0 + self._jitter * self._random.random())
 
     def spread(self, wait: float) -> float:
         """Draw a delay, up to the longest that *wait* can be drawn to, that spreads what would all come at once."""
         return self._random.uniform(0.0, wait * (1.0 + self._jitter))
-
-
-def is_told(times: int) -> bool:
-    """Tell whether the log is told of what happened so many times: the 1st, the 10th, the 100th and so on."""
-    return times > 0 and times == 10 ** (len(str(times)) - 1)

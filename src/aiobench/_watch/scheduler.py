@@ -19,7 +19,7 @@ from aiobench._watch.confirmations import Confirmations
 from aiobench._watch.grouping import Grouping
 from aiobench._watch.ledger import Ledger
 from aiobench._watch.polls import SLICE, Polls
-from aiobench._watch.schedule import Waits
+from aiobench._watch.schedule import GAP, Waits
 from aiobench._watch.timetable import Timetable, Unit
 
 if TYPE_CHECKING:
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from aiobench.job import BenchmarkJob
 
 __all__ = ["Scheduler"]
-
-GAP = 5.0  # seconds by which a sleep that lasts too long shows that this machine was suspended
 
 
 class Scheduler:

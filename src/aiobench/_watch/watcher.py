@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
 import anyio
 
 from aiobench._http.replies import asked_wait, is_retried
-from aiobench._watch.schedule import Waits, is_told
+from aiobench._watch.log import is_told, logger, warn_of_unknown_status
+from aiobench._watch.schedule import GAP, Waits
 from aiobench._wire.statuses import is_known, normalized
 from aiobench.errors import APIError, JobStalledError, WaitTimeoutError
 
@@ -21,10 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Watcher"]
 
-logger = logging.getLogger("aiobench.watch")
-
 FIRST_POLL = 1.0  # seconds that the one poll which is always made may take when the time is up already
-GAP = 5.0  # seconds by which a sleep that lasts too long shows that this machine was suspended
 
 
 class Watcher:
@@ -131,20 +128,15 @@ class Watcher:
                     )
                 return None
             self._last_error, self._failed = None, 0
-            self._note(snapshot)
+            self._note_whether_known(snapshot.status)
             return snapshot
         now = self._now()
         raise self._stalled(now - self._changed_at) if self._stalls_at < self._deadline else self._timed_out()
 
-    def _note(self, snapshot: JobSnapshot) -> None:
-        if not is_known(normalized(snapshot.status), self._policy.ends):
+    def _note_whether_known(self, status: str) -> None:
+        if not is_known(normalized(status), self._policy.ends):
             self._unknown += 1
-            if is_told(self._unknown):
-                logger.warning(
-                    "job %s: unknown status %r (seen %d times), taken for not terminal; "
-                    "PollPolicy(terminal=) can say otherwise",
-                    self._job_id, snapshot.status, self._unknown,
-                )  # fmt: skip
+            warn_of_unknown_status(self._job_id, status, self._unknown)
 
     def _timed_out(self) -> WaitTimeoutError:
         return WaitTimeoutError(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
-__all__ = ["COMPLETED", "PENDING_STATUSES", "TERMINAL_STATUSES", "normalized"]
+__all__ = ["COMPLETED", "PENDING_STATUSES", "TERMINAL_STATUSES", "is_known", "normalized"]
 
 COMPLETED = "completed"
 
