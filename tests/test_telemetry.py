@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from opentelemetry import baggage, context
 from opentelemetry.instrumentation.httpx import AsyncOpenTelemetryTransport, HTTPXClientInstrumentor
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -150,6 +151,25 @@ async def test_each_attempt_is_a_span(server: FaultServer, spans: InMemorySpanEx
     assert errors[:2] == [503, 200]
     assert targets[2:6] == ["/sdk/benchmarks/jobs/done", "/results/done.csv"] * 2
     assert not spans.get_finished_spans()[-1].status.is_ok
+
+
+@pytest.mark.anyio
+async def test_what_is_added_to_a_request_does_not_stay(server: FaultServer, provider: TracerProvider) -> None:
+    """A job's request is prepared once; what belongs to one caller's trace does not go out with the next poll."""
+    async with Client(KEY, base_url=server.base_url, trust_env=False) as client:
+        job = client.job("open")
+        user = context.attach(baggage.set_baggage("user", "alice"))
+        with provider.get_tracer("test").start_as_current_span("parent"):
+            await job.check_status()
+        context.detach(user)
+        await job.check_status()
+        HTTPXClientInstrumentor().uninstrument()
+        await job.check_status()
+
+    first, second, third = (request.headers for request in server.requests)
+    assert ("user=alice", None, None) == (first.get("baggage"), second.get("baggage"), third.get("baggage"))
+    assert second["traceparent"] != first["traceparent"]
+    assert "traceparent" not in third
 
 
 @pytest.mark.anyio

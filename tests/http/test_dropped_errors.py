@@ -48,7 +48,7 @@ async def download(client: Client) -> object:
 
 async def wait(client: Client) -> object:
     """Wait for a job in vain."""
-    return await client.job("J").wait(timeout=0.05, poll=QUICK)
+    return await client.job("J").wait(timeout=0.5, poll=PollPolicy(interval=60))  # ends between two polls
 
 
 async def watch_many(client: Client) -> object:

@@ -63,6 +63,13 @@ class ApiRequest:
     http: httpx.Request = field(repr=False)
     is_safe: bool = True
 
+    def attempt(self) -> httpx.Request:
+        """Copy the request, for one attempt: what a tracer adds to its headers on the way must not stay."""
+        copy = httpx.Request.__new__(httpx.Request)  # to make another takes 14 µs, and this 2
+        vars(copy).update(vars(self.http))
+        copy.headers = self.http.headers.copy()
+        return copy
+
 
 class Session:
     """Everything that the views of one client share: connections, the pauses and the retry budget."""
@@ -238,7 +245,7 @@ class Session:
         """Send a request once; None where a kept connection turned out to be closed (F03)."""
         response: httpx.Response | None = None
         try:
-            response = await lease.send(request.http)
+            response = await lease.send(request.attempt())
             body = await read_body(response, MAX_JSON)
             await lease.finish()
         except (BodyTooLargeError, CutBodyError, UnknownEncodingError) as failure:
