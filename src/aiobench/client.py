@@ -54,8 +54,9 @@ class Client:
         proxy: The proxy's URL; else the environment's `HTTPS_PROXY` and `NO_PROXY`.
         trust_env: Whether the environment's proxies and `SSL_CERT_FILE` count.
         ssl_context: The TLS settings; else the system's defaults.
-        transport: "httpx"; "aiohttp", which costs half the CPU (extra `aiohttp`, asyncio only); or a function that
-            makes a transport for one connection.
+        transport: "httpx"; "aiohttp", which costs a third less CPU (extra `aiohttp`, asyncio only); or a function that
+            makes a transport for one connection, and then dials by itself: addresses of results are checked by name
+            alone.
         poll: When to poll jobs, unless a call says otherwise.
         allow_result_hosts: Hosts whose private or plain-http result URLs are fine.
         allow_plain_http: Send the key over plain http to another machine: for a backend of your own.
