@@ -106,6 +106,18 @@ async def test_check_status(server: LoopbackServer, client: Client) -> None:
 
 
 @pytest.mark.anyio
+async def test_an_id_that_was_set_is_the_one_asked_for(server: LoopbackServer, client: Client) -> None:
+    """The request that a job keeps does not outlive the id that it was made for."""
+    for job_id in ("J", "K"):
+        server.route(f"GET /sdk/benchmarks/jobs/{job_id}", job_document(status=f"status of {job_id}"))
+    job = client.job("J")
+    await job.check_status()
+    job.id = "K"
+
+    assert "status of K" == await job.check_status()
+
+
+@pytest.mark.anyio
 @pytest.mark.parametrize("benchmark", [None, {}, {"id": None}, {"id": ""}, "B"])
 async def test_known_benchmark_is_not_forgotten(server: LoopbackServer, client: Client, benchmark: object) -> None:
     """A document that names no benchmark leaves what is known."""

@@ -10,9 +10,9 @@ from aiobench import _display, _progress
 from aiobench._seconds import checked_seconds
 from aiobench._watch.policy import PollPolicy, checked_policy
 from aiobench._watch.watcher import Watcher
-from aiobench._wire.heads import JobHead, job_head
+from aiobench._wire.heads import job_head
 from aiobench._wire.routes import checked_id
-from aiobench.snapshot import JobSnapshot, snapshot_of
+from aiobench.snapshot import JobSnapshot, bring_up_to_date, snapshot_of
 
 if TYPE_CHECKING:
     import os
@@ -59,7 +59,7 @@ class BenchmarkJob:
         self.benchmark_id: str = benchmark_id and checked_id(benchmark_id, "benchmark id")
         self.additional_info: dict[str, Any] = additional_info
         self._client = client
-        self._request: ApiRequest | None = None
+        self._request: tuple[str, ApiRequest] | None = None  # with the id that it asks for: `id` may be set
 
     def __repr__(self) -> str:
         return f"<Benchmark Job({self.id})>"
@@ -83,7 +83,7 @@ class BenchmarkJob:
         """
         client = self._asking_client()
         head = await client._platform.job(self._job_request(client), job_head)
-        self._learn(head)
+        bring_up_to_date(self, head)
         return self.status
 
     async def fetch(self) -> JobSnapshot:
@@ -101,7 +101,7 @@ class BenchmarkJob:
             self._job_request(client),
             lambda body: snapshot_of(self.id, body, polled_at=datetime.now(UTC), terminal=ends, in_full=True),
         )
-        self._learn(snapshot)
+        bring_up_to_date(self, snapshot)
         return snapshot
 
     async def watch(
@@ -346,23 +346,18 @@ class BenchmarkJob:
     def _asking_client(self) -> Client:
         if self._client is not None:
             return self._client
-        from aiobench.client import (
-            default_client,
-        )  # a client knows jobs, so a job can know clients only when asked
+        # a client knows jobs, so a job can know clients only when asked
+        from aiobench.client import default_client
 
         return default_client()
 
     def _job_request(self, client: Client) -> ApiRequest:
-        """The prepared request, made once: parsing a URL and building headers cost more than the rest of a poll."""
+        """Prepare the request, once: parsing a URL and building headers cost more than the rest of a poll."""
         if self._client is None:
             return client._platform.job_request(self.id)
-        if self._request is None:
-            self._request = client._platform.job_request(self.id)
-        return self._request
-
-    def _learn(self, news: JobHead | JobSnapshot) -> None:
-        self.status = news.status
-        self.benchmark_id = news.benchmark_id or self.benchmark_id
+        if self._request is None or self._request[0] != self.id:
+            self._request = self.id, client._platform.job_request(self.id)
+        return self._request[1]
 
     def _watcher(
         self, poll: PollPolicy | None, *, timeout: float | None, stall_after: float | None, every_poll: bool
@@ -377,7 +372,7 @@ class BenchmarkJob:
 
         async def poll_once() -> JobSnapshot:
             snapshot = await client._platform.poll(request, decode)
-            self._learn(snapshot)
+            bring_up_to_date(self, snapshot)
             return snapshot
 
         return Watcher(

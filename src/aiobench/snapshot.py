@@ -31,8 +31,9 @@ if TYPE_CHECKING:
     from aiobench._results.explanations import Explanations
     from aiobench._results.scores import ScoreDetail, ScoreRow
     from aiobench._wire.documents import Iteration, Progress
+    from aiobench.job import BenchmarkJob
 
-__all__ = ["JobSnapshot", "snapshot_of"]
+__all__ = ["JobSnapshot", "bring_up_to_date", "has_moved", "snapshot_of"]
 
 
 @frozen(eq=False)
@@ -205,21 +206,6 @@ class JobSnapshot:
             self._decoded(), metric_dependant=metric_dependant, group_by_task=group_by_task
         )
 
-    def moved_since(self, other: JobSnapshot) -> bool:
-        """Tell whether the job has moved between two polls.
-
-        Args:
-            other: Another snapshot of the job.
-
-        Returns:
-            Whether the status, an iteration's status or the progress differs.
-        """
-        return (self.status, self._head.iteration_statuses, self.progress) != (
-            other.status,
-            other._head.iteration_statuses,
-            other.progress,
-        )
-
     @cached_property
     def _document(self) -> Mapping[str, Any]:
         return self._decoded()
@@ -278,3 +264,18 @@ def snapshot_of(
     if in_full or is_terminal:
         decoded(body)
     return snapshot
+
+
+def has_moved(before: JobSnapshot, now: JobSnapshot) -> bool:
+    """Tell whether the status, an iteration's status or the progress differs between two polls."""
+    return _moving_parts(before) != _moving_parts(now)
+
+
+def _moving_parts(snapshot: JobSnapshot) -> tuple[object, ...]:
+    return snapshot.status, snapshot._head.iteration_statuses, snapshot.progress
+
+
+def bring_up_to_date(job: BenchmarkJob, news: JobHead | JobSnapshot) -> None:
+    """Let a job know what a poll brought; a benchmark that the reply does not name is not forgotten."""
+    job.status = news.status
+    job.benchmark_id = news.benchmark_id or job.benchmark_id

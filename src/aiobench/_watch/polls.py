@@ -22,7 +22,7 @@ from aiobench.errors import (
     NotFoundError,
     PermissionDeniedError,
 )
-from aiobench.snapshot import JobSnapshot, snapshot_of
+from aiobench.snapshot import JobSnapshot, bring_up_to_date, snapshot_of
 
 if TYPE_CHECKING:
     from aiobench._http.platform import Platform
@@ -111,8 +111,7 @@ class Polls:
         watched.is_asked = False
         self._ledger.note_success(watched, polls=1)
         self._grouping.note_document(size)
-        job.status = snapshot.status
-        job.benchmark_id = snapshot.benchmark_id or job.benchmark_id
+        bring_up_to_date(job, snapshot)
         if not snapshot.is_terminal:
             changed = self._ledger.compare(watched, snapshot.status, snapshot.progress)
             self._again(watched, self._waits.first if changed else self._waits.grown(watched.wait))

@@ -31,7 +31,7 @@ class ProgressHead(msgspec.Struct, frozen=True, gc=False, rename="camel"):
 
 
 class JobHead(msgspec.Struct, frozen=True, rename="camel"):
-    """The moving part of a job document; two heads are equal when nothing moved between them."""
+    """The moving part of a job document."""
 
     status: str
     benchmark: _BenchmarkHead | None = None
