@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import logging
 import os
 import pickle
 import subprocess
@@ -31,7 +30,7 @@ from faults import leaks
 from faults.clock import FastClock
 from faults.everywhere import EVERYWHERE
 from faults.secrets import KEY, SIGNATURE, SIGNED, Watchman, assert_clean, raises
-from faults.server import FaultServer, answer, raw, running
+from faults.server import FaultServer, answer, raw
 
 pytestmark = pytest.mark.anyio
 
@@ -231,7 +230,7 @@ async def test_after_a_gap(server: FaultServer, new_client: Callable[..., Client
     client = new_client()
     session = client._platform.session
     session.random = random.Random(seed)
-    ahead, waits, polled = 0.0, [], []
+    ahead, waits = 0.0, []
     suspended = False
 
     async def sleep(seconds: float) -> None:
@@ -242,8 +241,6 @@ async def test_after_a_gap(server: FaultServer, new_client: Callable[..., Client
         else:
             ahead += seconds + 3600
             suspended = True
-        if len(waits) == 50:
-            polled.append(seconds)
 
     session.now, session.sleep = (lambda: ahead), sleep
     policy = PollPolicy(interval=10, jitter=0)
@@ -323,7 +320,7 @@ async def test_secrets_in_values(server: FaultServer, new_client: Callable[..., 
     snapshot = await job.fetch()
     assert SIGNATURE in (snapshot.report_url or "")  # there for those who ask for it
     shown = [repr(each) for each in (client, job, snapshot, snapshot.raw, client._platform, client._platform.session)]
-    shown += [str(snapshot), repr(job._request), repr(vars(job) if hasattr(job, "__dict__") else "")]
+    shown += [str(snapshot), repr(job._request)]
     shown += [repr(client._platform.session._api._make)]
     shown += [pickle.dumps(snapshot).decode("latin-1"), repr(pickle.loads(pickle.dumps(snapshot)).raw)]
     for text in shown:
@@ -356,36 +353,3 @@ async def test_a_factory_for_transports(tmp_path: Path) -> None:
         path = await client.job("j").download_results_as_csv(tmp_path / "x.csv")
     assert path.read_bytes() == b"a,b\n1,2\n"
     assert ["authorization" in each.headers for each in asked] == [True, False]
-
-
-async def test_seconds_of_cpu_do_not_grow(seed: int, anyio_backend: str) -> None:
-    """F01: a request costs the client's thread no more among 200 others, or beside 200 idle connections."""
-    logging.getLogger().setLevel(logging.WARNING)  # httpcore's debug log is not what is measured
-    with running(seed) as server:
-        for each in range(200):
-            server.add_job(f"j{each}")
-        async with Client(KEY, base_url=server.base_url, trust_env=False, max_connections=200) as client:
-
-            async def cost(in_flight: int) -> float:
-                jobs = [client.job(f"j{each}") for each in range(in_flight)]
-
-                async def one_by_one(job: object) -> None:
-                    for _ in range(200 // in_flight):
-                        await job.check_status()  # type: ignore[attr-defined]
-
-                began = time.thread_time()
-                async with anyio.create_task_group() as group:
-                    for job in jobs:
-                        group.start_soon(one_by_one, job)
-                return (time.thread_time() - began) / 200
-
-            await cost(1)
-            alone = min([await cost(1) for _ in range(2)])
-            await cost(200)  # opens the connections
-            assert "idle=200" in repr(client._platform.session)
-            crowd = min([await cost(200) for _ in range(2)])
-            beside = min([await cost(1) for _ in range(2)])
-    # the promise is 25%, measured by `benchmarks/`; here the thread shares the interpreter with the server, and
-    # what is to be noticed is a factor of 25
-    assert crowd <= 3 * alone
-    assert beside <= 3 * alone
