@@ -22,6 +22,7 @@ __all__ = [
     "CutBodyError",
     "UnknownEncodingError",
     "decoder_for",
+    "encoding_of",
     "raw_chunks",
     "read_body",
 ]
@@ -75,9 +76,14 @@ class _Inflate:
             raise CutBodyError("its compressed body is cut")
 
 
+def encoding_of(response: httpx.Response) -> str:
+    encoding: str = response.headers.get("content-encoding", "").strip().lower()
+    return encoding or "identity"
+
+
 def decoder_for(response: httpx.Response) -> _Identity | _Inflate:
-    encoding = response.headers.get("content-encoding", "identity").strip().lower()
-    if encoding in {"", "identity"}:
+    encoding = encoding_of(response)
+    if encoding == "identity":
         return _Identity()
     if encoding in {"gzip", "x-gzip", "deflate"}:
         return _Inflate()

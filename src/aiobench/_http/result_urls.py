@@ -25,9 +25,8 @@ __all__ = ["ResultURLRules", "UnsafeAddressError", "unsafe_url"]
 Address: TypeAlias = IPv4Address | IPv6Address
 NAT64 = IPv6Network("64:ff9b::/96")
 UNICAST = IPv6Network("2000::/3")  # the part of IPv6 that is assigned; `is_global` takes the rest for fine, too
-PROTOCOLS = IPv4Network(
-    "192.0.0.0/24"
-)  # of the network itself, or a cloud's (RFC 6890), which older Pythons do not know
+# of the network itself, or a cloud's (RFC 6890), which older Pythons do not know
+PROTOCOLS = IPv4Network("192.0.0.0/24")
 NUMERIC = re.compile(r"(.*\.)?([0-9]+|0[xX][0-9a-fA-F]*)\.?")
 HINT = "allow_result_hosts= can name a host for which that is fine"
 
@@ -71,9 +70,8 @@ class ResultURLRules:
             if not self._is_allowed(url.host) and not (self.loopback_allowed and is_loopback_name(url.host)):
                 raise unsafe_url(text, job_id, f"it is plain http; {HINT}")
         address = _literal(url.host)
-        if address is None and NUMERIC.fullmatch(
-            url.host
-        ):  # 127.1, 0x7f000001: what they mean depends on who reads them
+        # 127.1, 0x7f000001: what they mean depends on who reads them
+        if address is None and NUMERIC.fullmatch(url.host):
             raise unsafe_url(text, job_id, f"{url.host} is no proper address")
         if address is not None and not self._is_allowed(url.host) and not self._is_fine(address):
             raise unsafe_url(text, job_id, f"{url.host} is not on the public internet; {HINT}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from attrs import define, frozen
 
-from aiobench._http.bodies import CutBodyError, UnknownEncodingError, decoder_for, raw_chunks
+from aiobench._http.bodies import CutBodyError, UnknownEncodingError, decoder_for, encoding_of, raw_chunks
 from aiobench._http.credentials import without_query
 from aiobench._http.result_requests import InterruptedTransferError, ResultSource
 from aiobench.errors import APITimeoutError, ResultTooLargeError
@@ -180,4 +180,4 @@ class _Speed:
 
 
 def _is_encoded(response: httpx.Response) -> bool:
-    return bool(response.headers.get("content-encoding", "identity").strip().lower() != "identity")
+    return encoding_of(response) != "identity"

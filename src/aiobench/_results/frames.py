@@ -1,4 +1,4 @@
-"""pandas frames of results; the only module that makes any. pandas is imported when the first one is made."""
+"""pandas frames of scores and failure rates. pandas is imported when the first one is made."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from aiobench._wire.documents import Progress
 from aiobench._wire.statuses import is_known, normalized
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection
 
     from aiobench._watch.mailbox import Mailbox
     from aiobench._watch.policy import PollPolicy
@@ -146,6 +146,3 @@ class Ledger:
         if self._stall_after is not None:
             self._quiet.pop(watched, None)
             self._quiet[watched] = None
-
-    def __iter__(self) -> Iterator[Watched]:
-        return iter(self.jobs.values())

@@ -28,9 +28,6 @@ class Mailbox:
         self._ends = 0
         self._news = anyio.Event()
 
-    def __len__(self) -> int:
-        return len(self._events)
-
     @property
     def room(self) -> int:
         return self.SIZE - self._ends

@@ -13,7 +13,7 @@ from aiobench.errors import ConfigurationError
 __all__ = ["PollPolicy", "checked_policy"]
 
 
-def _seconds(value: float, what: str, *, least: float = 0.0) -> None:
+def _check_number(value: float, what: str, *, least: float = 0.0) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value < math.inf:
         raise ConfigurationError(f"PollPolicy({what}=) must be a number of at least {least:g}, not {value!r}")
 
@@ -50,10 +50,10 @@ class PollPolicy:
     _normalized: frozenset[str] = field(init=False, repr=False, eq=False)
 
     def __attrs_post_init__(self) -> None:
-        _seconds(self.interval, "interval")
-        _seconds(self.backoff, "backoff", least=1.0)
-        _seconds(self.max_interval, "max_interval")
-        _seconds(self.jitter, "jitter")
+        _check_number(self.interval, "interval")
+        _check_number(self.backoff, "backoff", least=1.0)
+        _check_number(self.max_interval, "max_interval")
+        _check_number(self.jitter, "jitter")
         object.__setattr__(self, "_normalized", frozenset(map(normalized, self.terminal)))
 
     @property

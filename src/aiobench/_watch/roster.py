@@ -27,7 +27,9 @@ class Watched:
         changed_at: When the last change was seen, in monotonic seconds.
         round: The last round of its group in which the list named it.
         is_asked: Whether its document is being asked for, or about to be.
-        unknown: How often it had a status that nobody knows.
+        is_new: Whether it was never asked for, alone or with its group.
+        unknown: How many polls in a row brought a status that nobody knows.
+        ticket: Its valid entry in the timetable; 0 for none.
     """
 
     __slots__ = (
@@ -61,6 +63,8 @@ class Group:
         round: How many lists have come.
         failures: How many requests for the list have failed in a row.
         is_asked: Whether the list is being asked for.
+        is_new: Whether no list has come yet.
+        ticket: Its valid entry in the timetable; 0 for none.
     """
 
     __slots__ = (

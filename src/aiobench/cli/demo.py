@@ -49,8 +49,7 @@ def demo(language: str, output: Path | None) -> None:
 
 
 async def _run(console: Console, backend: LocalBackend, dataset: str, output: Path | None) -> None:
-    # No proxy of the environment has a say about loopback.
-    async with backend.client(poll=OFTEN, trust_env=False) as client:
+    async with backend.client(poll=OFTEN) as client:
         benchmark = await client.create_benchmark(
             backend.datasets[dataset],
             dataset=dataset,

@@ -83,12 +83,12 @@ class LocalBackend:
         """What to score with: names by id, in order. Each works for every dataset."""
         return dict(self._running.metrics)
 
-    def client(self, **options: Any) -> Client:
+    def client(self, *, trust_env: bool = False, **options: Any) -> Client:
         """Make a client of this backend.
 
         Args:
-            **options: Further arguments of `aiobench.Client`; the environment's proxies are passed by, unless
-                `trust_env=True` is among them.
+            trust_env: Whether the environment's proxies count; else they are passed by.
+            **options: Further arguments of `aiobench.Client`.
 
         Returns:
             The client; closing it is the caller's.
@@ -98,15 +98,14 @@ class LocalBackend:
         """
         from aiobench import Client
 
-        settings: dict[str, Any] = {"trust_env": False, **options}
-        return Client(self.api_key, base_url=self.base_url, **settings)
+        return Client(self.api_key, base_url=self.base_url, trust_env=trust_env, **options)
 
-    def sync_client(self, **options: Any) -> SyncClient:
+    def sync_client(self, *, trust_env: bool = False, **options: Any) -> SyncClient:
         """Make a synchronous client of this backend.
 
         Args:
-            **options: Further arguments of `aiobench.sync.Client`; the environment's proxies are passed by, unless
-                `trust_env=True` is among them.
+            trust_env: Whether the environment's proxies count; else they are passed by.
+            **options: Further arguments of `aiobench.sync.Client`.
 
         Returns:
             The client; closing it is the caller's.
@@ -116,8 +115,7 @@ class LocalBackend:
         """
         from aiobench.sync import Client
 
-        settings: dict[str, Any] = {"trust_env": False, **options}
-        return Client(self.api_key, base_url=self.base_url, **settings)
+        return Client(self.api_key, base_url=self.base_url, trust_env=trust_env, **options)
 
     def start(self) -> None:
         """Start serving; return when requests are answered.
