@@ -41,12 +41,6 @@ QUICK = PollPolicy(interval=0.02, max_interval=0.05)
 PATIENCE = 30.0  # seconds: a safety limit
 
 
-@pytest.fixture(params=["asyncio", "trio"])
-def anyio_backend(request: pytest.FixtureRequest) -> str:
-    """Run on both event loops."""
-    return str(request.param)
-
-
 @pytest.fixture
 def server() -> Iterator[FaultServer]:
     """Run a platform that does as it is told."""

@@ -30,12 +30,6 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     return report
 
 
-@pytest.fixture(params=["asyncio", "trio"])
-def anyio_backend(request: pytest.FixtureRequest) -> str:
-    """Run on both event loops."""
-    return str(request.param)
-
-
 @pytest.fixture
 def transport() -> str:
     """Speak through httpx's transport, unless a test is parametrized otherwise."""

@@ -30,12 +30,10 @@ class Watchman(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
-        self.seen = 0
         self.leaks: list[str] = []
         self.warnings: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.seen += 1
         text = logging.Formatter().format(record)
         if record.levelno >= logging.WARNING:
             self.warnings.append(text)

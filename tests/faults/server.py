@@ -234,14 +234,6 @@ class FaultServer:
     def base_url(self) -> str:
         return f"{'https' if self._tls else 'http'}://{self._host}:{self.port}"
 
-    def stop_listening(self) -> None:
-        """Refuse new connections from now on."""
-
-        async def work() -> None:
-            self._server.close()
-
-        self._in_loop(work())
-
     def listen_again(self) -> None:
         """Accept connections again, at the same port."""
         start = asyncio.start_server(self._serve, self._host, self.port, ssl=self._tls, backlog=1024)

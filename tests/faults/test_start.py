@@ -72,16 +72,18 @@ async def test_an_answer_is_an_answer(server: FaultServer, new_client: Callable[
     assert [each.method for each in server.requests] == ["GET", "POST", "GET"]
 
 
+async def then_vanish(exchange: Exchange) -> None:
+    """Answer, but refuse connections from now on."""
+    exchange.server._server.close()  # before the answer: later, the backlog would be reset, not refused
+    await exchange.server.behave(exchange)
+
+
 @EVERYWHERE
 async def test_what_was_surely_not_received_is_sent_again(
     server: FaultServer, new_client: Callable[..., Client], clock: FastClock
 ) -> None:
     """F10, case 2: a connection that was refused, and a 429, are tried again, and one job is started."""
     client = new_client()
-
-    async def then_vanish(exchange: Exchange) -> None:
-        exchange.server._server.close()  # before the answer: later, the backlog would be reset, not refused
-        await server.behave(exchange)
 
     server.script(LIST, then_vanish)
     sleep = client._platform.session.sleep
@@ -100,11 +102,6 @@ async def test_what_was_surely_not_received_is_sent_again(
 
 async def test_refused_connections_in_the_end(server: FaultServer, new_client: Callable[..., Client]) -> None:
     """F10, case 2: when that does not help within `max_retries`, the connection's own error is told."""
-
-    async def then_vanish(exchange: Exchange) -> None:
-        exchange.server._server.close()  # before the answer: later, the backlog would be reset, not refused
-        await server.behave(exchange)
-
     server.script(LIST, then_vanish)
     with raises(APIConnectionError) as caught:
         await new_client(max_retries=2).start_job("b1")

@@ -59,7 +59,9 @@ class Platform:
     async def create_benchmark(self, payload: dict[str, Any]) -> str:
         """Create a benchmark; return its id."""
         what = f"creating benchmark {payload['name']!r}"
-        request = self.session.request("POST", routes.BENCHMARKS, self.options, what=what, json=payload, is_safe=False)
+        request = self.session.request(
+            "POST", routes.BENCHMARKS, self.options, what=what, json=payload, is_idempotent=False
+        )
         return await self.session.call(request, created_id, self.options)
 
     async def normalization_options(self, metric_id: str, model_id: str) -> list[str]:
@@ -78,5 +80,5 @@ class Platform:
             routes.benchmark_start(benchmark_id),
             self.options,
             what=f"starting benchmark {benchmark_id}",
-            is_safe=False,
+            is_idempotent=False,
         )

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from aiobench._http.transports import TransportMaker
 
-__all__ = ["ApiRequest", "CallOptions", "Session"]
+__all__ = ["USER_AGENT", "ApiRequest", "CallOptions", "Session"]
 
 logger = logging.getLogger("aiobench.http")
 T = TypeVar("T")
@@ -56,12 +56,12 @@ class ApiRequest:
     Attributes:
         what: What it asks for, in words, for errors and the log.
         http: The request itself.
-        is_safe: Whether the server may receive it twice without harm.
+        is_idempotent: Whether the server may receive it twice without harm (RFC 9110, 9.2.2).
     """
 
     what: str
     http: httpx.Request = field(repr=False)
-    is_safe: bool = True
+    is_idempotent: bool = True
 
     def attempt(self) -> httpx.Request:
         """Copy the request, for one attempt: what a tracer adds to its headers on the way must not stay."""
@@ -116,7 +116,7 @@ class Session:
         *,
         what: str,
         json: Any = None,
-        is_safe: bool = True,
+        is_idempotent: bool = True,
     ) -> ApiRequest:
         """Prepare a request; *path* is relative to the base URL and quoted."""
         headers = httpx.Headers({"User-Agent": USER_AGENT, "Accept": "application/json", "Accept-Encoding": "gzip"})
@@ -131,7 +131,7 @@ class Session:
             headers["Content-Type"] = "application/json"
         http = httpx.Request(method, self._base + path, headers=headers, content=content)
         http.stream = Content(http.content)
-        return ApiRequest(what, http, is_safe)
+        return ApiRequest(what, http, is_idempotent)
 
     async def call(self, request: ApiRequest, decode: Callable[[bytes], T], options: CallOptions) -> T:
         """Send a request until it succeeds, retries no longer help, or `max_retries` are used up.
@@ -158,7 +158,7 @@ class Session:
         """Decide on a retry: the seconds to wait before it, or None for no retry."""
         if attempt > options.max_retries or not is_retried(error):
             return None
-        if not request.is_safe and not was_surely_not_received(error):
+        if not request.is_idempotent and not was_surely_not_received(error):
             return None
         asked = asked_wait(error) or 0.0
         if asked > options.max_retry_after or not self.budget.allows(self.now()):
@@ -226,10 +226,10 @@ class Session:
         return value
 
     async def _exchange(self, request: ApiRequest, timeout: float, on_send: Callable[[], None] | None) -> Reply:
-        # An unsafe request gets a connection of its own: on one that was kept, nobody could tell whether
+        # A request that is not idempotent gets a connection of its own: on one that was kept, nobody could tell whether
         # the server had closed it before or after it read the request.
         try:
-            async with self._api.borrow(request.http.url, fresh=not request.is_safe, timeout=timeout) as lease:
+            async with self._api.borrow(request.http.url, fresh=not request.is_idempotent, timeout=timeout) as lease:
                 while True:
                     if on_send is not None:
                         on_send()
