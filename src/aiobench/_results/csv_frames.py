@@ -94,7 +94,9 @@ def _parsed(path: Path, kinds: dict[str, str | None], **options: Any) -> pd.Data
     with read(chunksize=PIECE) as pieces:
         parts = list(pieces)
     frame: pd.DataFrame = pd.concat(parts)
-    inferred = [{str(part.dtypes.iloc[place]) for part in parts} for place in range(len(frame.columns))]
+    inferred = [set(found) for found in zip(*(map(str, part.dtypes) for part in parts), strict=True)]
+    while parts:  # one by one, for to free them all is a step of milliseconds, too
+        parts.pop()
     odd = [place for place, found in enumerate(inferred) if len(found) > 1 and found != {"int64", "float64"}]
     if odd:  # columns whose type was inferred otherwise in another piece are read as a whole
         whole: Any = read(usecols=odd)  # a frame, and not a reader of pieces
@@ -138,14 +140,18 @@ def _is_flag(column: str) -> bool:
 def _flags(texts: pd.Series, path: Path, job_id: str) -> pd.Series:
     import pandas as pd
 
-    meaning = dict.fromkeys(TRUE, True) | dict.fromkeys(FALSE, False)
-    flags = pd.concat([texts[start : start + PIECE].map(meaning) for start in range(0, max(len(texts), 1), PIECE)])
-    unusable = flags.isna() & texts.notna()
+    pieces = [texts[start : start + PIECE] for start in range(0, max(len(texts), 1), PIECE)]
+    flags = pd.concat([piece.isin(TRUE) for piece in pieces])
+    others = ~pd.concat([piece.isin((*TRUE, *FALSE)) for piece in pieces])
+    if not others.any():
+        return flags
+    missing = texts.isna()
+    unusable = others & ~missing
     if unusable.any():
         where = int(unusable.to_numpy().argmax())
         what = f"{texts.name} is {texts.iloc[where]!r}, not True or False"
         raise _unusable(job_id, what, _line_of_record(path, where))
-    return flags.astype("boolean" if texts.isna().any() else "bool")
+    return flags.astype("boolean").mask(missing)
 
 
 def _no_number(path: Path, job_id: str, kinds: dict[str, str | None]) -> ResultParseError:
