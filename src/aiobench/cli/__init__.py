@@ -24,8 +24,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: What follows the program's name; else the process's own.
 
     Returns:
-        The exit code: 0, or 1 for an error that was told in a sentence on stderr. Wrong usage exits with 2, Ctrl-C
-        with 130, as `SystemExit`.
+        The exit code where no command has run: 1 without the extra `cli`, 130 for a Ctrl-C that came too early or late.
+
+    Raises:
+        SystemExit: With the exit code of the command: 0; 1 for an error, which was told in a sentence on stderr; 2 for
+            wrong usage; 130 for Ctrl-C.
     """
     from aiobench.errors import MissingExtraError
 
