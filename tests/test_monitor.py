@@ -530,6 +530,21 @@ async def test_a_slow_consumer_bounds_the_documents_that_are_held(server: FaultS
     assert len(server.sent_to("jobs/b1-")) == len(ids)
 
 
+async def test_room_that_comes_during_a_pause_is_seen(server: FaultServer, client: Client) -> None:
+    """A consumer that catches up while the server asks everybody to wait gets the other ends after that."""
+    ids = fill(server, Mailbox.SIZE + 3, status="completed")
+    for document in server.jobs.values():
+        del document["benchmark"]  # so that no list is due, which would wake the monitor
+    async with client.monitor(ids, timeout=PATIENCE) as monitor:
+        first = await anext(monitor)
+        while len(server.requests) < len(ids):  # noqa: ASYNC110 - a server in another thread
+            await anyio.sleep(0.001)
+        session = client._platform.session
+        session.pauses.extend(session.origin, 0.2, session.now())
+        rest = await events_of(monitor)
+    assert sorted(ids) == sorted(ends([first, *rest]))
+
+
 async def test_wait_all_keeps_the_order_and_gives_each_its_outcome(server: FaultServer, client: Client) -> None:
     """`wait_all` returns snapshots and errors, one a job, in the order of the jobs."""
     fill(server, 3, status="completed")

@@ -677,6 +677,16 @@ async def test_names_of_all_kinds(
     only(target, b"a,b\n")
 
 
+async def test_a_pipe_by_the_name_of_a_part_file(server: FaultServer, client: Client, target: Path) -> None:
+    """F21: what was left behind is a file; a pipe that somebody put there is not waited for, nor removed."""
+    server.add_results("j", b"a,b\n1,2\n")
+    pipe = target.with_name(f".{target.name}.0.aiobench-part")
+    os.mkfifo(pipe)
+    with anyio.fail_after(20):
+        await download(client, target)
+    assert {pipe, target} == {*target.parent.iterdir()}
+
+
 async def test_names_are_not_kept(
     server: FaultServer, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -176,3 +176,25 @@ async def test_f26_an_added_job_is_recorded(
     subprocess.run([sys.executable, "-c", ADDER, server.base_url, str(journal)], check=True, timeout=60)
     async with new_client().monitor(journal=journal) as monitor:
         assert ["b1-0", "b1-1"] == sorted([event.job.id async for event in monitor if isinstance(event, Finished)])
+
+
+async def test_f26_a_job_added_while_the_journal_opens(
+    server: FaultServer, tmp_path: Path, new_client: Callable[..., Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F26: another task may add jobs while the monitor is being entered; they are recorded and watched, too."""
+    for job_id in ("b1-0", "b1-1"):
+        server.add_job(job_id, "completed", "b1")
+    monitor = new_client().monitor(["b1-0"], journal=tmp_path / "journal", timeout=30)
+    assert monitor._recorder is not None
+    journal = monitor._recorder._journal
+    record = journal.record
+
+    def record_and_add(jobs: list[tuple[str, str]]) -> object:
+        recording = record(jobs)
+        if jobs == [("b1-0", "")]:
+            monitor.add("b1-1")
+        return recording
+
+    monkeypatch.setattr(journal, "record", record_and_add)
+    async with monitor:
+        assert ["b1-0", "b1-1"] == sorted([event.job.id async for event in monitor if isinstance(event, Finished)])

@@ -420,7 +420,7 @@ async def test_an_id_is_one_path_segment(server: FaultServer, new_client: Callab
     assert last not in {".", ".."}
 
 
-@pytest.mark.parametrize("job_id", ["", "  ", "\ud800", None, 3])
+@pytest.mark.parametrize("job_id", ["", "  ", "\ud800", None, 3, "x" * 70_000])
 async def test_an_id_that_is_none_is_refused(new_client: Callable[..., Client], job_id: str) -> None:
     """F27: an id that is empty or cannot be encoded is refused before anything is sent."""
     with raises(ConfigurationError):

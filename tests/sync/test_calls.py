@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import pickle
+import sys
 import threading
 import traceback
 import warnings
@@ -16,6 +17,7 @@ import pytest
 
 import aiobench
 from aiobench import sync
+from aiobench.sync._bridge import Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -429,3 +431,24 @@ def test_what_objects_say_of_themselves(client: sync.Client, platform: Platform)
     """A client names its world; a job looks the same in both."""
     assert repr(client) == f"<aiobench.sync.Client of {platform.url}/>"
     assert repr(client.job("done")) == "<Benchmark Job(done)>"
+
+
+def test_nothing_is_in_the_way_of_an_interrupt() -> None:
+    """A caller waits in one call of C: an interrupt amid the Python of an `Event` could leave it locked for ever."""
+
+    async def never() -> None: ...
+
+    step: Step[None] = Step(never)
+    entered: list[str] = []
+    ending = threading.Timer(0.05, step.end, [None])
+    step._value = None
+    ending.start()
+    trace = sys.gettrace()
+    sys.settrace(lambda frame, event, argument: entered.append(frame.f_code.co_filename))
+    try:
+        step.outcome()
+    finally:
+        sys.settrace(trace)
+    ending.join(DEADLINE)
+    assert entered != []
+    assert threading.__file__ not in entered

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import stat
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -145,7 +146,10 @@ def _remove_left_behind(folder: Path, prefix: str) -> None:
     for name in os.listdir(folder):  # noqa: PTH208 - names are all it takes
         if name.startswith(prefix) and name.endswith(SUFFIX):
             path = folder / name
-            with contextlib.suppress(OSError), path.open("rb") as file:  # held by another, or gone meanwhile
-                if fcntl is not None:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                path.unlink()
+            with contextlib.suppress(OSError):  # held by another, or gone meanwhile
+                if not stat.S_ISREG(path.lstat().st_mode):  # not ours; and to open a pipe would wait for its writer
+                    continue
+                with path.open("rb") as file:
+                    if fcntl is not None:
+                        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    path.unlink()

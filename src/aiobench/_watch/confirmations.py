@@ -28,7 +28,7 @@ class Confirmations:
 
     def pop(self) -> Watched | None:
         """Take the next one out, and keep a place for it in the mailbox until it is `done()`."""
-        if not self._waiting or not self._has_room:
+        if not self.is_ready:
             return None
         watched = self._waiting.popleft()
         self._asked.add(watched)
@@ -41,6 +41,11 @@ class Confirmations:
     def may_end(self, watched: Watched) -> bool:
         """Tell whether the mailbox has a place for the document of a job."""
         return watched in self._asked or self._has_room
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether `pop()` would bring one."""
+        return bool(self._waiting) and self._has_room
 
     @property
     def _has_room(self) -> bool:

@@ -58,13 +58,13 @@ class Recorder:
         try:
             for job_id, benchmark_id in await self._journal.open():
                 self._unrecorded.setdefault(job_id, self._make_job(job_id, benchmark_id))
-            batch = list(self._unrecorded.values())
-            handled = await until_done(self._recording(batch))
+            while batch := list(self._unrecorded.values()):  # others may come in while these are recorded
+                handled = await until_done(self._recording(batch))
+                self._hand_on(batch, handled)
         except BaseException:
             await self.aclose()
             raise
         self._is_open = True
-        self._hand_on(batch, handled)
 
     def add(self, jobs: list[BenchmarkJob]) -> None:
         """Have jobs recorded and then watched; wait for that, but only a moment.

@@ -144,7 +144,8 @@ class Scheduler:
     async def _rest(self) -> None:
         """Sleep until something is due or happens."""
         now = self._session.now()
-        due = max(self._timetable.next_due, now + self._paused_for()) if self._free_slots else float("inf")
+        wanted = now if self._confirmations.is_ready else self._timetable.next_due
+        due = max(wanted, now + self._paused_for()) if self._free_slots else float("inf")
         until = min(due, self._ledger.next_stall)
         with anyio.move_on_after(max(0.0, until - now)):
             await self._wake.wait()

@@ -10,6 +10,7 @@ import msgspec
 
 from aiobench._wire.coercion import count, entries, mapping, number, text
 from aiobench._wire.decoding import MalformedDocumentError, decoded, decoded_as
+from aiobench._wire.routes import LONGEST_ID
 
 __all__ = ["JobHead", "ListEntry", "ProgressHead", "job_head", "job_list"]
 
@@ -62,7 +63,7 @@ class ListEntry(msgspec.Struct, frozen=True, rename="camel"):
 def _usable_id(benchmark: _BenchmarkHead | None) -> str:
     """Read a benchmark's id; one that could not be asked for counts as none."""
     found = benchmark.id if benchmark is not None else None
-    return found if found and found.strip() else ""
+    return found if found and found.strip() and len(found) <= LONGEST_ID else ""
 
 
 _head = msgspec.json.Decoder(JobHead)

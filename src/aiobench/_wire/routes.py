@@ -8,6 +8,7 @@ from aiobench.errors import ConfigurationError
 
 __all__ = [
     "BENCHMARKS",
+    "LONGEST_ID",
     "NORMALIZATION_OPTIONS",
     "benchmark",
     "benchmark_jobs",
@@ -18,6 +19,8 @@ __all__ = [
 
 BENCHMARKS = "sdk/benchmarks"
 NORMALIZATION_OPTIONS = "sdk/benchmarks/normalization-options"
+
+LONGEST_ID = 1_000  # characters: quoted they become nine times as many, and a URL has 65,536
 
 
 def job(job_id: str) -> str:
@@ -40,11 +43,13 @@ def checked_id(value: object, what: str) -> str:
     """Return *value* if it can be an id.
 
     Raises:
-        ConfigurationError: If it is not a string, empty, blank, or not encodable.
+        ConfigurationError: If it is not a string, empty, blank, too long for a URL, or not encodable.
     """
     if not isinstance(value, str) or not value.strip():
         hint = f"; pass its .id, {found!r}" if isinstance(found := getattr(value, "id", None), str) else ""
         raise ConfigurationError(f"a {what} must be a non-empty string, not {value!r}{hint}")
+    if len(value) > LONGEST_ID:
+        raise ConfigurationError(f"a {what} of {len(value):,} characters is none: {value[:40]!r}…")
     try:
         value.encode()
     except UnicodeEncodeError as error:

@@ -38,7 +38,9 @@ def serve(workspace: Path | None, port: int) -> None:
         ending.callback(say, console, "\nStopped.")
         _introduce(console, backend, workspace)
         _log_jobs()
-        threading.Event().wait()
+        for_ever = threading.Lock()  # and no Event: amid its Python, a second signal would end in an error of its own
+        for_ever.acquire()
+        for_ever.acquire()
 
 
 def _introduce(console: Console, backend: LocalBackend, workspace: Path | None) -> None:

@@ -67,13 +67,15 @@ os.register_at_fork(after_in_child=_here.after_fork_in_child)
 class Step(Generic[T]):
     """A coroutine function on its way through the loop; it exists before its task, so it can always be cancelled."""
 
-    __slots__ = ("_error", "_make", "_over", "_task", "_value", "is_posted")
+    __slots__ = ("_error", "_gate", "_make", "_task", "_value", "is_over", "is_posted")
 
     _value: T
 
     def __init__(self, make: Callable[[], Awaitable[T]]) -> None:
         self._make = make
-        self._over = threading.Event()
+        self._gate = threading.Lock()  # and no Event: an interrupt amid the Python of one can leave it locked for ever
+        self._gate.acquire()
+        self.is_over = False
         self._task: asyncio.Task[Any] | None = None
         self._error: BaseException | None = None
         self.is_posted: bool = False
@@ -82,7 +84,7 @@ class Step(Generic[T]):
 
     async def run(self) -> None:
         """Run the coroutine; whatever it raises, SystemExit and the like included, is the caller's, not the loop's."""
-        if self._over.is_set():
+        if self.is_over:
             return
         self._task = asyncio.current_task()
         try:
@@ -95,10 +97,11 @@ class Step(Generic[T]):
     def end(self, error: BaseException | None) -> None:
         """Hand the outcome over, unless one was handed over before."""
         self._task = None
-        if self._over.is_set() or (_here.is_exiting and isinstance(error, asyncio.CancelledError)):
+        if self.is_over or (_here.is_exiting and isinstance(error, asyncio.CancelledError)):
             return  # at exit, daemon threads alone still wait: they end with the process, without a word
         self._error = error
-        self._over.set()
+        self.is_over = True
+        self._gate.release()
 
     def cancel(self) -> None:
         """Cancel it while it runs; before that, end it, so that it never will."""
@@ -109,14 +112,10 @@ class Step(Generic[T]):
 
     # -- in the caller's thread --------------------------------------------------------------------------------
 
-    @property
-    def is_over(self) -> bool:
-        """Whether there is an outcome."""
-        return self._over.is_set()
-
     def outcome(self) -> T:
         """Wait for the end, then return or raise what the coroutine did."""
-        self._over.wait()
+        if not self.is_over:
+            self._gate.acquire()
         error, self._error = self._error, None
         try:
             if isinstance(error, asyncio.CancelledError):  # not by this caller, who would no longer be here
@@ -129,7 +128,8 @@ class Step(Generic[T]):
 
     def settle(self) -> None:
         """Wait until what was cancelled has cleaned up, within reason."""
-        self._over.wait(GRACE)
+        if not self.is_over:
+            self._gate.acquire(timeout=GRACE)
 
 
 class Tenant:
