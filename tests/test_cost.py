@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 COSTS = {
-    "check_status": (137, 83),
-    "fetch": (152, 93),
-    "a request of a monitor": (398, 242),
+    "check_status": (142, 93),
+    "fetch": (157, 103),
+    "a request of a monitor": (439, 258),
     "a job on a list": (11, 4),
     "decoding a list": (106, 103),
 }
