@@ -75,7 +75,7 @@ class Step(Generic[T]):
         self._make = make
         self._gate = threading.Lock()  # and no Event: an interrupt amid the Python of one can leave it locked for ever
         self._gate.acquire()
-        self.is_over = False
+        self.is_over: bool = False
         self._task: asyncio.Task[Any] | None = None
         self._error: BaseException | None = None
         self.is_posted: bool = False
