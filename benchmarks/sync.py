@@ -29,8 +29,29 @@ def run(bench: Bench) -> None:
     bench.compare("sync", "nothing, sync", "call", entries)
 
 
-class Sync(Contender):
-    """`BenchmarkJob.check_status()` of `aiobench.sync`, in a thread that does nothing else."""
+class _Blocking(Contender):
+    """Calls something that blocks, over and over, in a thread that does nothing else."""
+
+    def call(self, number: int) -> None:
+        """Call it once."""
+        raise NotImplementedError
+
+    async def round(self, seconds: float, meter: Meter) -> dict[str, Any]:
+        """Call until the time is up."""
+        with meter:
+            units = await asyncio.to_thread(self._work, time.monotonic() + seconds)
+        return {"units": units}
+
+    def _work(self, until: float) -> int:
+        done = 0
+        while time.monotonic() < until:
+            self.call(done)
+            done += 1
+        return done
+
+
+class Sync(_Blocking):
+    """`BenchmarkJob.check_status()` of `aiobench.sync`."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -42,18 +63,9 @@ class Sync(Contender):
         self._client = Client(KEY, base_url=self._url, trust_env=False)
         self._jobs = [self._client.job(*job_name(number, JOBS)) for number in range(JOBS)]
 
-    async def round(self, seconds: float, meter: Meter) -> dict[str, Any]:
-        """Ask until the time is up."""
-        with meter:
-            units = await asyncio.to_thread(self._work, time.monotonic() + seconds)
-        return {"units": units}
-
-    def _work(self, until: float) -> int:
-        done = 0
-        while time.monotonic() < until:
-            self._jobs[done % JOBS].check_status()
-            done += 1
-        return done
+    def call(self, number: int) -> None:
+        """Ask once."""
+        self._jobs[number % JOBS].check_status()
 
     async def stop(self) -> None:
         """Close the client."""
@@ -63,7 +75,7 @@ class Sync(Contender):
 async def _nothing() -> None: ...
 
 
-class Bridge(Contender):
+class Bridge(_Blocking):
     """The bridge of `aiobench.sync`, on its way to nothing."""
 
     async def start(self) -> None:
@@ -72,25 +84,12 @@ class Bridge(Contender):
 
         self._owner = Owner(_nothing)
 
-    def call(self) -> None:
+    def call(self, number: int) -> None:
         """Await nothing, in the other thread."""
         self._owner.call(_nothing)
 
-    async def round(self, seconds: float, meter: Meter) -> dict[str, Any]:
-        """Call until the time is up."""
-        with meter:
-            units = await asyncio.to_thread(self._work, time.monotonic() + seconds)
-        return {"units": units}
 
-    def _work(self, until: float) -> int:
-        done = 0
-        while time.monotonic() < until:
-            self.call()
-            done += 1
-        return done
-
-
-class Threadsafe(Bridge):
+class Threadsafe(_Blocking):
     """What asyncio has for it: `run_coroutine_threadsafe()`."""
 
     async def start(self) -> None:
@@ -98,12 +97,12 @@ class Threadsafe(Bridge):
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, daemon=True).start()
 
-    def call(self) -> None:
+    def call(self, number: int) -> None:
         """Await nothing, in the other thread."""
         asyncio.run_coroutine_threadsafe(_nothing(), self._loop).result()
 
 
-class Portal(Bridge):
+class Portal(_Blocking):
     """What anyio has for it: a blocking portal."""
 
     async def start(self) -> None:
@@ -111,7 +110,7 @@ class Portal(Bridge):
         self._portals = start_blocking_portal()
         self._portal = self._portals.__enter__()
 
-    def call(self) -> None:
+    def call(self, number: int) -> None:
         """Await nothing, in the other thread."""
         self._portal.call(_nothing)
 

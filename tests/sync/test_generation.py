@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
 import shutil
 import sys
@@ -14,6 +13,7 @@ import pytest
 
 import aiobench
 from aiobench import sync
+from scripts import loaded
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -28,12 +28,7 @@ EVENTS = ["Finished", "Abandoned", "StatusChanged", "Progressed", "Stalled", "Po
 @pytest.fixture(scope="module")
 def gen_sync() -> ModuleType:
     """Load the generator, which is a script."""
-    spec = importlib.util.spec_from_file_location("gen_sync", ROOT / "tools" / "gen_sync.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return loaded("gen_sync")
 
 
 @pytest.fixture

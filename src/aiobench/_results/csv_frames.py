@@ -140,6 +140,7 @@ def _is_flag(column: str) -> bool:
 def _flags(texts: pd.Series, path: Path, job_id: str) -> pd.Series:
     import pandas as pd
 
+    # in pieces, as they were parsed: over all rows each look-up would hold the interpreter
     pieces = [texts[start : start + PIECE] for start in range(0, max(len(texts), 1), PIECE)]
     flags = pd.concat([piece.isin(TRUE) for piece in pieces])
     others = ~pd.concat([piece.isin((*TRUE, *FALSE)) for piece in pieces])
