@@ -3,6 +3,7 @@
 uv makes the environments where it is installed, virtualenv and pip where it is not.
 """
 
+import re
 from pathlib import Path
 
 import nox
@@ -66,7 +67,7 @@ def lowest(session: nox.Session) -> None:
     requirements = [*PYPROJECT["project"]["dependencies"], *(r for extra in EXTRAS.values() for r in extra)]
     oldest = [r.partition(",")[0].replace(">=", "==") for r in requirements if not r.startswith("aiobench")]
     constraints = Path(session.create_tmp(), "lowest.txt")
-    constraints.write_text("\n".join(r.replace("[distributed]", "") for r in oldest), encoding="utf-8")
+    constraints.write_text("\n".join(re.sub(r"\[.*?\]", "", r) for r in oldest), encoding="utf-8")
     install(session, "-e", ".[all]", "--constraint", str(constraints), group="test")
     session.run("pytest", *session.posargs or ("-n", "auto"))
 
@@ -135,6 +136,10 @@ IMPORTS = {
     "aiohttp": "from aiobench import Client; Client('key', transport='aiohttp')",
     "plot": "import pandas; pandas.DataFrame({'Model': ['LLM'], 'BLEU': [27.5]}).plot(x='Model', kind='bar')",
     "dask": "import dask, distributed; assert dask.delayed(sum)([1, 2]).compute() == 3",
+    "files": "import jinja2, openpyxl, pyarrow, tabulate",
+    "otel": "import opentelemetry.metrics",
+    "report": "import jinja2, matplotlib, scipy.stats, statsmodels.api",
+    "stats": "import scipy.stats, statsmodels.api",
     "all": "import aiobench.cli, aiobench.local, dask, distributed, httpx_aiohttp, matplotlib",
 }
 
