@@ -34,6 +34,16 @@ HOSTS = {
 }  # a new one is a decision: it has to stay, and to be worth leaving the page for
 NOBODYS = (".example", ".internal")  # kept free for documents and private networks
 LINK = re.compile(r"\]\(([^()\s]+)\)|^\[[^\]]+\]:\s*(\S+)|\b(?:href|src)=[\"']([^\"']+)", re.MULTILINE)
+CITED = re.compile(r"\b(docs/[\w/.-]+\.md)(?:#([\w-]+))?")  # a page of ours, and perhaps a heading of it
+SOURCES = sorted(
+    str(path.relative_to(ROOT))
+    for pattern in (
+        "*.py",
+        "*.toml",
+        *(f"{folder}/**/*.py" for folder in ("src", "tests", "benchmarks", "tools", "examples")),
+    )
+    for path in ROOT.glob(pattern)
+)
 CODE = re.compile(r"^(`{3,})[^`].*?^\1$|^(`{3,})$.*?^\2$", re.MULTILINE | re.DOTALL)
 
 
@@ -132,3 +142,16 @@ def test_files_and_sessions_that_are_named_exist(page: str) -> None:
 
     assert [] == [path for path in paths if not (ROOT / path).exists()]
     assert {*sessions} <= {*known}
+
+
+def test_what_comments_refer_to_exists() -> None:
+    """A page, a heading or a decision that the code cites is there."""
+    decisions = set(re.findall(r"^(\d+)\. \*\*", (ROOT / "docs/design.md").read_text("utf-8"), re.MULTILINE))
+    broken = []
+    for source in SOURCES:
+        text = (ROOT / source).read_text("utf-8")
+        for page, anchor in CITED.findall(text):
+            if not (ROOT / page).is_file() or (anchor and anchor not in anchors(ROOT / page)):
+                broken.append((source, page, anchor))
+        broken += [(source, cited) for cited in re.findall(r"\bdecision (\d+)", text) if cited not in decisions]
+    assert broken == []
