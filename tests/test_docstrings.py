@@ -10,7 +10,7 @@ import textwrap
 from collections.abc import Iterator
 from itertools import pairwise
 from types import FunctionType
-from typing import Any
+from typing import Any, is_typeddict
 
 import attrs
 import pytest
@@ -31,7 +31,9 @@ ENTRY = re.compile(r"^    \*{0,2}([\w.]+)(?:, ([\w., ]+))?(?: \([^)]*\))?: ", re
 
 
 def described_below(cls: type) -> set[str]:
-    """Give the fields that have a text below them, as those of a typed dictionary do."""
+    """Give the fields of a typed dictionary that have a text below them."""
+    if not is_typeddict(cls):
+        return set()
     (body,) = (node.body for node in ast.parse(textwrap.dedent(inspect.getsource(cls))).body if hasattr(node, "body"))
     return {
         ast.unparse(field.target)

@@ -21,7 +21,7 @@ import libcst as cst
 import libcst.matchers as m
 
 ROOT = Path(__file__).resolve().parent.parent
-SOURCES = ("client.py", "job.py", "benchmark.py", "monitor.py", "_watch/events.py")
+SOURCES = ("client.py", "job.py", "benchmark.py", "monitor.py", "events.py")
 
 RENAMED = {"__aenter__": "__enter__", "__aexit__": "__exit__", "__aiter__": "__iter__", "__anext__": "__next__"}
 # Private methods stay inside, and of these the facade has its own or needs none.

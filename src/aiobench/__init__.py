@@ -3,25 +3,11 @@
 Start with `Client`; `aiobench.sync` has the same names without `await`.
 """
 
-from aiobench._results.explanations import Explanations
-from aiobench._results.scores import ScoreDetail, ScoreRow
 from aiobench._version import __version__
-from aiobench._watch.events import (
-    Abandoned,
-    Finished,
-    MonitorEvent,
-    MonitorStats,
-    PollFailed,
-    Progressed,
-    Stalled,
-    StatusChanged,
-)
-from aiobench._watch.policy import PollPolicy
-from aiobench._wire.benchmarks import MetricSpec, ModelSpec
-from aiobench._wire.documents import Iteration, Progress, Score
 from aiobench._wire.statuses import PENDING_STATUSES, TERMINAL_STATUSES
 from aiobench.benchmark import Benchmark
 from aiobench.client import Client
+from aiobench.documents import Explanations, Iteration, Progress, Score, ScoreDetail, ScoreRow
 from aiobench.errors import (
     AiobenchError,
     APIConnectionError,
@@ -58,9 +44,21 @@ from aiobench.errors import (
     WaitTimeoutError,
     WrongEventLoopError,
 )
+from aiobench.events import (
+    Abandoned,
+    Finished,
+    MonitorEvent,
+    MonitorStats,
+    PollFailed,
+    Progressed,
+    Stalled,
+    StatusChanged,
+)
 from aiobench.job import BenchmarkJob
 from aiobench.monitor import Monitor
+from aiobench.policy import PollPolicy
 from aiobench.snapshot import JobSnapshot
+from aiobench.specs import MetricSpec, ModelSpec
 
 __all__ = [
     "PENDING_STATUSES",

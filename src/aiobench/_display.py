@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Protocol
 
 from attrs import frozen
 
-from aiobench.errors import InvalidResponseError
+from aiobench._errors import InvalidResponseError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from aiobench._watch.events import MonitorStats
-    from aiobench._wire.documents import Iteration
     from aiobench.benchmark import Benchmark
+    from aiobench.documents import Iteration
+    from aiobench.events import MonitorStats
     from aiobench.job import BenchmarkJob
     from aiobench.snapshot import JobSnapshot
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aiobench.errors import ConfigurationError
+from aiobench._errors import ConfigurationError
 
 __all__ = ["checked_seconds"]
 

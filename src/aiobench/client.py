@@ -20,15 +20,16 @@ from aiobench._http.result_urls import ResultURLRules
 from aiobench._http.session import Session
 from aiobench._http.start import start_job
 from aiobench._http.transports import TransportMaker, TransportOption
-from aiobench._watch.events import Abandoned, Finished
-from aiobench._watch.policy import PollPolicy, checked_policy
-from aiobench._wire.benchmarks import BenchmarkDocument, MetricSpec, ModelSpec, created_document, creation_payload
+from aiobench._wire.benchmarks import BenchmarkDocument, created_document, creation_payload
 from aiobench._wire.routes import checked_id
 from aiobench.benchmark import Benchmark
 from aiobench.errors import AiobenchError, APIError, JobsWaitTimeoutError, WaitTimeoutError
+from aiobench.events import Abandoned, Finished
 from aiobench.job import BenchmarkJob
 from aiobench.monitor import Monitor, several_jobs
+from aiobench.policy import PollPolicy, checked_policy
 from aiobench.snapshot import JobSnapshot
+from aiobench.specs import MetricSpec, ModelSpec
 
 __all__ = ["Client", "default_client"]
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from aiobench import _display, _progress
 from aiobench._seconds import checked_seconds
-from aiobench._watch.policy import PollPolicy, checked_policy
 from aiobench._watch.watcher import Watcher
 from aiobench._wire.heads import job_head
 from aiobench._wire.routes import checked_id
+from aiobench.policy import PollPolicy, checked_policy
 from aiobench.snapshot import JobSnapshot, bring_up_to_date, snapshot_of
 
 if TYPE_CHECKING:
@@ -21,9 +21,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from aiobench._http.session import ApiRequest
-    from aiobench._results.explanations import Explanations
-    from aiobench._results.scores import ScoreDetail, ScoreRow
     from aiobench.client import Client
+    from aiobench.documents import Explanations, ScoreDetail, ScoreRow
 
 __all__ = ["BenchmarkJob"]
 

@@ -14,17 +14,17 @@ import anyio.abc
 
 from aiobench import _display
 from aiobench._seconds import checked_seconds
-from aiobench._watch.events import Abandoned, Finished, MonitorEvent, MonitorStats
 from aiobench._watch.ledger import Ledger
 from aiobench._watch.mailbox import Mailbox
 from aiobench._watch.scheduler import Scheduler
 from aiobench.errors import ClientStateError, ConfigurationError, JobsWaitTimeoutError
+from aiobench.events import Abandoned, Finished, MonitorEvent, MonitorStats
 from aiobench.job import BenchmarkJob
 
 if TYPE_CHECKING:
     from aiobench._http.platform import Platform
-    from aiobench._watch.policy import PollPolicy
     from aiobench._watch.recorder import Recorder
+    from aiobench.policy import PollPolicy
 
 __all__ = ["Monitor", "several_jobs"]
 

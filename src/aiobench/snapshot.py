@@ -9,6 +9,7 @@ import msgspec
 from attrs import field, frozen
 
 from aiobench import _display
+from aiobench._errors import InvalidResponseError, JobError
 from aiobench._http.credentials import without_query
 from aiobench._results import explanations as _explanations
 from aiobench._results import failure_rates as _failure_rates
@@ -19,7 +20,6 @@ from aiobench._wire.coercion import mapping, moment, text
 from aiobench._wire.decoding import MalformedDocumentError, decoded
 from aiobench._wire.heads import JobHead, job_head
 from aiobench._wire.statuses import COMPLETED, normalized
-from aiobench.errors import InvalidResponseError, JobFailedError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,12 +28,10 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from aiobench._results.explanations import Explanations
-    from aiobench._results.scores import ScoreDetail, ScoreRow
-    from aiobench._wire.documents import Iteration, Progress
+    from aiobench.documents import Explanations, Iteration, Progress, ScoreDetail, ScoreRow
     from aiobench.job import BenchmarkJob
 
-__all__ = ["JobSnapshot", "bring_up_to_date", "has_moved", "snapshot_of"]
+__all__ = ["JobFailedError", "JobSnapshot", "bring_up_to_date", "has_moved", "snapshot_of"]
 
 
 @frozen(eq=False)
@@ -235,6 +233,18 @@ class JobSnapshot:
         except (InvalidResponseError, RecursionError):  # what polling read of it can be kept all the same
             body = msgspec.json.encode(self._head)
         return _restore, (self.id, body, self.polled_at, self.is_terminal)
+
+
+class JobFailedError(JobError):
+    """Raised by `JobSnapshot.raise_for_status()` when the job ended without completing.
+
+    Attributes:
+        snapshot: The job as it ended.
+    """
+
+    def __init__(self, message: str, *, job_id: str, snapshot: JobSnapshot) -> None:
+        super().__init__(message, job_id=job_id)
+        self.snapshot = snapshot
 
 
 def _restore(job_id: str, body: bytes, polled_at: datetime, is_terminal: bool) -> JobSnapshot:

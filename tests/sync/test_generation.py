@@ -74,7 +74,7 @@ def test_what_is_committed_is_what_is_generated(
         ),
         ("job.py", "    get_failure_rate = get_failuire_rate\n", ""),
         ("benchmark.py", "    name: str\n", "    name: str\n    owner: str\n"),
-        ("_watch/events.py", "    seconds: float\n", "    seconds: float\n    polls: int\n"),
+        ("events.py", "    seconds: float\n", "    seconds: float\n    polls: int\n"),
         ("client.py", "max_retries: int = 4", "max_retries: int = 5"),
         ("__init__.py", '    "Iteration",\n', ""),
         ("sync/_generated.py", "    def fetch(self) -> JobSnapshot:", "    def fetch(self) -> Any:"),

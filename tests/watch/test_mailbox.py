@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from aiobench import APIConnectionError, BenchmarkJob, Finished, PollFailed, Progress, Progressed, StatusChanged
-from aiobench._watch.events import MonitorEvent
 from aiobench._watch.mailbox import Mailbox
+from aiobench.events import MonitorEvent
 
 pytestmark = pytest.mark.anyio
 

@@ -7,8 +7,8 @@ from ipaddress import ip_address
 
 import httpx
 
+from aiobench._errors import ConfigurationError
 from aiobench._http.credentials import without_query
-from aiobench.errors import ConfigurationError
 
 __all__ = ["DEFAULT_BASE_URL", "checked_base_url", "is_loopback_name"]
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, cast
 
 import anyio
 
+from aiobench._errors import ClientClosedError
 from aiobench._http.bodies import Body
 from aiobench._http.quiet_logs import without_replies_in_the_log
-from aiobench.errors import ClientClosedError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable

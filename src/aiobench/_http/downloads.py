@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import anyio
 import anyio.to_thread
 
+from aiobench._errors import APIError, APIStatusError, DownloadError, ResultExpiredError
 from aiobench._http.credentials import without_query
 from aiobench._http.part_files import PartFile
 from aiobench._http.replies import asked_wait
 from aiobench._http.result_requests import InterruptedTransferError, RefusedError
 from aiobench._http.retries import backoff
 from aiobench._http.transfers import Place, Transfer
-from aiobench.errors import APIError, APIStatusError, DownloadError, ResultExpiredError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

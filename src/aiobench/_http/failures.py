@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import httpx
 
+from aiobench._errors import APIConnectionError, APIError, APITimeoutError, RateLimitError
 from aiobench._http.credentials import redacted
-from aiobench.errors import APIConnectionError, APIError, APITimeoutError, RateLimitError
 
 __all__ = ["connection_error", "shown", "was_surely_not_received"]
 

@@ -6,7 +6,7 @@ import os
 
 from anyio.lowlevel import current_token
 
-from aiobench.errors import ClientClosedError, ForkedClientError, WrongEventLoopError
+from aiobench._errors import ClientClosedError, ForkedClientError, WrongEventLoopError
 
 __all__ = ["Guard"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+from aiobench._errors import ConfigurationError
 from aiobench._http.session import CallOptions
-from aiobench.errors import ConfigurationError
 
 __all__ = ["checked_connections", "checked_hosts", "checked_options"]
 

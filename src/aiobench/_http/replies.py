@@ -6,10 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from attrs import frozen
 
-from aiobench._http.credentials import excerpt, redacted, without_query
-from aiobench._http.retry_after import retry_after
-from aiobench._wire.decoding import MalformedDocumentError, decoded
-from aiobench.errors import (
+from aiobench._errors import (
     APIError,
     APIStatusError,
     AuthenticationError,
@@ -21,6 +18,9 @@ from aiobench.errors import (
     RateLimitError,
     ServerError,
 )
+from aiobench._http.credentials import excerpt, redacted, without_query
+from aiobench._http.retry_after import retry_after
+from aiobench._wire.decoding import MalformedDocumentError, decoded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

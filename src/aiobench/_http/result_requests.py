@@ -12,13 +12,7 @@ import anyio.to_thread
 import httpx
 from attrs import frozen
 
-from aiobench._http.bodies import raw_chunks
-from aiobench._http.credentials import secrets_of, without_query
-from aiobench._http.failures import connection_error, shown
-from aiobench._http.replies import Reply, error_of, is_retried
-from aiobench._http.result_urls import UnsafeAddressError, unsafe_url
-from aiobench._http.session import USER_AGENT, CallOptions, Session
-from aiobench.errors import (
+from aiobench._errors import (
     APIError,
     APIStatusError,
     APITimeoutError,
@@ -28,6 +22,12 @@ from aiobench.errors import (
     RateLimitError,
     UnsafeURLError,
 )
+from aiobench._http.bodies import raw_chunks
+from aiobench._http.credentials import secrets_of, without_query
+from aiobench._http.failures import connection_error, shown
+from aiobench._http.replies import Reply, error_of, is_retried
+from aiobench._http.result_urls import UnsafeAddressError, unsafe_url
+from aiobench._http.session import USER_AGENT, CallOptions, Session
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -16,9 +16,9 @@ import anyio
 import httpx
 from attrs import frozen
 
+from aiobench._errors import UnsafeURLError
 from aiobench._http.base_url import is_loopback_name
 from aiobench._http.credentials import without_query
-from aiobench.errors import UnsafeURLError
 
 __all__ = ["ResultURLRules", "UnsafeAddressError", "unsafe_url"]
 

@@ -14,6 +14,7 @@ import httpx
 import msgspec
 from attrs import field, frozen
 
+from aiobench._errors import APIError, APITimeoutError, ConfigurationError, RateLimitError
 from aiobench._http.bodies import BodyTooLargeError, Content, CutBodyError, UnknownEncodingError, read_body
 from aiobench._http.connections import KEEPALIVE, Connections, Lease
 from aiobench._http.failures import connection_error, shown, was_surely_not_received
@@ -23,7 +24,6 @@ from aiobench._http.replies import Reply, asked_wait, error_of, invalid, is_retr
 from aiobench._http.retries import RetryBudget, backoff
 from aiobench._version import __version__
 from aiobench._wire.decoding import MalformedDocumentError
-from aiobench.errors import APIError, APITimeoutError, ConfigurationError, RateLimitError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable

@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from aiobench._errors import APIError, APIStatusError, InvalidResponseError, StartOutcomeUnknownError
 from aiobench._http.failures import was_surely_not_received
 from aiobench._http.retries import backoff
 from aiobench._wire.benchmarks import started_job_id
-from aiobench.errors import APIError, APIStatusError, InvalidResponseError, StartOutcomeUnknownError
 
 if TYPE_CHECKING:
     from aiobench._http.platform import Platform

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from attrs import define, frozen
 
+from aiobench._errors import APITimeoutError, ResultTooLargeError
 from aiobench._http.bodies import CutBodyError, UnknownEncodingError, decoder_for, encoding_of, raw_chunks
 from aiobench._http.credentials import without_query
 from aiobench._http.result_requests import InterruptedTransferError, ResultSource
-from aiobench.errors import APITimeoutError, ResultTooLargeError
 
 if TYPE_CHECKING:
     import httpx

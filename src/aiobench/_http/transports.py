@@ -14,7 +14,7 @@ import anyio
 import httpx
 from attrs import field, frozen
 
-from aiobench.errors import ConfigurationError, MissingExtraError
+from aiobench._errors import ConfigurationError, MissingExtraError
 
 if TYPE_CHECKING:
     from aiobench._http.result_urls import ResultURLRules

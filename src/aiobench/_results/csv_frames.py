@@ -13,7 +13,7 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from aiobench.errors import ResultParseError
+from aiobench._errors import ResultParseError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection

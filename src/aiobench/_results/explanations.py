@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any
 
 from aiobench._results.names import NAMELESS, Names
 from aiobench._wire.coercion import entries, mapping, text
+from aiobench.documents import Explanations
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Explanations", "explanations", "localized_explanations"]
+__all__ = ["explanations", "localized_explanations"]
 
 NOT_TASKS = frozenset({"scoreId", "datasetId", "longName", "normalizationOptions"})
-
-
-class Explanations(TypedDict):
-    """All explanations of a job, as `get_all_explanations()` gives them."""
-
-    metricInDependent: list[dict[str, Any]]
-    """What holds whatever the metric."""
-    metricDependent: list[dict[str, Any]]
-    """One item a metric: `scoreId`, `datasetId`; every other key is a task."""
 
 
 def explanations(document: Mapping[str, Any]) -> Explanations:

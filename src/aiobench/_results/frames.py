@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from aiobench._results.scores import ScoreRow
+    from aiobench.documents import ScoreRow
 
 __all__ = ["failure_rate_frame", "score_frame"]
 

@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from aiobench._results.names import named_iterations
 from aiobench._wire.coercion import entries, number, text
+from aiobench.documents import ScoreDetail, ScoreRow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["ScoreDetail", "ScoreRow", "score_details", "score_rows"]
 
-ScoreRow: TypeAlias = dict[str, str | float | None]
-"""One model's averages: `{"Model": name, longName: average, …}`."""
-
-
-class ScoreDetail(TypedDict):
-    """One model's run, as `get_scores(return_simplified=False)` gives it."""
-
-    creditsUsed: float | None
-    """Credits, rounded to 5 digits."""
-    timeSpent: float | None
-    """Seconds, rounded to 2 digits."""
-    status: str | None
-    """The status of the model's run."""
-    rawScores: list[dict[str, Any]] | None
-    """The document's own list, untouched."""
+__all__ = ["score_details", "score_rows"]
 
 
 def score_details(document: Mapping[str, Any]) -> dict[str, ScoreDetail]:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aiobench._watch.events import Abandoned, Finished, PollFailed, Progressed, Stalled, StatusChanged
 from aiobench._watch.log import is_told, logger, warn_of_unknown_status
 from aiobench._watch.roster import Watched
-from aiobench._wire.documents import Progress
 from aiobench._wire.statuses import is_known, normalized
+from aiobench.documents import Progress
+from aiobench.events import Abandoned, Finished, PollFailed, Progressed, Stalled, StatusChanged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from aiobench._watch.mailbox import Mailbox
-    from aiobench._watch.policy import PollPolicy
     from aiobench._watch.roster import Group
     from aiobench.errors import APIError
     from aiobench.job import BenchmarkJob
+    from aiobench.policy import PollPolicy
 
 __all__ = ["Ledger"]
 

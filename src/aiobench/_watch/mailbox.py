@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from aiobench._watch.events import Abandoned, Finished, PollFailed, StatusChanged
+from aiobench.events import Abandoned, Finished, PollFailed, StatusChanged
 
 if TYPE_CHECKING:
-    from aiobench._watch.events import MonitorEvent
+    from aiobench.events import MonitorEvent
 
 __all__ = ["Mailbox"]
 

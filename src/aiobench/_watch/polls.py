@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import anyio.lowlevel
 
 from aiobench._http.replies import asked_wait, is_retried
-from aiobench._watch.events import Abandoned, Finished
 from aiobench._watch.log import logger
 from aiobench._watch.roster import Group, Watched
 from aiobench._wire.heads import ListEntry, job_list
@@ -22,6 +21,7 @@ from aiobench.errors import (
     NotFoundError,
     PermissionDeniedError,
 )
+from aiobench.events import Abandoned, Finished
 from aiobench.snapshot import JobSnapshot, bring_up_to_date, snapshot_of
 
 if TYPE_CHECKING:

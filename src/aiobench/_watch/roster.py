@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from aiobench._http.session import ApiRequest
-    from aiobench._wire.documents import Progress
+    from aiobench.documents import Progress
     from aiobench.job import BenchmarkJob
 
 __all__ = ["Group", "Watched"]

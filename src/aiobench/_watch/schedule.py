@@ -9,7 +9,7 @@ from aiobench._http.retry_after import LONGEST_RETRY_AFTER
 if TYPE_CHECKING:
     import random
 
-    from aiobench._watch.policy import PollPolicy
+    from aiobench.policy import PollPolicy
 
 __all__ = ["GAP", "Waits"]
 

@@ -25,8 +25,8 @@ from aiobench._watch.timetable import Timetable, Unit
 if TYPE_CHECKING:
     from aiobench._http.platform import Platform
     from aiobench._watch.mailbox import Mailbox
-    from aiobench._watch.policy import PollPolicy
     from aiobench.job import BenchmarkJob
+    from aiobench.policy import PollPolicy
 
 __all__ = ["Scheduler"]
 

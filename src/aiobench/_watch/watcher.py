@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Awaitable, Callable
 
-    from aiobench._watch.policy import PollPolicy
+    from aiobench.policy import PollPolicy
     from aiobench.snapshot import JobSnapshot
 
 __all__ = ["Watcher"]

@@ -6,17 +6,16 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
-from attrs import field, frozen
+from attrs import frozen
 
+from aiobench._errors import ConfigurationError
 from aiobench._wire.coercion import entries, mapping, text
 from aiobench._wire.decoding import MalformedDocumentError, decoded
 from aiobench._wire.routes import checked_id
-from aiobench.errors import ConfigurationError
+from aiobench.specs import MetricSpec, ModelSpec
 
 __all__ = [
     "BenchmarkDocument",
-    "MetricSpec",
-    "ModelSpec",
     "benchmark_document",
     "created_document",
     "created_id",
@@ -24,35 +23,6 @@ __all__ = [
     "normalization_options",
     "started_job_id",
 ]
-
-
-@frozen
-class ModelSpec:
-    """A model with parameters, for `create_benchmark()`.
-
-    Attributes:
-        id: The model.
-        display_name: The name it has in this benchmark's results.
-        configuration: Its parameters; must be representable as JSON.
-    """
-
-    id: str
-    display_name: str
-    configuration: Mapping[str, Any] = field(factory=dict[str, Any])
-
-
-@frozen
-class MetricSpec:
-    """A metric with normalization, for `create_benchmark()`.
-
-    Attributes:
-        id: The metric.
-        normalization: Combinations of normalization options, each of which is scored;
-            `list_normalization_options()` names the options.
-    """
-
-    id: str
-    normalization: Sequence[Sequence[str]] = ()
 
 
 @frozen

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from aiobench.errors import ConfigurationError
+from aiobench._errors import ConfigurationError
 
 __all__ = [
     "BENCHMARKS",

@@ -5,14 +5,9 @@ Here belong the generated classes and the bridge to the one event loop they run 
 core.
 """
 
-from aiobench._results.explanations import Explanations
-from aiobench._results.scores import ScoreDetail, ScoreRow
 from aiobench._version import __version__
-from aiobench._watch.events import MonitorStats
-from aiobench._watch.policy import PollPolicy
-from aiobench._wire.benchmarks import MetricSpec, ModelSpec
-from aiobench._wire.documents import Iteration, Progress, Score
 from aiobench._wire.statuses import PENDING_STATUSES, TERMINAL_STATUSES
+from aiobench.documents import Explanations, Iteration, Progress, Score, ScoreDetail, ScoreRow
 from aiobench.errors import (
     AiobenchError,
     APIConnectionError,
@@ -49,7 +44,10 @@ from aiobench.errors import (
     WaitTimeoutError,
     WrongEventLoopError,
 )
+from aiobench.events import MonitorStats
+from aiobench.policy import PollPolicy
 from aiobench.snapshot import JobSnapshot
+from aiobench.specs import MetricSpec, ModelSpec
 from aiobench.sync._generated import (
     Abandoned,
     Benchmark,

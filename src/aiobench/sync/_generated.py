@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, Union, assert_n
 
 from attrs import frozen
 
-from aiobench._watch.events import Abandoned as AsyncAbandoned
-from aiobench._watch.events import Finished as AsyncFinished
-from aiobench._watch.events import MonitorEvent as AsyncMonitorEvent
-from aiobench._watch.events import MonitorStats
-from aiobench._watch.events import PollFailed as AsyncPollFailed
-from aiobench._watch.events import Progressed as AsyncProgressed
-from aiobench._watch.events import Stalled as AsyncStalled
-from aiobench._watch.events import StatusChanged as AsyncStatusChanged
-from aiobench._watch.policy import PollPolicy
 from aiobench.benchmark import Benchmark as AsyncBenchmark
 from aiobench.client import Client as AsyncClient
+from aiobench.events import Abandoned as AsyncAbandoned
+from aiobench.events import Finished as AsyncFinished
+from aiobench.events import MonitorEvent as AsyncMonitorEvent
+from aiobench.events import MonitorStats
+from aiobench.events import PollFailed as AsyncPollFailed
+from aiobench.events import Progressed as AsyncProgressed
+from aiobench.events import Stalled as AsyncStalled
+from aiobench.events import StatusChanged as AsyncStatusChanged
 from aiobench.job import BenchmarkJob as AsyncBenchmarkJob
 from aiobench.monitor import Monitor as AsyncMonitor
+from aiobench.policy import PollPolicy
 from aiobench.sync._facades import ClientFacade, Counterpart, Facade, StreamFacade, core_of, cores_of, owner_of
 from aiobench.sync._lanes import SyncIterator
 
@@ -35,15 +35,13 @@ if TYPE_CHECKING:
 
     from aiobench import _display
     from aiobench._http.transports import TransportOption
-    from aiobench._results.explanations import Explanations
-    from aiobench._results.scores import ScoreDetail, ScoreRow
-    from aiobench._wire.benchmarks import MetricSpec, ModelSpec
-    from aiobench._wire.documents import Progress
+    from aiobench.documents import Explanations, Progress, ScoreDetail, ScoreRow
     from aiobench.errors import (
         AiobenchError,
         APIError,
     )
     from aiobench.snapshot import JobSnapshot
+    from aiobench.specs import MetricSpec, ModelSpec
     from aiobench.sync._bridge import Owner
 
 __all__ = [

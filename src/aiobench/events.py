@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias, Union
 from attrs import frozen
 
 if TYPE_CHECKING:
-    from aiobench._wire.documents import Progress
+    from aiobench.documents import Progress
     from aiobench.errors import APIError
     from aiobench.job import BenchmarkJob
     from aiobench.snapshot import JobSnapshot

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 from attrs import field, frozen
 
+from aiobench._errors import ConfigurationError
 from aiobench._wire.statuses import TERMINAL_STATUSES, normalized
-from aiobench.errors import ConfigurationError
 
 __all__ = ["PollPolicy", "checked_policy"]
 
