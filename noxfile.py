@@ -4,6 +4,7 @@ uv makes the environments where it is installed, virtualenv and pip where it is 
 """
 
 import re
+import subprocess
 from pathlib import Path
 
 import nox
@@ -59,6 +60,32 @@ def guards(session: nox.Session) -> None:
     """Remove what guards each promise, one guard after the other, and see that a test fails: `nox -s guards -- F16`."""
     install(session, "-e", ".[all]", group="test")
     session.run("python", "tools/guards.py", *session.posargs)
+
+
+@nox.session(default=False)
+def cases(session: nox.Session) -> None:
+    """Run small programs that must exit with 0, each in a process of its own: `nox -s cases -- FOLDER`."""
+    install(session, "-e", ".[all]", group="test")
+    (folder,) = session.posargs or ("../shared/cases",)
+    texts = {path: path.read_text(encoding="utf-8") for path in sorted(Path(folder).glob("*.py"))}
+    imported = set(re.findall(r"^(?:from|import) (\w+)", "\n".join(texts.values()), re.MULTILINE))
+    programs = [path for path in texts if path.stem not in imported]
+    if not programs:
+        session.skip(f"there are no programs in {folder}")
+    failed = []
+    for path in programs:
+        done = subprocess.run(
+            [Path(session.bin, "python"), path.resolve()],
+            capture_output=True,
+            encoding="utf-8",
+            timeout=120,
+            check=False,
+        )
+        print(path.stem, done.stdout.strip().rpartition("\n")[2])
+        if done.returncode:
+            failed.append(path.stem)
+    if failed:
+        session.error(f"{len(failed)} of {len(programs)} failed: {', '.join(failed)}")
 
 
 @nox.session
