@@ -108,13 +108,21 @@ class APIConnectionError(APIError):
 
     Attributes:
         maybe_sent: False when the request surely did not reach the server.
+        permanent: Whether it would fail again in the same way: an unknown certificate authority.
     """
 
     def __init__(
-        self, message: str, *, maybe_sent: bool = True, attempts: int = 1, request_id: str | None = None
+        self,
+        message: str,
+        *,
+        maybe_sent: bool = True,
+        permanent: bool = False,
+        attempts: int = 1,
+        request_id: str | None = None,
     ) -> None:
         super().__init__(message, attempts=attempts, request_id=request_id)
         self.maybe_sent: bool = maybe_sent
+        self.permanent: bool = permanent
 
 
 class APITimeoutError(APIConnectionError, TimeoutError):
@@ -183,6 +191,7 @@ class InvalidResponseError(APIError):
     Attributes:
         body: The beginning of the reply, with keys and signatures taken out.
         too_large: Whether it was given up because of its size.
+        permanent: Whether asking again would bring the same: it is too large, or a redirect.
     """
 
     def __init__(
@@ -191,12 +200,14 @@ class InvalidResponseError(APIError):
         *,
         body: str = "",
         too_large: bool = False,
+        permanent: bool = False,
         attempts: int = 1,
         request_id: str | None = None,
     ) -> None:
         super().__init__(message, attempts=attempts, request_id=request_id)
         self.body = body
         self.too_large = too_large
+        self.permanent: bool = permanent or too_large
 
 
 class JobError(AiobenchError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aiobench._http.pauses import Pauses
+from aiobench._http.retries import Pauses
 
 A, B = "https://a.example", "https://b.example"
 

@@ -9,7 +9,8 @@ import httpx
 import pytest
 
 from aiobench import errors
-from aiobench._http.replies import SNIPPET, Reply, error_of, invalid, is_retried
+from aiobench._http.replies import SNIPPET, Reply, error_of, invalid
+from aiobench._http.retries import is_retried
 from job_documents import sample_bytes
 
 KEY = "k3y-of-the-team"
@@ -43,7 +44,7 @@ def test_success_is_no_error(status: int) -> None:
         (403, errors.PermissionDeniedError, False),
         (404, errors.NotFoundError, False),
         (408, errors.APIStatusError, True),
-        (409, errors.ConflictError, False),
+        (409, errors.ConflictError, True),
         (413, errors.APIStatusError, False),
         (422, errors.BadRequestError, False),
         (429, errors.RateLimitError, True),
@@ -54,7 +55,7 @@ def test_success_is_no_error(status: int) -> None:
     ],
 )
 def test_class_of_each_status(status: int, expected: type[errors.APIStatusError], retried: bool) -> None:
-    """FAULTS' tree says which class a status is; asking again helps after 408, 429 and 5xx."""
+    """FAULTS' tree says which class a status is; the retry table which ones are asked again."""
     error = status_error(status)
 
     assert (expected, status, retried) == (type(error), error.status_code, is_retried(error))

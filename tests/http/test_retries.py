@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aiobench._http.retries import FIRST_DELAY, LONGEST_DELAY, RetryBudget, backoff
+from aiobench import errors
+from aiobench._http.replies import Reply, error_of
+from aiobench._http.retries import FIRST_DELAY, LONGEST_DELAY, RetryBudget, backoff, is_retried, retry_in
 
 
 @pytest.mark.parametrize(
@@ -69,3 +72,73 @@ def test_budget_counts_the_last_hundred(outcomes: list[bool]) -> None:
     is_open = all(budget.allows(0.0) for _ in range(11))
 
     assert (sum(outcomes[-100:]) <= 50) == is_open
+
+
+def status(code: int, **headers: str) -> Exception:
+    """Make the error of a status."""
+    error = error_of(Reply("job J", code, {name.replace("_", "-"): value for name, value in headers.items()}, b""))
+    assert error is not None
+    return error
+
+
+AGAIN = {408, 409, 421, 423, 425, 429, 499}
+
+
+@pytest.mark.parametrize("code", range(400, 600))
+def test_which_statuses_are_asked_again(code: int) -> None:
+    """Seven of the 4xx and every 5xx may pass; every other status is final."""
+    assert (code in AGAIN or code >= 500) == is_retried(status(code))
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (errors.APIConnectionError("reset"), True),
+        (errors.APITimeoutError("late"), True),
+        (errors.APIConnectionError("unknown authority", permanent=True), False),
+        (errors.InvalidResponseError("not JSON"), True),
+        (errors.InvalidResponseError("9 MB", too_large=True), False),
+        (status(302, location="https://login.example"), False),
+        (errors.IntegrityError("cut", job_id="J", url="https://x"), True),
+        (errors.ClientClosedError("closed"), False),
+        (ValueError("a fault of ours"), False),
+    ],
+)
+def test_which_errors_are_asked_again(error: Exception, expected: bool) -> None:
+    """Connection troubles and replies that make no sense may pass; what would be the same again is final."""
+    assert expected == is_retried(error)
+
+
+@pytest.mark.parametrize(
+    ("error", "limits", "expected"),
+    [
+        (status(503), {}, 2.0),
+        (status(503, retry_after="30"), {}, 30.0),
+        (status(503, retry_after="1"), {}, 2.0),
+        (status(503, retry_after="1000000"), {}, 3600.0),
+        (status(429, retry_after="30"), {"longest": 29.0}, None),
+        (status(429, retry_after="30"), {"longest": 30.0}, 30.0),
+        (status(503), {"attempt": 5, "max_retries": 4}, None),
+        (status(503), {"attempt": 4, "max_retries": 4}, 2.0),
+        (status(503), {"budget": lambda: False}, None),
+        (status(503), {"is_idempotent": False}, None),
+        (status(408), {"is_idempotent": False}, None),
+        (status(409), {"is_idempotent": False}, None),
+        (status(425), {"is_idempotent": False}, 2.0),
+        (status(429), {"is_idempotent": False}, 2.0),
+        (errors.APIConnectionError("refused", maybe_sent=False), {"is_idempotent": False}, 2.0),
+        (errors.APIConnectionError("reset"), {"is_idempotent": False}, None),
+        (status(404), {}, None),
+    ],
+)
+def test_what_follows_an_error(error: Exception, limits: dict[str, Any], expected: float | None) -> None:
+    """The wait is the caller's own or what the server asks for, within the caller's limits; None ends it."""
+    assert expected == retry_in(error, wait=2.0, **limits)
+
+
+def test_the_budget_is_asked_last() -> None:
+    """An error that is final uses up no retry."""
+    asked: list[bool] = []
+    retry_in(status(404), wait=1.0, budget=lambda: asked.append(True) or True)
+    retry_in(status(503), wait=1.0, attempt=2, max_retries=1, budget=lambda: asked.append(True) or True)
+    assert [] == asked

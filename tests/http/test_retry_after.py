@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aiobench._http.retry_after import retry_after
+from aiobench._http.retries import retry_after
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,3 +90,11 @@ def test_any_value_is_a_number_of_seconds_or_nothing(value: str) -> None:
     seconds = retry_after({"retry-after": value, "date": value[::-1]})
 
     assert seconds is None or (seconds >= 0 and math.isfinite(seconds))
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "expected"), [("1500", 1.5), (" 250 ", 0.25), ("-1", 7.0), ("inf", 7.0), ("", 7.0), ("soon", 7.0)]
+)
+def test_milliseconds_are_more_exact(milliseconds: str, expected: float) -> None:
+    """`retry-after-ms` counts before `Retry-After`, unless it makes no sense."""
+    assert expected == asked("7", **{"retry-after-ms": milliseconds})

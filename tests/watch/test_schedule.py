@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aiobench import ConfigurationError, PollPolicy
-from aiobench._http.retry_after import LONGEST_RETRY_AFTER
+from aiobench._http.retries import LONGEST_RETRY_AFTER
 from aiobench._watch.log import is_told
 from aiobench._watch.schedule import Waits
 

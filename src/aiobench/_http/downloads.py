@@ -11,9 +11,8 @@ import anyio.to_thread
 from aiobench._errors import APIError, APIStatusError, DownloadError, ResultExpiredError
 from aiobench._http.credentials import without_query
 from aiobench._http.part_files import PartFile
-from aiobench._http.replies import asked_wait
 from aiobench._http.result_requests import InterruptedTransferError, RefusedError
-from aiobench._http.retries import backoff
+from aiobench._http.retries import backoff, retry_in
 from aiobench._http.transfers import Place, Transfer
 
 if TYPE_CHECKING:
@@ -73,20 +72,30 @@ async def _fill(part: PartFile, place: Place, url: str, transfer: Transfer) -> N
     while True:
         attempts += 1
         try:
-            return await transfer.run(url, part, place)
+            await transfer.run(url, part, place)
         except InterruptedTransferError as interruption:
             failures = 1 if place.done - farthest >= HEALTHY else failures + 1
             farthest = max(farthest, place.done)
             error, cause = interruption.error, interruption.__cause__
-        asked = asked_wait(error) or 0.0
-        if failures > options.max_retries or asked > options.max_retry_after:
+        else:
+            session.budget.record(failed=False)
+            return
+        session.budget.record(failed=True)
+        delay = retry_in(
+            error,
+            wait=backoff(failures, session.random),
+            attempt=failures,
+            max_retries=options.max_retries,
+            longest=options.max_retry_after,
+            budget=lambda: session.budget.allows(session.now()),
+        )
+        if delay is None:
             if isinstance(error, APIError):
                 error.attempts = attempts
             try:
                 raise error from cause  # not above, where what holds it would become its context
             finally:
                 del error, cause  # nor shall this frame hold it
-        delay = max(backoff(failures, session.random), asked)
         logger.info("%s; going on at byte %d in %.2f s", error, place.done, delay)
         await session.sleep(delay)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import httpx
 
-from aiobench._errors import APIConnectionError, APIError, APITimeoutError, RateLimitError
+from aiobench._errors import APIConnectionError, APITimeoutError
 from aiobench._http.credentials import redacted
 
-__all__ = ["connection_error", "shown", "was_surely_not_received"]
+__all__ = ["connection_error", "shown"]
 
 
 def connection_error(what: str, origin: str, failure: Exception, *secrets: str) -> APIConnectionError:
@@ -40,10 +40,3 @@ def shown(failure: Exception, *secrets: str) -> Exception | None:
 def _is_aiohttp_connect_error(error: BaseException) -> bool:
     # by name, for aiohttp may not be installed
     return any(cls.__name__ == "ClientConnectorError" for cls in type(error).__mro__)
-
-
-def was_surely_not_received(error: APIError) -> bool:
-    """Tell whether a request that must not be sent twice can be sent again."""
-    if isinstance(error, APIConnectionError):
-        return not error.maybe_sent
-    return isinstance(error, RateLimitError)

@@ -19,13 +19,13 @@ from aiobench._errors import (
     ServerError,
 )
 from aiobench._http.credentials import excerpt, redacted, without_query
-from aiobench._http.retry_after import retry_after
+from aiobench._http.retries import retry_after
 from aiobench._wire.decoding import MalformedDocumentError, decoded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Reply", "asked_wait", "error_of", "invalid", "is_retried"]
+__all__ = ["Reply", "error_of", "invalid"]
 
 SNIPPET = 500  # characters of a body that an error shows
 REQUEST_ID_HEADERS = (
@@ -74,7 +74,7 @@ def error_of(reply: Reply, *secrets: str) -> APIError | None:
     if status < 400:
         target = redacted(without_query(reply.headers.get("location", "")), *secrets)
         where = f"redirected to {target!r}" if target else "redirected"
-        return invalid(reply, f"{where}, which is not followed: it could take the key", *secrets)
+        return invalid(reply, f"{where}, which is not followed: it could take the key", *secrets, permanent=True)
     body = _snippet(reply, *secrets)
     message = _message(reply, *secrets) or body
     text = f"{reply.what}: HTTP {status}"
@@ -94,26 +94,17 @@ def error_of(reply: Reply, *secrets: str) -> APIError | None:
     )
 
 
-def invalid(reply: Reply, why: str, *secrets: str, too_large: bool = False) -> InvalidResponseError:
+def invalid(
+    reply: Reply, why: str, *secrets: str, too_large: bool = False, permanent: bool = False
+) -> InvalidResponseError:
     """Make the error of a reply that is not what its route promises."""
     return InvalidResponseError(
         f"{reply.what}: HTTP {reply.status}, but {why}",
         body=_snippet(reply, *secrets),
         request_id=reply.request_id,
         too_large=too_large,
+        permanent=permanent,
     )
-
-
-def asked_wait(error: Exception | None) -> float | None:
-    """Return the seconds that the server asked to wait, if *error* is an answer that says so."""
-    return error.retry_after if isinstance(error, APIStatusError) else None
-
-
-def is_retried(error: APIError) -> bool:
-    """Tell whether asking again may help: no answer, 408, 429, 5xx, or an answer that makes no sense."""
-    if isinstance(error, APIStatusError):
-        return error.status_code in {408, 429} or error.status_code >= 500
-    return True
 
 
 def _message(reply: Reply, *secrets: str) -> str:

@@ -25,8 +25,9 @@ from aiobench._errors import (
 from aiobench._http.bodies import raw_chunks
 from aiobench._http.credentials import secrets_of, without_query
 from aiobench._http.failures import connection_error, shown
-from aiobench._http.replies import Reply, error_of, is_retried
+from aiobench._http.replies import Reply, error_of
 from aiobench._http.result_urls import UnsafeAddressError, unsafe_url
+from aiobench._http.retries import is_retried
 from aiobench._http.session import USER_AGENT, CallOptions, Session
 
 if TYPE_CHECKING:

@@ -17,11 +17,10 @@ from attrs import field, frozen
 from aiobench._errors import APIError, APITimeoutError, ConfigurationError, RateLimitError
 from aiobench._http.bodies import BodyTooLargeError, Content, CutBodyError, UnknownEncodingError, read_body
 from aiobench._http.connections import KEEPALIVE, Connections, Lease
-from aiobench._http.failures import connection_error, shown, was_surely_not_received
+from aiobench._http.failures import connection_error, shown
 from aiobench._http.guards import Guard
-from aiobench._http.pauses import Pauses
-from aiobench._http.replies import Reply, asked_wait, error_of, invalid, is_retried
-from aiobench._http.retries import RetryBudget, backoff
+from aiobench._http.replies import Reply, error_of, invalid
+from aiobench._http.retries import Pauses, RetryBudget, backoff, is_retried, retry_in
 from aiobench._version import __version__
 from aiobench._wire.decoding import MalformedDocumentError
 
@@ -155,15 +154,15 @@ class Session:
             await self.sleep(delay)
 
     def _delay(self, request: ApiRequest, error: APIError, attempt: int, options: CallOptions) -> float | None:
-        """Decide on a retry: the seconds to wait before it, or None for no retry."""
-        if attempt > options.max_retries or not is_retried(error):
-            return None
-        if not request.is_idempotent and not was_surely_not_received(error):
-            return None
-        asked = asked_wait(error) or 0.0
-        if asked > options.max_retry_after or not self.budget.allows(self.now()):
-            return None
-        return max(backoff(attempt, self.random), asked)
+        return retry_in(
+            error,
+            wait=backoff(attempt, self.random),
+            attempt=attempt,
+            max_retries=options.max_retries,
+            longest=options.max_retry_after,
+            is_idempotent=request.is_idempotent,
+            budget=lambda: self.budget.allows(self.now()),
+        )
 
     async def let_pause_pass(self, origin: str | None = None, *, longest: float = float("inf")) -> None:
         """Wait until a server (else the platform), which answered 429 to someone, may be asked again.

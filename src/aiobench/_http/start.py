@@ -6,8 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from aiobench._errors import APIError, APIStatusError, InvalidResponseError, StartOutcomeUnknownError
-from aiobench._http.failures import was_surely_not_received
-from aiobench._http.retries import backoff
+from aiobench._http.retries import backoff, was_surely_not_received
 from aiobench._wire.benchmarks import started_job_id
 
 if TYPE_CHECKING:
@@ -89,7 +88,7 @@ async def _job_ids(platform: Platform, benchmark_id: str) -> frozenset[str]:
 
 
 def _was_refused(error: APIError) -> bool:
-    return isinstance(error, APIStatusError) and error.status_code < 500 and error.status_code != 408
+    return isinstance(error, APIStatusError) and error.status_code < 500 and error.status_code not in {408, 499}
 
 
 def _is_the_servers_word(error: APIError) -> bool:

@@ -8,19 +8,17 @@ from typing import TYPE_CHECKING
 
 import anyio.lowlevel
 
-from aiobench._http.replies import asked_wait, is_retried
-from aiobench._watch.log import logger
-from aiobench._watch.roster import Group, Watched
-from aiobench._wire.heads import ListEntry, job_list
-from aiobench._wire.statuses import normalized
-from aiobench.errors import (
+from aiobench._errors import (
     APIError,
     APIStatusError,
     AuthenticationError,
     InvalidResponseError,
-    NotFoundError,
-    PermissionDeniedError,
 )
+from aiobench._http.retries import asked_wait, is_retried
+from aiobench._watch.log import logger
+from aiobench._watch.roster import Group, Watched
+from aiobench._wire.heads import ListEntry, job_list
+from aiobench._wire.statuses import normalized
 from aiobench.events import Abandoned, Finished
 from aiobench.snapshot import JobSnapshot, bring_up_to_date, snapshot_of
 
@@ -100,7 +98,7 @@ class Polls:
             raise
         except APIError as error:
             watched.is_asked = False
-            if not isinstance(error, PermissionDeniedError | NotFoundError):
+            if is_retried(error):
                 self._grouping.note_disturbance()
                 self._ledger.note_failure([watched], watched, error)
                 self._again(watched, self._waits.grown(watched.wait), error)
@@ -208,9 +206,8 @@ class Polls:
         if not is_refused:
             self._grouping.note_disturbance()
             self._ledger.note_failure(members, group, error)
-        if is_refused or (
-            isinstance(error, InvalidResponseError) and (error.too_large or group.failures >= FAILED_LISTS)
-        ):
+        makes_no_sense = isinstance(error, InvalidResponseError) and group.failures >= FAILED_LISTS
+        if not is_retried(error) or makes_no_sense:
             logger.info("%s; asking for %d jobs singly", error, len(members))
             self._grouping.do_without_list(group)
             return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aiobench._http.retry_after import LONGEST_RETRY_AFTER
+from aiobench._http.retries import LONGEST_RETRY_AFTER
 
 if TYPE_CHECKING:
     import random

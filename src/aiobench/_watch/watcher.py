@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from aiobench._http.replies import asked_wait, is_retried
+from aiobench._http.retries import asked_wait, is_retried
 from aiobench._watch.log import is_told, logger, warn_of_unknown_status
 from aiobench._watch.schedule import GAP, Waits
 from aiobench._wire.statuses import is_known, normalized
