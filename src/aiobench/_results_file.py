@@ -62,7 +62,8 @@ async def of_job(
 
     session = platform.session
     async with _target(save_path, is_temporary=save_path is None and return_dataframe, job_id=job.id) as target:
-        with _progress.of_download(job.id, progress) as show:
+        label = f"results of job {job.id}"
+        async with _progress.of_download(lambda: label, progress) as show:
             source = ResultSource(session, platform.options, rules, job.id)
             path = await download(Transfer(source, max_bytes, show), target, fresh_url)
         if not return_dataframe:

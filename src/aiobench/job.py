@@ -150,7 +150,8 @@ class BenchmarkJob:
             poll: When to poll, and what counts as an end; else the client's policy.
             timeout: Seconds in all. None: no limit.
             stall_after: Seconds without a change after which to give up. None: never.
-            progress: True for a progress bar; or a function that is called with each snapshot that `watch()` yields.
+            progress: True for a progress bar; or a function, plain or asynchronous, that is called with each
+                snapshot that `watch()` yields.
 
         Returns:
             The terminal snapshot, also when the job failed: `snapshot.raise_for_status()` raises then.
@@ -162,11 +163,11 @@ class BenchmarkJob:
             APIError: When asking again cannot help: 401, 403, 404.
         """
         watcher = self._watcher(poll, timeout=timeout, stall_after=stall_after, every_poll=False)
-        with _progress.of_job(self.id, progress) as show:
+        async with _progress.of_job(self.id, progress) as show:
             while True:
                 snapshot = await watcher.step()
                 assert snapshot is not None  # a watcher ends by a terminal snapshot or an error
-                show(snapshot)
+                await show(snapshot)
                 if snapshot.is_terminal:
                     return snapshot
 
@@ -223,8 +224,8 @@ class BenchmarkJob:
         Args:
             save_path: Where to; else `aiXplain/<uuid4>.csv` under the working directory.
             return_dataframe: Return a frame. Without *save_path*, no file is kept then.
-            progress: True for a progress bar; or a function that is called on the event loop with the bytes done and
-                the total (None if unknown), at most 10 times a second.
+            progress: True for a progress bar; or a function, plain or asynchronous, called on the event loop with
+                the bytes done and the total (None if unknown), at most 10 times a second.
             max_bytes: The largest file that is accepted, in bytes.
 
         Returns:

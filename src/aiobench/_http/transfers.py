@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from attrs import define, frozen
@@ -69,7 +69,7 @@ class Transfer:
 
     source: ResultSource
     max_bytes: int
-    progress: Callable[[int, int | None], object] | None
+    progress: Callable[[int, int | None], Awaitable[None]] | None
 
     async def run(self, url: str, part: PartFile, place: Place) -> None:
         """Receive the file, or the rest of it.
@@ -86,7 +86,7 @@ class Transfer:
             what = f"{place.done} of {place.total} bytes arrived"
             raise InterruptedTransferError(self.source.damaged(url, what))
         if self.progress is not None:
-            self.progress(place.done, place.total)
+            await self.progress(place.done, place.total)
 
     async def _take_up(self, response: httpx.Response, url: str, part: PartFile, place: Place) -> None:
         """Find out where in the file the body begins, and how long the file is."""
@@ -134,7 +134,7 @@ class Transfer:
                         await flush()
                 now = session.now()
                 self._check(speed, len(chunk), now)
-                self._report(place, size, now)
+                await self._report(place, size, now)
             decoder.finish()
         except UnknownEncodingError as error:
             raise self.source.damaged(url, str(error)) from error
@@ -150,10 +150,10 @@ class Transfer:
             what = f"the results of job {self.source.job_id} come at less than {SLOWEST} bytes a second"
             raise InterruptedTransferError(APITimeoutError(what))
 
-    def _report(self, place: Place, unwritten: int, now: float) -> None:
+    async def _report(self, place: Place, unwritten: int, now: float) -> None:
         if self.progress is not None and now - place.reported_at >= PROGRESS_INTERVAL:
             place.reported_at = now
-            self.progress(place.done + unwritten, place.total)
+            await self.progress(place.done + unwritten, place.total)
 
     def _too_large(self, url: str) -> ResultTooLargeError:
         return ResultTooLargeError(

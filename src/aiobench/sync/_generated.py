@@ -513,7 +513,8 @@ class BenchmarkJob(Facade[AsyncBenchmarkJob]):
             poll: When to poll, and what counts as an end; else the client's policy.
             timeout: Seconds in all. None: no limit.
             stall_after: Seconds without a change after which to give up. None: never.
-            progress: True for a progress bar; or a function that is called with each snapshot that `watch()` yields.
+            progress: True for a progress bar; or a function, plain or asynchronous, that is called with each
+                snapshot that `watch()` yields.
 
         Returns:
             The terminal snapshot, also when the job failed: `snapshot.raise_for_status()` raises then.
@@ -583,8 +584,8 @@ class BenchmarkJob(Facade[AsyncBenchmarkJob]):
         Args:
             save_path: Where to; else `aiXplain/<uuid4>.csv` under the working directory.
             return_dataframe: Return a frame. Without *save_path*, no file is kept then.
-            progress: True for a progress bar; or a function that is called in the background with the bytes done and
-                the total (None if unknown), at most 10 times a second.
+            progress: True for a progress bar; or a function, plain or asynchronous, called in the background with
+                the bytes done and the total (None if unknown), at most 10 times a second.
             max_bytes: The largest file that is accepted, in bytes.
 
         Returns:

@@ -1,0 +1,128 @@
+"""`progress=True`: one line that moves, in a terminal or a notebook; nothing where nobody looks.
+
+What a line says and where it appears belong here; when there is news is the caller's business. Nothing in here may
+fail, delay or hang what it shows. The line is our own: what is hard about it is to keep a broken or blocked screen away
+from the event loop, which no library of bars does, and what such a library does besides is the format of one line.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from aiobench._progress.drawing import Drawing
+from aiobench._progress.lines import Line, amount
+from aiobench._progress.screens import is_notebook
+from aiobench._wire.coercion import mapping, text
+from aiobench.errors import AiobenchError
+
+if TYPE_CHECKING:
+    from aiobench.snapshot import JobSnapshot
+
+__all__ = ["is_notebook", "of_download", "of_job", "of_jobs"]
+
+
+@asynccontextmanager
+async def of_job(
+    job_id: str, progress: bool | Callable[[JobSnapshot], object]
+) -> AsyncGenerator[Callable[[JobSnapshot], Awaitable[None]], None]:
+    """Yield what shows a snapshot when it is awaited: the user's function, a line, or nothing."""
+    if callable(progress):
+        yield partial(_call, progress)
+    elif not progress:
+        yield _show_nothing
+    else:
+        label = ""
+        async with _drawn() as draw:
+
+            async def show(snapshot: JobSnapshot) -> None:
+                nonlocal label
+                label = label or _name(snapshot) or f"job {job_id}"
+                done = 100.0 if snapshot.succeeded else snapshot.progress.completed_percentage or 0.0
+                draw(label, done / 100, snapshot.status)
+
+            yield show
+
+
+@asynccontextmanager
+async def of_download(
+    label: Callable[[], str], progress: bool | Callable[[int, int | None], object]
+) -> AsyncGenerator[Callable[[int, int | None], Awaitable[None]] | None, None]:
+    """Yield what shows the bytes done and the total when it is awaited; None where nobody wants to know.
+
+    Args:
+        label: What is downloaded; asked for at each step, as a download learns it on its way.
+        progress: The user's function, plain or asynchronous; or whether to draw a line.
+    """
+    if callable(progress):
+        yield partial(_call, progress)
+    elif not progress:
+        yield None
+    else:
+        async with _drawn() as draw:
+
+            async def show(done: int, total: int | None) -> None:
+                if total is None:
+                    draw(label(), None, amount(done))
+                else:
+                    draw(label(), done / total if total else 1.0, f"{amount(done)} of {amount(total)}")
+
+            yield show
+
+
+@asynccontextmanager
+async def of_jobs(label: str, progress: bool, *, done: str = "ended") -> AsyncGenerator[Callable[..., None], None]:
+    """Yield what shows many jobs, `update(ended, total, failed)`; call it as often as you like.
+
+    Args:
+        label: What they are, such as `jobs`.
+        progress: Whether to draw a line.
+        done: The word for what has become of those that count.
+    """
+    if not progress:
+        yield lambda ended, total, failed: None  # noqa: ARG005 - the names are its interface
+        return
+    async with _drawn() as draw:
+
+        def update(ended: int, total: int, failed: int) -> None:
+            share = ended / total if total else 0.0
+            draw(label, share, f"{ended:,} of {total:,} {done}, {failed:,} failed")
+
+        yield update
+
+
+@asynccontextmanager
+async def _drawn() -> AsyncGenerator[Callable[[str, float | None, str], None], None]:
+    """Yield what draws label, share and note; the last state stays behind as a line."""
+    began = time.monotonic()
+    drawing = Drawing(sys.stderr)
+    try:
+        yield lambda label, share, note: drawing.put(Line(label, share, note, time.monotonic() - began))
+    except Exception:
+        await drawing.finish()
+        raise
+    except BaseException:  # cancelled, or thrown away: this is no time to wait
+        drawing.end()
+        raise
+    await drawing.finish()
+
+
+def _name(snapshot: JobSnapshot) -> str | None:
+    try:
+        return text(mapping(snapshot.raw.get("benchmark")).get("name"))
+    except AiobenchError:  # a document that polling can read may be odd further down
+        return None
+
+
+async def _call(function: Callable[..., object], *news: Any) -> None:
+    result = function(*news)
+    if inspect.isawaitable(result):
+        await result
+
+
+async def _show_nothing(_: JobSnapshot) -> None: ...
