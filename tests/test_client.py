@@ -380,11 +380,11 @@ async def test_view_uses_the_same_connections(server: LoopbackServer, client: Cl
 
     assert 1 == len({request.connection for request in server.requests})
     assert (5.0, 9, 7.0) == (
-        view._platform.options.timeout,
-        view._platform.options.max_retries,
-        view._platform.options.max_retry_after,
+        view._context.platform.options.timeout,
+        view._context.platform.options.max_retries,
+        view._context.platform.options.max_retry_after,
     )
-    assert (30.0, 0) == (client._platform.options.timeout, client._platform.options.max_retries)
+    assert (30.0, 0) == (client._context.platform.options.timeout, client._context.platform.options.max_retries)
 
 
 @pytest.mark.anyio
@@ -393,7 +393,29 @@ async def test_view_keeps_what_it_is_not_told(client: Client) -> None:
     policy = PollPolicy(interval=0.1)
     view = client.with_options(timeout=5.0, poll=policy).with_options(max_retries=2)
 
-    assert (5.0, 2, policy) == (view._platform.options.timeout, view._platform.options.max_retries, view._poll)
+    assert (5.0, 2, policy) == (
+        view._context.platform.options.timeout,
+        view._context.platform.options.max_retries,
+        view._context.poll,
+    )
+
+
+class Labelled(Client):
+    """A client of a user's own."""
+
+    def __init__(self, label: str, **settings: Any) -> None:
+        super().__init__(KEY, **settings)
+        self.label = label
+
+
+@pytest.mark.anyio
+async def test_view_of_a_subclass_keeps_what_it_has_set(server: LoopbackServer) -> None:
+    """A view is of the subclass, with its attributes, whatever arguments its constructor takes."""
+    async with Labelled("mine", base_url=server.url) as client:
+        view = client.with_options(timeout=5.0)
+
+    assert type(view) is Labelled
+    assert view.label == "mine"
 
 
 @pytest.mark.anyio
@@ -549,7 +571,7 @@ async def test_default_client_is_one_per_loop(environment: LoopbackServer) -> No
     for job in jobs:
         await job.check_status()
 
-    assert 1 == len({job._asking_client() for job in jobs})
+    assert 1 == len({id(job._asking_context()) for job in jobs})
 
 
 @pytest.mark.anyio

@@ -302,15 +302,15 @@ async def test_key_is_neither_logged_nor_shown(server: LoopbackServer, caplog: p
             await client.get_job("BAD")
         except AiobenchError as error:
             texts += [str(error), repr(error), repr(vars(error))]
-        session = client._platform.session
-        texts += [repr(each) for each in (client, job, session, client._platform, job._request)]
+        session = client._context.platform.session
+        texts += [repr(each) for each in (client, job, session, client._context.platform, job._request)]
 
     assert 8 == len(texts)
     assert [] == [text for text in (*texts, caplog.text, *map(repr, caplog.records)) if KEY in text]
     assert "job J: HTTP 200" in caplog.text
 
 
-@pytest.mark.parametrize("copying", [pickle.dumps, copy.copy, copy.deepcopy])
+@pytest.mark.parametrize("copying", [pickle.dumps, copy.deepcopy])
 def test_client_cannot_be_pickled(copying: Any) -> None:
     """A client holds connections and a key: pickling says to make one where it is needed."""
     with pytest.raises(TypeError, match="cannot be pickled; make one where it is needed"):

@@ -97,7 +97,7 @@ def run(
         policy = PollPolicy(interval=interval, max_interval=interval)
         make: Callable[[], httpx.AsyncBaseTransport] = lambda: httpx.MockTransport(reply)  # noqa: E731
         async with Client("key", base_url="http://127.0.0.1:1", transport=make, poll=policy, trust_env=False) as client:
-            session = client._platform.session
+            session = client._context.platform.session
             session.now = trio.current_time
             session.random.seed(7)
             await use(client)

@@ -56,6 +56,15 @@ def test_module_all_lists_are_true() -> None:
 
 
 @pytest.mark.parametrize("name", CLASSES)
+def test_public_classes_have_public_homes(name: str) -> None:
+    """A public class shows and pickles under the name of a public module that has it."""
+    cls = getattr(aiobench, name)
+
+    assert not any(part.startswith("_") for part in cls.__module__.split("."))
+    assert getattr(importlib.import_module(cls.__module__), cls.__qualname__) is cls
+
+
+@pytest.mark.parametrize("name", CLASSES)
 def test_public_classes_and_their_methods_are_documented(name: str) -> None:
     """Every public class, method and property has a docstring of its own."""
     cls = getattr(aiobench, name)

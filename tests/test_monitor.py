@@ -453,6 +453,15 @@ async def test_what_is_no_collection_of_jobs_is_refused(client: Client, bad: Any
         client.monitor(bad)
 
 
+async def test_a_job_of_another_client_is_refused(server: FaultServer, client: Client) -> None:
+    """A job belongs to the client that made it, or a view of that; a monitor of another one says what to do."""
+    async with Client("other", base_url=server.base_url) as other:
+        with pytest.raises(ConfigurationError, match="job J belongs to another client .* pass its id"):
+            other.monitor([client.job("J")])
+
+    assert client.monitor([client.with_options(timeout=1.0).job("J")]).stats.jobs == 1
+
+
 @pytest.mark.parametrize("bad", [{"timeout": -1}, {"stall_after": float("nan")}, {"ack": "later"}])
 async def test_settings_that_cannot_be_used_are_refused(client: Client, bad: Any) -> None:
     """A setting that makes no sense is refused when the monitor is made."""
@@ -539,7 +548,7 @@ async def test_room_that_comes_during_a_pause_is_seen(server: FaultServer, clien
         first = await anext(monitor)
         while monitor.stats.polls < len(ids):  # noqa: ASYNC110 - figures come without an event
             await anyio.sleep(0.001)
-        session = client._platform.session
+        session = client._context.platform.session
         session.pauses.extend(session.origin, 0.2, session.now())
         rest = await events_of(monitor)
     assert sorted(ids) == sorted(ends([first, *rest]))

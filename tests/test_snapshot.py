@@ -27,7 +27,7 @@ from aiobench import (
     WaitTimeoutError,
 )
 from aiobench._wire.heads import job_head
-from aiobench.snapshot import has_moved, snapshot_of
+from aiobench.snapshot import snapshot_of
 from job_documents import (
     JOBS,
     POLLED_AT,
@@ -238,7 +238,7 @@ def test_pickle_keeps_everything_else(name: str) -> None:
     assert [getattr(snapshot, each) for each in attributes] == [getattr(copied, each) for each in attributes]
     assert repr(snapshot.failure_rates(False)) == repr(copied.failure_rates(False))
     assert (snapshot.report_url or "").partition("?")[0] == (copied.report_url or "")
-    assert not has_moved(snapshot, copied)
+    assert not copied.has_moved_since(snapshot)
 
 
 def test_errors_with_snapshots_are_pickled_without_the_signature() -> None:

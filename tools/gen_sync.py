@@ -26,7 +26,7 @@ SOURCES = ("client.py", "job.py", "benchmark.py", "monitor.py", "events.py")
 RENAMED = {"__aenter__": "__enter__", "__aexit__": "__exit__", "__aiter__": "__iter__", "__anext__": "__next__"}
 # Private methods stay inside, and of these the facade has its own or needs none.
 LEFT_OUT = {"__repr__", "__reduce__", "__enter__", "__exit__"}
-DISPLAYED = {"_repr_html_", "_repr_pretty_"}
+BASES = {"ClientBase", "Displayed"}  # the facades have bases of their own, with the same meaning
 
 # What is said otherwise in the blocking world. Each must be found, so that none outlives its text.
 PHRASES = {
@@ -60,7 +60,9 @@ from __future__ import annotations
 from typing import assert_never
 
 from aiobench.sync._bridge import Owner
-from aiobench.sync._facades import ClientFacade, Counterpart, Facade, StreamFacade, core_of, cores_of, owner_of
+from aiobench.sync._facades import (
+    ClientFacade, Counterpart, Facade, StreamFacade, core_of, cores_of, owner_of, view_of
+)
 from aiobench.sync._lanes import SyncIterator
 """
 RUFF_OPTIONS = ["--isolated", "--quiet", "--line-length=120", "--target-version=py311"]
@@ -230,8 +232,8 @@ class Generator:
     # -- classes -----------------------------------------------------------------------------------------------
 
     def _class(self, name: str, node: cst.ClassDef) -> str:
-        if node.bases or node.keywords:
-            raise UnknownConstructError(name, "it has a base class")
+        if node.keywords or not {code(each.value) for each in node.bases} <= BASES:
+            raise UnknownConstructError(name, "it has an unknown base class")
         doc = self._doc(name, node)
         if name in self.events:
             return self._event(name, node, doc)
@@ -289,7 +291,7 @@ class Generator:
         statement = line.body[0]
         assert isinstance(statement, cst.Assign)
         target = code(statement.targets[0].target)
-        if target == "__slots__":
+        if target.startswith("_"):
             return ""
         if len(statement.targets) != 1 or code(statement.value) not in methods:
             raise UnknownConstructError(f"{name}.{target}", f"an assignment: {code(line)!r}")
@@ -297,21 +299,23 @@ class Generator:
 
     def _event(self, name: str, node: cst.ClassDef, doc: str) -> str:
         out = ["\n\n", *(f"@{each}\n" for each in decorators_of(node)), f"class {name}(Counterpart):\n", doc]
-        there, back = [], []
+        back = []
         for field, annotation in fields_of(node):
             out.append(f"    {field}: {code(annotation)}\n")
-            there.append(self._wrapped(f"{name}.{field}", annotation, f"core.{field}", "owner"))
             back.append(self._unwrapped(f"{name}.{field}", annotation, f"self.{field}"))
-        out += [
-            f"\n    @classmethod\n    def _of(cls, core: Async{name}, owner: Owner) -> {name}:\n",
-            f"        return cls({', '.join(there)})\n",
-            f"\n    def _as_core(self) -> Async{name}:\n        return Async{name}({', '.join(back)})\n",
-        ]
+        out.append(f"\n    def _as_core(self) -> Async{name}:\n        return Async{name}({', '.join(back)})\n")
         return "".join(out)
+
+    def _event_of_core(self, name: str) -> str:
+        fields = [
+            self._wrapped(f"{name}.{field}", annotation, f"core.{field}", "owner")
+            for field, annotation in fields_of(self.classes[name])
+        ]
+        return f"{name}({', '.join(fields)})"
 
     def _alias(self, name: str, _module: str, statement: str, members: list[str]) -> str:
         cases = "".join(
-            f"        case Async{each}():\n            return {each}._of(core, owner)\n" for each in members
+            f"        case Async{each}():\n            return {self._event_of_core(each)}\n" for each in members
         )
         return (
             f"\n\n{statement}\n\n\ndef {converter(name)}(core: Async{name}, owner: Owner) -> {name}:\n"
@@ -323,14 +327,14 @@ class Generator:
     def _method(self, cls: str, kind: str, f: cst.FunctionDef) -> str:
         name = f.name.value
         where = f"{cls}.{name}"
-        if name in LEFT_OUT or (name.startswith("_") and not name.startswith("__") and name not in DISPLAYED):
+        if name in LEFT_OUT or (name.startswith("_") and not name.startswith("__")):
             return ""
         if name == "__init__":
             return self._init(cls, kind, f)
         if name.startswith("__") and name not in RENAMED:
             raise UnknownConstructError(where, "a special method that no rule knows")
         decorators = decorators_of(f)
-        if decorators not in ([], ["property"], ["overload"], ["classmethod"]):
+        if decorators not in ([], ["property"], ["overload"]):
             raise UnknownConstructError(where, f"its decorators: {decorators}")
         if f.returns is None:
             raise UnknownConstructError(where, "it has no return annotation")
@@ -386,29 +390,27 @@ class Generator:
         self._check_params(where, f)
         made = f"Async{cls}({self._passed(where, f)})"
         if kind == "Client":
-            return self._define(where, f, "__init__", "None", f"self._open({made})")
+            return self._define(where, f, "__init__", "None", f"super().__init__({made})")
         if not any(each.name.value == "client" for each in f.params.kwonly_params):
             raise UnknownConstructError(where, "no parameter `client`, whose connections it would use")
-        return self._define(where, f, "__init__", "None", f"self._become({made}, owner_of(client))")
+        return self._define(where, f, "__init__", "None", f"super().__init__({made}, owner_of(client))")
 
     def _body(self, where: str, kind: str, decorators: list[str], f: cst.FunctionDef) -> str:
         assert f.returns is not None
         name, returns = f.name.value, f.returns.annotation
-        is_class_method = decorators == ["classmethod"]
-        target = f"Async{where.partition('.')[0]}.{name}" if is_class_method else f"self._core.{name}"
-        owner = "owner_of(None)" if is_class_method else "self._owner"
-        value = target if decorators == ["property"] else f"{target}({self._passed(where, f)})"
+        owner = "self._owner"
+        value = f"self._core.{name}" if decorators == ["property"] else f"self._core.{name}({self._passed(where, f)})"
         later = value.removesuffix("()") if value.endswith("()") else f"lambda: {value}"
         if name == "__anext__":
             value = "self._next(self._core.__anext__)"
         elif f.asynchronous:
             value = f"{owner}.call({later})"
-        elif kind == "Stream" and (decorators == ["property"] or name in DISPLAYED):
+        elif kind == "Stream" and decorators == ["property"]:
             value = f"{owner}.read({later})"
         elif kind == "Stream" or names_in(returns) & self.streams:
             value = f"{owner}.run({later})"
         if code(returns) == "Self" and name not in RENAMED:
-            return f"{'cls' if is_class_method else 'type(self)'}._of({value}, {owner})"
+            return f"self._sibling({value})"
         return self._wrapped(where, returns, value, owner)
 
     @staticmethod
@@ -483,16 +485,21 @@ class Generator:
     def _wrapped(self, where: str, annotation: cst.BaseExpression, value: str, owner: str) -> str:
         """The expression that turns a value of the core into one of the facade."""
         shape, what = self._shape(where, annotation)
-        made = converter(what) if what in self.aliases else f"{what}._of"
+
+        def made(value: str) -> str:
+            if what in self.aliases:
+                return f"{converter(what)}({value}, {owner})"
+            return f"view_of({what}, {value}, {owner})"
+
         match shape:
             case "plain":
                 return value
             case "one":
-                return f"{made}({value}, {owner})"
+                return made(value)
             case "list":
-                return f"[{made}(each, {owner}) for each in {value}]"
+                return f"[{made('each')} for each in {value}]"
             case "tuple":
-                return f"tuple({made}(each, {owner}) for each in {value})"
+                return f"tuple({made('each')} for each in {value})"
             case _:
                 raise UnknownConstructError(where, f"cannot translate {code(annotation)!r} as a result")
 
@@ -510,9 +517,9 @@ class Generator:
 
 
 def tidied(source: str) -> str:
-    """Let ruff remove unused imports, put those that only types need apart, sort and format; an unknown name fails."""
+    """Let ruff remove unused imports, sort and format; an unknown name fails."""
     for command in (
-        ["check", *RUFF_OPTIONS, *ISORT, "--select=F401,I,TC,RUF022", "--fix", "--unsafe-fixes"],
+        ["check", *RUFF_OPTIONS, *ISORT, "--select=F401,I,RUF022", "--fix", "--unsafe-fixes"],
         ["check", *RUFF_OPTIONS, "--select=F"],
         ["format", *RUFF_OPTIONS],
     ):
@@ -566,7 +573,9 @@ def generated(package: Path) -> dict[str, str]:
     """Return what the facade of *package* should be: {path: source}."""
 
     def parsed(path: str) -> cst.Module:
-        return cst.parse_module((package / path).read_text(encoding="utf-8"))
+        source = (package / path).read_text(encoding="utf-8")
+        # What the core takes for a client is anything with a context; here it is the one class of clients.
+        return cst.parse_module(re.sub(r"(?<!\()\bClientBase\b", "Client", source))
 
     names = [".".join(("aiobench", *Path(each).with_suffix("").parts)) for each in SOURCES]
     generator = Generator([(name, parsed(path)) for name, path in zip(names, SOURCES, strict=True)])

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from html import escape
-from typing import TYPE_CHECKING, Protocol
+from operator import methodcaller
+from typing import Protocol
 
 from attrs import frozen
 
-from aiobench._errors import InvalidResponseError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from aiobench.benchmark import Benchmark
-    from aiobench.documents import Iteration
-    from aiobench.events import MonitorStats
-    from aiobench.job import BenchmarkJob
-    from aiobench.snapshot import JobSnapshot
-
-__all__ = ["Card", "Printer", "figure", "of_benchmark", "of_job", "of_monitor", "of_snapshot"]
+__all__ = ["UNKNOWN", "Card", "Displayed", "Printer", "card_of", "figure"]
 
 UNKNOWN = "\N{EN DASH}"
 CELL = "padding: 0.1em 0.8em; text-align: "
@@ -90,65 +81,29 @@ def _printable(line: str) -> str:
     return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in line)
 
 
-def of_job(job: BenchmarkJob) -> Card:
-    """Show what is known of a job without asking."""
-    known = tuple((name, str(value)) for name, value in job.additional_info.items())
-    return Card(f"Benchmark job {job.id}", (("Status", job.status), ("Benchmark", job.benchmark_id), *known))
+class Displayed:
+    """Mixin: an object's `repr()` is one line of its own, and a notebook or an IPython prompt shows its card.
+
+    The `repr()` is here, too, because IPython prefers the one of a derived class to a card of its base.
+    """
+
+    __slots__ = ()
+
+    def _line(self) -> str:
+        raise NotImplementedError
+
+    def _card(self) -> Card:
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return self._line()
+
+    def _repr_html_(self) -> str:
+        return self._card().html()
+
+    def _repr_pretty_(self, printer: Printer, *_: object) -> None:
+        printer.text(self._card().text())
 
 
-def of_snapshot(snapshot: JobSnapshot) -> Card:
-    """Show a job at one poll: each model with its scores."""
-    progress = snapshot.progress
-    done = None if snapshot.is_terminal else progress.completed_percentage
-    facts = (
-        ("Status", snapshot.status),
-        ("Progress", "" if done is None else figure(done, "%")),
-        ("Benchmark", snapshot.benchmark_id),
-        ("Credits", "" if progress.used_credits is None else figure(progress.used_credits)),
-        ("Seen at", f"{snapshot.polled_at:%Y-%m-%d %H:%M:%S %Z}"),
-    )
-    try:
-        iterations = snapshot.iterations
-    except InvalidResponseError:  # a display has no place to raise it; whoever reads results will see it
-        iterations = ()
-    metrics = list(dict.fromkeys(s.long_name for each in iterations for s in each.scores or () if s.long_name))
-    rows = tuple(_row(each, metrics) for each in iterations)
-    header = ("Model", "Status", *metrics, "Failed segments", "Credits", "Seconds")
-    return Card(f"Benchmark job {snapshot.id}", facts, header, rows)
-
-
-def of_benchmark(benchmark: Benchmark) -> Card:
-    """Show what a benchmark runs."""
-    facts = (
-        ("Id", benchmark.id),
-        ("Dataset", ", ".join(benchmark.dataset_ids)),
-        ("Models", ", ".join(benchmark.model_ids)),
-        ("Metrics", ", ".join(benchmark.metric_ids)),
-    )
-    return Card(f"Benchmark {benchmark.name!r}", facts)
-
-
-def of_monitor(stats: MonitorStats) -> Card:
-    """Show a monitor in figures."""
-    title = f"Monitor of {stats.jobs} jobs: {stats.finished} finished, {stats.pending} pending"
-    facts = (
-        ("Job states learned", figure(stats.polls)),
-        ("Requests", f"{figure(stats.requests)}, of which {figure(stats.list_requests)} for job lists"),
-        ("Failed polls", figure(stats.failed_polls)),
-    )
-    return Card(title, facts)
-
-
-def _row(iteration: Iteration, metrics: list[str]) -> tuple[str, ...]:
-    scores = {score.long_name: figure(score.average, score.unit) for score in iteration.scores or ()}
-    failed = figure(iteration.failed_segments)
-    if iteration.total_segments is not None:
-        failed += f" of {figure(iteration.total_segments)}"
-    return (
-        iteration.display_name or iteration.model_id or UNKNOWN,
-        iteration.status or UNKNOWN,
-        *(scores.get(metric, UNKNOWN) for metric in metrics),
-        failed,
-        figure(iteration.credits),
-        figure(iteration.runtime),
-    )
+card_of: Callable[[Displayed], Card] = methodcaller("_card")
+"""Return the card of an object."""

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import logging
 
 from attrs import field, frozen
 
-from aiobench import _display
+from aiobench._context import ClientBase, context_of
+from aiobench._display import Card, Displayed
+from aiobench._http.start import start_job
+from aiobench.errors import APIError
+from aiobench.job import BenchmarkJob
 
-if TYPE_CHECKING:
-    from aiobench.client import Client
-    from aiobench.job import BenchmarkJob
+__all__ = ["Benchmark", "listed_jobs", "started_job"]
 
-__all__ = ["Benchmark"]
+logger: logging.Logger = logging.getLogger("aiobench.http")
 
 
-@frozen(eq=False)
-class Benchmark:
+@frozen(eq=False, repr=False)
+class Benchmark(Displayed):
     """A benchmark, as `client.get_benchmark()` or `client.create_benchmark()` gives it.
 
     Attributes:
@@ -32,7 +34,7 @@ class Benchmark:
     model_ids: tuple[str, ...]
     dataset_ids: tuple[str, ...]
     metric_ids: tuple[str, ...]
-    _client: Client = field(repr=False)
+    _client: ClientBase = field()
 
     async def start(self) -> BenchmarkJob:
         """Start a job of this benchmark, exactly once: `Client.start_job()`.
@@ -44,7 +46,7 @@ class Benchmark:
             StartOutcomeUnknownError: If the answer was lost and the job list cannot tell what happened.
             APIError: If no job was started; which class says why.
         """
-        return await self._client.start_job(self.id)
+        return await started_job(self._client, self.id)
 
     async def list_jobs(self) -> list[BenchmarkJob]:
         """List the jobs of this benchmark: `Client.list_jobs()`.
@@ -55,10 +57,36 @@ class Benchmark:
         Raises:
             APIError: If the list cannot be had; which class says why.
         """
-        return await self._client.list_jobs(self.id)
+        return await listed_jobs(self._client, self.id)
 
-    def _repr_html_(self) -> str:
-        return _display.of_benchmark(self).html()
+    def _line(self) -> str:
+        return f"<Benchmark {self.name!r} ({self.id}): {len(self.model_ids)} models, {len(self.metric_ids)} metrics>"
 
-    def _repr_pretty_(self, printer: _display.Printer, *_: object) -> None:
-        printer.text(_display.of_benchmark(self).text())
+    def _card(self) -> Card:
+        facts = (
+            ("Id", self.id),
+            ("Dataset", ", ".join(self.dataset_ids)),
+            ("Models", ", ".join(self.model_ids)),
+            ("Metrics", ", ".join(self.metric_ids)),
+        )
+        return Card(f"Benchmark {self.name!r}", facts)
+
+
+async def listed_jobs(client: ClientBase, benchmark_id: str) -> list[BenchmarkJob]:
+    """List the jobs of a benchmark: `Client.list_jobs()`."""
+    entries = await context_of(client).platform.job_list(benchmark_id)
+    return [
+        BenchmarkJob(entry.job_id, entry.status or "", entry.benchmark_id or benchmark_id, client=client)
+        for entry in entries
+    ]
+
+
+async def started_job(client: ClientBase, benchmark_id: str) -> BenchmarkJob:
+    """Start a job of a benchmark: `Client.start_job()`."""
+    job_id = await start_job(context_of(client).platform, benchmark_id)
+    job = BenchmarkJob(job_id, "", benchmark_id, client=client)
+    try:
+        await job.check_status()
+    except APIError as error:  # it runs: not to return it would lose it
+        logger.warning("job %s was started, but its status is not available yet: %s", job.id, error)
+    return job

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
 import ssl
@@ -9,34 +10,25 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Literal, NoReturn, Self
 
-from anyio.lowlevel import RunVar
-from attrs import evolve
-
-from aiobench._http.base_url import DEFAULT_BASE_URL, checked_base_url, is_loopback_name
-from aiobench._http.credentials import resolved_api_key
-from aiobench._http.options import checked_connections, checked_hosts, checked_options
-from aiobench._http.platform import Platform
-from aiobench._http.result_urls import ResultURLRules
-from aiobench._http.session import Session
-from aiobench._http.start import start_job
-from aiobench._http.transports import TransportMaker, TransportOption
+from aiobench._context import ClientBase, new_context
+from aiobench._http.transports import TransportOption
 from aiobench._wire.benchmarks import BenchmarkDocument, created_document, creation_payload
 from aiobench._wire.routes import checked_id
-from aiobench.benchmark import Benchmark
+from aiobench.benchmark import Benchmark, listed_jobs, started_job
 from aiobench.errors import AiobenchError, APIError, JobsWaitTimeoutError, WaitTimeoutError
 from aiobench.events import Abandoned, Finished
 from aiobench.job import BenchmarkJob
 from aiobench.monitor import Monitor, several_jobs
-from aiobench.policy import PollPolicy, checked_policy
+from aiobench.policy import PollPolicy
 from aiobench.snapshot import JobSnapshot
 from aiobench.specs import MetricSpec, ModelSpec
 
-__all__ = ["Client", "default_client"]
+__all__ = ["Client"]
 
 logger: logging.Logger = logging.getLogger("aiobench.http")
 
 
-class Client:
+class Client(ClientBase):
     """A connection to the platform: settings, pooled connections and calls.
 
     Use it as `async with Client() as client:`, or call `await client.aclose()` in the end. One client belongs to one
@@ -68,6 +60,8 @@ class Client:
         MissingExtraError: If the transport needs a package that is not installed.
     """
 
+    _is_view = False
+
     def __init__(
         self,
         api_key: str | None = None,
@@ -86,33 +80,27 @@ class Client:
         allow_plain_http: bool = False,
         default_headers: Mapping[str, str] | None = None,
     ) -> None:
-        url = checked_base_url(
-            base_url if base_url is not None else os.environ.get("BACKEND_URL") or DEFAULT_BASE_URL,
-            allow_plain_http=allow_plain_http,
+        super().__init__(
+            new_context(
+                api_key,
+                base_url=base_url,
+                timeout=timeout,
+                max_retries=max_retries,
+                max_retry_after=max_retry_after,
+                max_connections=max_connections,
+                proxy=proxy,
+                trust_env=trust_env,
+                ssl_context=ssl_context,
+                transport=transport,
+                poll=poll,
+                allow_result_hosts=allow_result_hosts,
+                allow_plain_http=allow_plain_http,
+                default_headers=default_headers,
+            )
         )
-        options = checked_options(
-            timeout=timeout, max_retries=max_retries, max_retry_after=max_retry_after, headers=default_headers
-        )
-        rules = ResultURLRules(is_loopback_name(url.host), checked_hosts(allow_result_hosts))
-        transports = TransportMaker(transport, None, proxy, trust_env, ssl_context)
-        transports.check()
-        session = Session(
-            base_url=url,
-            api_key=resolved_api_key(api_key, os.environ),
-            transports=transports,
-            result_transports=evolve(transports, rules=rules),
-            max_connections=checked_connections(max_connections),
-        )
-        self._become(Platform(session, options), rules, checked_policy(poll, PollPolicy()), is_view=False)
-
-    def _become(self, platform: Platform, rules: ResultURLRules, poll: PollPolicy, *, is_view: bool) -> None:
-        self._platform, self._result_rules, self._poll, self._is_view = platform, rules, poll, is_view
 
     def __repr__(self) -> str:
-        return f"<aiobench.Client of {self._platform.session.base_url}>"
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("a Client holds connections and a key and cannot be pickled; make one where it is needed")
+        return f"<aiobench.Client of {self._context.platform.session.base_url}>"
 
     async def __aenter__(self) -> Self:
         return self
@@ -133,7 +121,7 @@ class Client:
     async def aclose(self) -> None:
         """Close all connections; closing twice, or closing a view, does nothing."""
         if not self._is_view:
-            await self._platform.session.aclose()
+            await self._context.platform.session.aclose()
 
     def with_options(
         self,
@@ -159,16 +147,15 @@ class Client:
         Raises:
             ConfigurationError: If a setting cannot be used.
         """
-        held = self._platform.options
-        options = checked_options(
-            timeout=held.timeout if timeout is None else timeout,
-            max_retries=held.max_retries if max_retries is None else max_retries,
-            max_retry_after=held.max_retry_after if max_retry_after is None else max_retry_after,
-            headers={**held.headers, **(default_headers or {})},
+        view: Self = copy.copy(self)
+        view._context = self._context.evolved(
+            timeout=timeout,
+            max_retries=max_retries,
+            max_retry_after=max_retry_after,
+            poll=poll,
+            default_headers=default_headers,
         )
-        view = object.__new__(type(self))
-        policy = checked_policy(poll, self._poll)
-        view._become(Platform(self._platform.session, options), self._result_rules, policy, is_view=True)
+        view._is_view = True
         return view
 
     # -- jobs --------------------------------------------------------------------------------------------------
@@ -220,11 +207,7 @@ class Client:
             NotFoundError: If there is no such benchmark.
             APIError: If the list cannot be had; which class says why.
         """
-        entries = await self._platform.job_list(benchmark_id)
-        return [
-            BenchmarkJob(entry.job_id, entry.status or "", entry.benchmark_id or benchmark_id, client=self)
-            for entry in entries
-        ]
+        return await listed_jobs(self, benchmark_id)
 
     async def start_job(self, benchmark_id: str) -> BenchmarkJob:
         """Start a job of a benchmark, exactly once.
@@ -242,12 +225,7 @@ class Client:
             StartOutcomeUnknownError: If the answer was lost and the job list cannot tell what happened.
             APIError: If no job was started; which class says why.
         """
-        job = self.job(await start_job(self._platform, benchmark_id), benchmark_id)
-        try:
-            await job.check_status()
-        except APIError as error:  # it runs: not to hand it out would lose it
-            logger.warning("job %s was started, but its status cannot be had yet: %s", job.id, error)
-        return job
+        return await started_job(self, benchmark_id)
 
     def monitor(
         self,
@@ -278,10 +256,9 @@ class Client:
             ConfigurationError: If an argument cannot be used.
         """
         return Monitor(
-            self._platform,
+            self,
             jobs,
-            make_job=self.job,
-            policy=checked_policy(poll, self._poll),
+            poll=poll,
             timeout=timeout,
             stall_after=stall_after,
             keep_open=keep_open,
@@ -345,7 +322,7 @@ class Client:
             NotFoundError: If there is no such benchmark.
             APIError: If it cannot be had; which class says why.
         """
-        return self._benchmark(await self._platform.benchmark(benchmark_id))
+        return self._benchmark(await self._context.platform.benchmark(benchmark_id))
 
     async def create_benchmark(
         self,
@@ -372,7 +349,7 @@ class Client:
             APIError: If it cannot be created; which class says why.
         """
         payload = creation_payload(name, dataset=dataset, models=models, metrics=metrics)
-        benchmark_id = await self._platform.create_benchmark(payload)
+        benchmark_id = await self._context.platform.create_benchmark(payload)
         try:
             return await self.get_benchmark(benchmark_id)
         except APIError as error:  # it exists: not to hand it out would lose it
@@ -394,25 +371,9 @@ class Client:
             APIError: If they cannot be had; which class says why.
         """
         metric, model = checked_id(metric_id, "metric id"), checked_id(model_id, "model id")
-        return await self._platform.normalization_options(metric, model)
+        return await self._context.platform.normalization_options(metric, model)
 
     def _benchmark(self, document: BenchmarkDocument) -> Benchmark:
         return Benchmark(
             document.id, document.name, document.model_ids, document.dataset_ids, document.metric_ids, self
         )
-
-
-_default: RunVar[Client] = RunVar("aiobench default client")
-
-
-def default_client() -> Client:
-    """Return this event loop's client for jobs built without one; made from the environment at first use.
-
-    It keeps no connection between calls, so nothing needs closing.
-    """
-    client = _default.get(None)
-    if client is None:
-        client = Client()
-        client._platform.session.keep_no_connections()
-        _default.set(client)
-    return client

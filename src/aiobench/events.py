@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias, Union
+from typing import TypeAlias, Union
 
 from attrs import frozen
 
-if TYPE_CHECKING:
-    from aiobench.documents import Progress
-    from aiobench.errors import APIError
-    from aiobench.job import BenchmarkJob
-    from aiobench.snapshot import JobSnapshot
+from aiobench.documents import Progress
+from aiobench.errors import APIError
+from aiobench.job import BenchmarkJob
+from aiobench.snapshot import JobSnapshot
 
 __all__ = [
     "Abandoned",

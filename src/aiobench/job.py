@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncGenerator, Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal, overload
+from operator import attrgetter
+from pathlib import Path
+from typing import Any, Literal, overload
 
-from aiobench import _display, _progress
+from aiobench import _progress
+from aiobench._context import ClientBase, Context, context_of, default_context
+from aiobench._display import Card, Displayed
+from aiobench._http.session import ApiRequest
+from aiobench._results import lazy_pandas as pd
 from aiobench._seconds import checked_seconds
 from aiobench._watch.watcher import Watcher
 from aiobench._wire.heads import job_head
 from aiobench._wire.routes import checked_id
+from aiobench.documents import Explanations, ScoreDetail, ScoreRow
 from aiobench.policy import PollPolicy, checked_policy
-from aiobench.snapshot import JobSnapshot, bring_up_to_date, snapshot_of
+from aiobench.snapshot import JobSnapshot, snapshot_of
 
-if TYPE_CHECKING:
-    import os
-    from pathlib import Path
-
-    import pandas as pd
-
-    from aiobench._http.session import ApiRequest
-    from aiobench.client import Client
-    from aiobench.documents import Explanations, ScoreDetail, ScoreRow
-
-__all__ = ["BenchmarkJob"]
+__all__ = ["BenchmarkJob", "client_of"]
 
 
-class BenchmarkJob:
+class BenchmarkJob(Displayed):
     """One run of a benchmark.
 
     Get one from a client (`client.job()`, `get_job()`, `start_job()`, `list_jobs()`) or build it from what you stored.
@@ -49,9 +47,9 @@ class BenchmarkJob:
     __slots__ = ("__weakref__", "_client", "_request", "additional_info", "benchmark_id", "id", "status")
 
     def __init__(
-        self, id: str, status: str, benchmark_id: str, *, client: Client | None = None, **additional_info: Any
+        self, id: str, status: str, benchmark_id: str, *, client: ClientBase | None = None, **additional_info: Any
     ) -> None:
-        if client is not None and not hasattr(client, "_platform"):  # a client knows jobs, so this cannot import it
+        if client is not None and not isinstance(client, ClientBase):
             raise TypeError(f"client= must be an aiobench.Client, not {client!r}")
         self.id: str = checked_id(id, "job id")
         self.status: str = status
@@ -60,16 +58,24 @@ class BenchmarkJob:
         self._client = client
         self._request: tuple[str, ApiRequest] | None = None  # with the id that it asks for: `id` may be set
 
-    def __repr__(self) -> str:
+    def _line(self) -> str:
         return f"<Benchmark Job({self.id})>"
 
-    def _repr_html_(self) -> str:
-        return _display.of_job(self).html()
-
-    def _repr_pretty_(self, printer: _display.Printer, *_: object) -> None:
-        printer.text(_display.of_job(self).text())
+    def _card(self) -> Card:
+        known = tuple((name, str(value)) for name, value in self.additional_info.items())
+        return Card(f"Benchmark job {self.id}", (("Status", self.status), ("Benchmark", self.benchmark_id), *known))
 
     # -- asking ------------------------------------------------------------------------------------------------
+
+    def observe(self, status: str, benchmark_id: str = "") -> None:
+        """Update the job with what a poll returned; every call and monitor that polls the job uses this.
+
+        Args:
+            status: The job's status.
+            benchmark_id: Its benchmark, or "" if the reply does not name one; the id known so far is then kept.
+        """
+        self.status = status
+        self.benchmark_id = benchmark_id or self.benchmark_id
 
     async def check_status(self) -> str:
         """Ask for the job's status.
@@ -78,11 +84,12 @@ class BenchmarkJob:
             The status, which is also kept in `.status`.
 
         Raises:
+            ConfigurationError: If the job has no client and the environment's settings are invalid.
             APIError: If it cannot be had; which class says why.
         """
-        client = self._asking_client()
-        head = await client._platform.job(self._job_request(client), job_head)
-        bring_up_to_date(self, head)
+        context = self._asking_context()
+        head = await context.platform.job(self._job_request(context), job_head)
+        self.observe(head.status, head.benchmark_id)
         return self.status
 
     async def fetch(self) -> JobSnapshot:
@@ -92,15 +99,16 @@ class BenchmarkJob:
             The job as it is now; read scores, failure rates and explanations from it without further requests.
 
         Raises:
+            ConfigurationError: If the job has no client and the environment's settings are invalid.
             APIError: If it cannot be had; which class says why.
         """
-        client = self._asking_client()
-        ends = client._poll.ends
-        snapshot = await client._platform.job(
-            self._job_request(client),
+        context = self._asking_context()
+        ends = context.poll.ends
+        snapshot = await context.platform.job(
+            self._job_request(context),
             lambda body: snapshot_of(self.id, body, polled_at=datetime.now(UTC), terminal=ends, in_full=True),
         )
-        bring_up_to_date(self, snapshot)
+        self.observe(snapshot.status, snapshot.benchmark_id)
         return snapshot
 
     async def watch(
@@ -127,6 +135,7 @@ class BenchmarkJob:
             Snapshots of the job, the terminal one last.
 
         Raises:
+            ConfigurationError: If the job has no client and the environment's settings are invalid.
             ConfigurationError: If an argument cannot be used.
             WaitTimeoutError: When *timeout* is over before the job's end; at least one poll is made.
             JobStalledError: When nothing changed for *stall_after* seconds.
@@ -157,6 +166,7 @@ class BenchmarkJob:
             The terminal snapshot, also when the job failed: `snapshot.raise_for_status()` raises then.
 
         Raises:
+            ConfigurationError: If the job has no client and the environment's settings are invalid.
             ConfigurationError: If an argument cannot be used.
             WaitTimeoutError: When *timeout* is over before the job's end; at least one poll is made.
             JobStalledError: When nothing changed for *stall_after* seconds.
@@ -233,6 +243,7 @@ class BenchmarkJob:
             floats, `*_success` and `any_segment_failed` booleans, texts are text, other columns are inferred.
 
         Raises:
+            ConfigurationError: If the job has no client and the environment's settings are invalid.
             ResultsNotReadyError: If the job has no results yet.
             ResultParseError: If a frame is asked for and the file is not a usable CSV.
             DownloadError: If the file cannot be had, or not be written; which class says why.
@@ -240,11 +251,11 @@ class BenchmarkJob:
         """
         from aiobench import _results_file  # brings what downloads and files take
 
-        client = self._asking_client()
+        context = self._asking_context()
         return await _results_file.of_job(
             self,
-            client._platform,
-            client._result_rules,
+            context.platform,
+            context.rules,
             save_path=save_path,
             return_dataframe=return_dataframe,
             progress=progress,
@@ -285,6 +296,7 @@ class BenchmarkJob:
             `{model name: ScoreDetail}`. Two models of one name are told apart: `LLM`, `LLM (2)`.
 
         Raises:
+            ConfigurationError: If the job has no client and the environment's settings are invalid.
             APIError: If the job document cannot be had; which class says why.
         """
         return (await self.fetch()).scores(return_simplified, return_as_dataframe)
@@ -308,6 +320,7 @@ class BenchmarkJob:
             the document does not tell.
 
         Raises:
+            ConfigurationError: If the job has no client and the environment's settings are invalid.
             APIError: If the job document cannot be had; which class says why.
         """
         return (await self.fetch()).failure_rates(return_as_dataframe)
@@ -321,6 +334,7 @@ class BenchmarkJob:
             `{"metricInDependent": [...], "metricDependent": [...]}`; empty lists where there are none (yet).
 
         Raises:
+            ConfigurationError: If the job has no client and the environment's settings are invalid.
             APIError: If the job document cannot be had; which class says why.
         """
         return (await self.fetch()).explanations()
@@ -337,42 +351,38 @@ class BenchmarkJob:
             One score under two datasets is told apart: `SCORE`, `SCORE (DATASET)`.
 
         Raises:
+            ConfigurationError: If the job has no client and the environment's settings are invalid.
             APIError: If the job document cannot be had; which class says why.
         """
         return (await self.fetch()).localized_explanations(metric_dependant, group_by_task)
 
     # -- inside ------------------------------------------------------------------------------------------------
 
-    def _asking_client(self) -> Client:
-        if self._client is not None:
-            return self._client
-        # a client knows jobs, so a job can know clients only when asked
-        from aiobench.client import default_client
+    def _asking_context(self) -> Context:
+        return default_context() if self._client is None else context_of(self._client)
 
-        return default_client()
-
-    def _job_request(self, client: Client) -> ApiRequest:
+    def _job_request(self, context: Context) -> ApiRequest:
         """Prepare the request, once: parsing a URL and building headers cost more than the rest of a poll."""
         if self._client is None:
-            return client._platform.job_request(self.id)
+            return context.platform.job_request(self.id)
         if self._request is None or self._request[0] != self.id:
-            self._request = self.id, client._platform.job_request(self.id)
+            self._request = self.id, context.platform.job_request(self.id)
         return self._request[1]
 
     def _watcher(
         self, poll: PollPolicy | None, *, timeout: float | None, stall_after: float | None, every_poll: bool
     ) -> Watcher:
-        client = self._asking_client()
-        session = client._platform.session
-        policy = checked_policy(poll, client._poll)
-        request = self._job_request(client)
+        context = self._asking_context()
+        platform, session = context.platform, context.platform.session
+        policy = checked_policy(poll, context.poll)
+        request = self._job_request(context)
 
         def decode(body: bytes) -> JobSnapshot:
             return snapshot_of(self.id, body, polled_at=datetime.now(UTC), terminal=policy.ends)
 
         async def poll_once() -> JobSnapshot:
-            snapshot = await client._platform.poll(request, decode)
-            bring_up_to_date(self, snapshot)
+            snapshot = await platform.poll(request, decode)
+            self.observe(snapshot.status, snapshot.benchmark_id)
             return snapshot
 
         return Watcher(
@@ -386,3 +396,7 @@ class BenchmarkJob:
             sleep=session.sleep,
             random=session.random,
         )
+
+
+client_of: Callable[[BenchmarkJob], ClientBase | None] = attrgetter("_client")
+"""Return the client that a job was made with, if any."""

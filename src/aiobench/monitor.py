@@ -12,26 +12,26 @@ from typing import TYPE_CHECKING, Literal, NoReturn, Self
 import anyio
 import anyio.abc
 
-from aiobench import _display
+from aiobench._context import ClientBase, context_of
+from aiobench._display import Card, Displayed, figure
 from aiobench._seconds import checked_seconds
 from aiobench._watch.ledger import Ledger
 from aiobench._watch.mailbox import Mailbox
 from aiobench._watch.scheduler import Scheduler
 from aiobench.errors import ClientStateError, ConfigurationError, JobsWaitTimeoutError
 from aiobench.events import Abandoned, Finished, MonitorEvent, MonitorStats
-from aiobench.job import BenchmarkJob
+from aiobench.job import BenchmarkJob, client_of
+from aiobench.policy import PollPolicy, checked_policy
 
 if TYPE_CHECKING:
-    from aiobench._http.platform import Platform
     from aiobench._watch.recorder import Recorder
-    from aiobench.policy import PollPolicy
 
 __all__ = ["Monitor", "several_jobs"]
 
 FIRST_ROUND = 1.0  # seconds past the deadline that the one poll which is always made may take
 
 
-class Monitor:
+class Monitor(Displayed):
     """Watches many jobs with few requests, and tells what becomes of them.
 
     Made by `client.monitor()`. Enter it with `async with` and iterate over it with `async for`, both in one task;
@@ -41,11 +41,10 @@ class Monitor:
 
     def __init__(
         self,
-        platform: Platform,
+        client: ClientBase,
         jobs: Iterable[BenchmarkJob | str],
         *,
-        make_job: Callable[[str, str], BenchmarkJob],
-        policy: PollPolicy,
+        poll: PollPolicy | None,
         timeout: float | None,
         stall_after: float | None,
         keep_open: bool,
@@ -54,7 +53,14 @@ class Monitor:
     ) -> None:
         if ack not in {"next", "manual"}:
             raise ConfigurationError(f"ack= must be 'next' or 'manual', not {ack!r}")
-        session = platform.session
+        context = context_of(client)
+        platform, session = context.platform, context.platform.session
+        policy = checked_policy(poll, context.poll)
+
+        def make_job(job_id: str, benchmark_id: str = "") -> BenchmarkJob:
+            return BenchmarkJob(job_id, "", benchmark_id, client=client)
+
+        self._session = session
         self._now = session.now
         self._timeout = checked_seconds(timeout, "timeout")
         self._make_job = make_job
@@ -84,15 +90,19 @@ class Monitor:
         self._is_over = False
         self.add(*several_jobs(jobs))
 
-    def __repr__(self) -> str:
+    def _line(self) -> str:
         stats = self.stats
         return f"<Monitor of {stats.jobs} jobs, {stats.finished} finished, {stats.pending} pending>"
 
-    def _repr_html_(self) -> str:
-        return _display.of_monitor(self.stats).html()
-
-    def _repr_pretty_(self, printer: _display.Printer, *_: object) -> None:
-        printer.text(_display.of_monitor(self.stats).text())
+    def _card(self) -> Card:
+        stats = self.stats
+        title = f"Monitor of {stats.jobs} jobs: {stats.finished} finished, {stats.pending} pending"
+        facts = (
+            ("Job states learned", figure(stats.polls)),
+            ("Requests", f"{figure(stats.requests)}, of which {figure(stats.list_requests)} for job lists"),
+            ("Failed polls", figure(stats.failed_polls)),
+        )
+        return Card(title, facts)
 
     @property
     def stats(self) -> MonitorStats:
@@ -144,6 +154,12 @@ class Monitor:
 
     def _as_job(self, job: object) -> BenchmarkJob:
         if isinstance(job, BenchmarkJob):
+            client = client_of(job)
+            if client is not None and context_of(client).platform.session is not self._session:
+                raise ConfigurationError(
+                    f"job {job.id} belongs to another client ({client!r}) than this monitor: "
+                    "watch it with a monitor of that client, or pass its id to ask with this one"
+                )
             return job
         if isinstance(job, str):
             return self._make_job(job, "")

@@ -2,40 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, Self, overload
+from typing import Any, Literal, Self, overload
 
 import msgspec
-from attrs import field, frozen
+from attrs import frozen
 
-from aiobench import _display
+from aiobench._display import UNKNOWN, Card, Displayed, figure
 from aiobench._errors import InvalidResponseError, JobError
 from aiobench._http.credentials import without_query
 from aiobench._results import explanations as _explanations
 from aiobench._results import failure_rates as _failure_rates
 from aiobench._results import frames as _frames
+from aiobench._results import lazy_pandas as pd
 from aiobench._results import scores as _scores
 from aiobench._wire import documents
 from aiobench._wire.coercion import mapping, moment, text
 from aiobench._wire.decoding import MalformedDocumentError, decoded
 from aiobench._wire.heads import JobHead, job_head
 from aiobench._wire.statuses import COMPLETED, normalized
+from aiobench.documents import Explanations, Iteration, Progress, ScoreDetail, ScoreRow
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from collections.abc import Set as AbstractSet
-    from datetime import datetime
-
-    import pandas as pd
-
-    from aiobench.documents import Explanations, Iteration, Progress, ScoreDetail, ScoreRow
-    from aiobench.job import BenchmarkJob
-
-__all__ = ["JobFailedError", "JobSnapshot", "bring_up_to_date", "has_moved", "snapshot_of"]
+__all__ = ["JobFailedError", "JobSnapshot", "snapshot_of"]
 
 
-@frozen(eq=False)
-class JobSnapshot:
+@frozen(eq=False, repr=False)
+class JobSnapshot(Displayed):
     """A job at one poll: what the platform said, and when.
 
     The document is decoded when something of it is first read. Everything that reads results is a pure function of
@@ -54,8 +49,8 @@ class JobSnapshot:
     benchmark_id: str
     polled_at: datetime
     is_terminal: bool
-    _head: JobHead = field(repr=False)
-    _body: bytes = field(repr=False)
+    _head: JobHead
+    _body: bytes
 
     @property
     def succeeded(self) -> bool:
@@ -204,6 +199,21 @@ class JobSnapshot:
             self._decoded(), metric_dependant=metric_dependant, group_by_task=group_by_task
         )
 
+    def has_moved_since(self, earlier: JobSnapshot) -> bool:
+        """Compare this snapshot with one of an earlier poll.
+
+        Args:
+            earlier: A snapshot of the same job.
+
+        Returns:
+            Whether the status, an iteration's status or the progress differs.
+        """
+        return (self.status, self._head.iteration_statuses, self.progress) != (
+            earlier.status,
+            earlier._head.iteration_statuses,
+            earlier.progress,
+        )
+
     @cached_property
     def _document(self) -> Mapping[str, Any]:
         return self._decoded()
@@ -221,11 +231,36 @@ class JobSnapshot:
             document["reportUrl"] = without_query(self.report_url)
         return document
 
-    def _repr_html_(self) -> str:
-        return _display.of_snapshot(self).html()
+    def _line(self) -> str:
+        done = None if self.is_terminal else self.progress.completed_percentage
+        models = self._head.iteration_statuses
+        failed = sum(normalized(status or "") == "failed" for status in models)
+        parts = (
+            self.status,
+            "" if done is None else f"{done:g} %",
+            f"{failed} of {len(models)} models failed" if failed else f"{len(models)} models" if models else "",
+            f"polled {self.polled_at:%Y-%m-%d %H:%M:%S %Z}",
+        )
+        return f"<JobSnapshot {self.id}: {', '.join(part for part in parts if part)}>"
 
-    def _repr_pretty_(self, printer: _display.Printer, *_: object) -> None:
-        printer.text(_display.of_snapshot(self).text())
+    def _card(self) -> Card:
+        progress = self.progress
+        done = None if self.is_terminal else progress.completed_percentage
+        facts = (
+            ("Status", self.status),
+            ("Progress", "" if done is None else figure(done, "%")),
+            ("Benchmark", self.benchmark_id),
+            ("Credits", "" if progress.used_credits is None else figure(progress.used_credits)),
+            ("Seen at", f"{self.polled_at:%Y-%m-%d %H:%M:%S %Z}"),
+        )
+        try:
+            iterations = self.iterations
+        except InvalidResponseError:  # a display has no place to raise it; reading the results will
+            iterations = ()
+        metrics = list(dict.fromkeys(s.long_name for each in iterations for s in each.scores or () if s.long_name))
+        rows = tuple(_row(each, metrics) for each in iterations)
+        header = ("Model", "Status", *metrics, "Failed segments", "Credits", "Seconds")
+        return Card(f"Benchmark job {self.id}", facts, header, rows)
 
     def __reduce__(self) -> tuple[Any, ...]:
         try:
@@ -276,16 +311,16 @@ def snapshot_of(
     return snapshot
 
 
-def has_moved(before: JobSnapshot, now: JobSnapshot) -> bool:
-    """Tell whether the status, an iteration's status or the progress differs between two polls."""
-    return _moving_parts(before) != _moving_parts(now)
-
-
-def _moving_parts(snapshot: JobSnapshot) -> tuple[object, ...]:
-    return snapshot.status, snapshot._head.iteration_statuses, snapshot.progress
-
-
-def bring_up_to_date(job: BenchmarkJob, news: JobHead | JobSnapshot) -> None:
-    """Let a job know what a poll brought; a benchmark that the reply does not name is not forgotten."""
-    job.status = news.status
-    job.benchmark_id = news.benchmark_id or job.benchmark_id
+def _row(iteration: Iteration, metrics: list[str]) -> tuple[str, ...]:
+    scores = {score.long_name: figure(score.average, score.unit) for score in iteration.scores or ()}
+    failed = figure(iteration.failed_segments)
+    if iteration.total_segments is not None:
+        failed += f" of {figure(iteration.total_segments)}"
+    return (
+        iteration.display_name or iteration.model_id or UNKNOWN,
+        iteration.status or UNKNOWN,
+        *(scores.get(metric, UNKNOWN) for metric in metrics),
+        failed,
+        figure(iteration.credits),
+        figure(iteration.runtime),
+    )

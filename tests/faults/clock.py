@@ -27,5 +27,5 @@ class FastClock:
 
     def drive(self, client: Client) -> None:
         """Make *client* and its views wait on this clock."""
-        session = client._platform.session
+        session = client._context.platform.session
         session.now, session.sleep = self.now, self.sleep

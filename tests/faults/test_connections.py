@@ -23,7 +23,7 @@ CANCELLATIONS = int(os.environ.get("AIOBENCH_CANCELLATIONS", "2000"))
 
 def lent(client: Client) -> str:
     """Show the state of the connections."""
-    return repr(client._platform.session._api)
+    return repr(client._context.platform.session._api)
 
 
 @pytest.mark.timeout(1800)
@@ -227,7 +227,7 @@ async def test_a_transport_that_cannot_be_closed(server: FaultServer, new_client
     client = new_client(
         transport=lambda: Stubborn(lambda request: httpx.Response(200, json={"status": "queued"})), max_connections=1
     )
-    client._platform.session.keep_no_connections()
+    client._context.platform.session.keep_no_connections()
     for _ in range(3):
         assert await client.job("j").check_status() == "queued"
     await client.aclose()

@@ -70,7 +70,8 @@ async def test_leaving_a_watch(server: FaultServer, new_client: Callable[..., Cl
     with anyio.CancelScope() as scope:
         try:
             async for _ in watch:
-                assert "lent=0" in repr(client._platform.session._api)  # nothing is held while the consumer works
+                held = repr(client._context.platform.session._api)
+                assert "lent=0" in held  # while the consumer works
                 assert leaks.tasks() == before
                 if how == "break":
                     break
@@ -85,7 +86,7 @@ async def test_leaving_a_watch(server: FaultServer, new_client: Callable[..., Cl
             pass
     await watch.aclose()
     assert leaks.tasks() == before
-    assert "lent=0" in repr(client._platform.session._api)
+    assert "lent=0" in repr(client._context.platform.session._api)
     assert {each.method for each in server.requests} == {"GET"}
 
 
@@ -99,7 +100,7 @@ async def test_cancelling_a_poll(server: FaultServer, new_client: Callable[..., 
         group.start_soon(client.job("j").wait)
         await anyio.to_thread.run_sync(server.arrived.acquire)
         group.cancel_scope.cancel()
-    assert "lent=0 idle=0" in repr(client._platform.session._api)
+    assert "lent=0 idle=0" in repr(client._context.platform.session._api)
     assert (await client.job("j").wait()).succeeded
 
 
@@ -134,7 +135,7 @@ def test_two_runs(server: FaultServer) -> None:
     """F23: two `asyncio.run()` with one client: refused if the first one used it, fine if it only made it."""
     server.add_job("j")
     client = Client(KEY, base_url=server.base_url, trust_env=False)
-    client._platform.session.keep_no_connections()
+    client._context.platform.session.keep_no_connections()
     assert asyncio.run(client.job("j").check_status()) == "in_progress"
     with raises(WrongEventLoopError):
         asyncio.run(client.job("j").check_status())
@@ -207,7 +208,7 @@ async def test_the_wall_clock_steps(
 ) -> None:
     """F24: deadlines, pauses and schedules do not move when the wall clock is set back or forward by years."""
     async with Client(KEY, base_url=server.base_url) as plain:
-        assert plain._platform.session.now is time.monotonic
+        assert plain._context.platform.session.now is time.monotonic
     server.add_job("j")
     steps = [1e9, -1e9, 5e9]
     real = time.time
@@ -228,7 +229,7 @@ async def test_after_a_gap(server: FaultServer, new_client: Callable[..., Client
     import random
 
     client = new_client()
-    session = client._platform.session
+    session = client._context.platform.session
     session.random = random.Random(seed)
     ahead, waits = 0.0, []
     suspended = False
@@ -319,13 +320,14 @@ async def test_secrets_in_values(server: FaultServer, new_client: Callable[..., 
     job = await client.get_job("j")
     snapshot = await job.fetch()
     assert SIGNATURE in (snapshot.report_url or "")  # there for those who ask for it
-    shown = [repr(each) for each in (client, job, snapshot, snapshot.raw, client._platform, client._platform.session)]
+    context = client._context
+    shown = [repr(each) for each in (client, job, snapshot, snapshot.raw, context, context.platform.session)]
     shown += [str(snapshot), repr(job._request)]
-    shown += [repr(client._platform.session._api._make)]
+    shown += [repr(client._context.platform.session._api._make)]
     shown += [pickle.dumps(snapshot).decode("latin-1"), repr(pickle.loads(pickle.dumps(snapshot)).raw)]
     for text in shown:
         assert_clean(text, "a value")
-    for action in (pickle.dumps, copy.copy):
+    for action in (pickle.dumps, copy.deepcopy):
         with pytest.raises((TypeError, AiobenchError)) as caught:
             action(client)
         assert_clean(str(caught.value), "an error")

@@ -79,8 +79,8 @@ async def test_a_cut_reply_is_asked_for_again(server: FaultServer, new_client: C
         await client.with_options(max_retries=2).job("j").check_status()
     assert caught.value.attempts == 3
     # the causes that aiohttp would give here hold the request, and the request the key
-    assert caught.value.__cause__ is not None or client._platform.session._api_key == KEY
-    assert "lent=0" in repr(client._platform.session._api)
+    assert caught.value.__cause__ is not None or client._context.platform.session._api_key == KEY
+    assert "lent=0" in repr(client._context.platform.session._api)
 
 
 @EVERYWHERE
@@ -152,7 +152,7 @@ async def test_memory_is_bounded(server: FaultServer, new_client: Callable[..., 
         tracemalloc.stop()
     assert caught.value.too_large
     assert peak <= (8 + 1 + 0.25) * 2**20  # a quarter for the fault server, which is in this process
-    assert "lent=0" in repr(client._platform.session._api)
+    assert "lent=0" in repr(client._context.platform.session._api)
 
 
 @EVERYWHERE
@@ -286,7 +286,7 @@ async def test_an_outage_is_not_multiplied(server: FaultServer, new_client: Call
     """F09: when all requests fail at once, the budget stops the retries: 50 that are tolerated and 10 for a second."""
     server.script("GET /sdk", always=answer(500, b""))
     client = new_client()
-    session = client._platform.session
+    session = client._context.platform.session
     session.now = lambda: 0.0  # all within one second
     session.sleep = lambda _: anyio.lowlevel.checkpoint()
     calls = 300

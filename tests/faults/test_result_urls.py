@@ -123,8 +123,8 @@ async def from_afar(new_client: Callable[..., Client], server: FaultServer, **se
     client = new_client(**settings)
     rules = evolve(client._result_rules, loopback_allowed=False)
     client._result_rules = rules
-    maker = client._platform.session.results._make.__self__  # type: ignore[attr-defined]
-    client._platform.session.results._make = evolve(maker, rules=rules).make
+    maker = client._context.platform.session.results._make.__self__  # type: ignore[attr-defined]
+    client._context.platform.session.results._make = evolve(maker, rules=rules).make
     return client
 
 
@@ -293,7 +293,7 @@ async def test_cancelled_handshakes(new_client: Callable[..., Client], authority
     with running(tls=authority.server("127.0.0.1")) as secure:
         secure.add_job("j")
         client = new_client(base_url=secure.base_url, ssl_context=authority.client(), max_connections=4)
-        client._platform.session.keep_no_connections()
+        client._context.platform.session.keep_no_connections()
         for _ in range(60):
             with anyio.move_on_after(rng.random() * 0.01):
                 await client.job("j").check_status()
@@ -336,7 +336,7 @@ async def test_a_proxy_for_https(
         assert KEY.encode() not in proxy.bytes
         assert b"sdk/benchmarks" not in proxy.bytes
         assert (base64.b64encode(b"me:pass-word") in seen) == (how == "proxy=")
-        assert "pass-word" not in repr(client._platform.session)
+        assert "pass-word" not in repr(client._context.platform.session)
 
 
 @EVERYWHERE

@@ -86,14 +86,14 @@ async def test_what_was_surely_not_received_is_sent_again(
     client = new_client()
 
     server.script(LIST, then_vanish)
-    sleep = client._platform.session.sleep
+    sleep = client._context.platform.session.sleep
 
     async def come_back(seconds: float) -> None:
         if not server._server.is_serving():
             await anyio.to_thread.run_sync(server.listen_again)
         await sleep(seconds)
 
-    client._platform.session.sleep = come_back
+    client._context.platform.session.sleep = come_back
     server.script(START, answer(429, b"", Retry_After="1"), answer(429, b""))
     assert (await client.start_job("b1")).id == "started-1"
     assert len(server.jobs) == 1

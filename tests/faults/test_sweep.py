@@ -101,8 +101,8 @@ async def test_cancelled_at_every_point(
     before = leaks.tasks()
 
     async def check() -> None:
-        assert "lent=0" in repr(client._platform.session._api)
-        assert "lent=0" in repr(client._platform.session.results)
+        assert "lent=0" in repr(client._context.platform.session._api)
+        assert "lent=0" in repr(client._context.platform.session.results)
         assert await leaks.settle(leaks.tasks, before) == before
         left = [path.name for path in target.parent.iterdir()] + list(temporary.iterdir())
         assert left in ([], [target.name])
@@ -155,7 +155,7 @@ async def test_closing_cancelled_at_every_point(server: FaultServer, new_client:
             try:
                 await client.aclose()
             finally:
-                assert client._platform.session.guard.is_closed
+                assert client._context.platform.session.guard.is_closed
 
     seen = 0
 
@@ -203,7 +203,7 @@ async def test_a_storm_of_faults(server: FaultServer, new_client: Callable[..., 
     assert found == {each: f"status-{each}" for each in range(200)}
     assert len(injected) > 30
     assert len(server.requests) <= 1.2 * 200 + len(injected)
-    assert "lent=0" in repr(client._platform.session._api)
+    assert "lent=0" in repr(client._context.platform.session._api)
 
 
 @EVERYWHERE

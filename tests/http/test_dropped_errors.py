@@ -91,7 +91,7 @@ async def test_a_dropped_error_holds_no_client(
     for route, answer in ({JOB: document} | answers).items():
         server.route(route, **answer)
     client = Client("k3y-of-the-team", base_url=server.url, max_retries=0)
-    held = weakref.ref(client), weakref.ref(client._platform.session)
+    held = weakref.ref(client), weakref.ref(client._context.platform.session)
 
     with pytest.raises(AiobenchError) as caught:
         await call(client)

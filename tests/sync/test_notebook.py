@@ -107,7 +107,7 @@ def test_calls_work_and_do_not_warn(notebook: Notebook) -> None:
 def test_interrupting_a_cell_ends_its_call(notebook: Notebook, waiting: str) -> None:
     """The stop button ends the call with `KeyboardInterrupt`, nothing runs on, and the next cell works."""
     interrupted = notebook.run(waiting, interrupt_at="waits")
-    after = notebook.run("print(client.get_job('done').status, client._core._platform.session._api)")
+    after = notebook.run("print(client.get_job('done').status, client._core._context.platform.session._api)")
 
     assert interrupted.error == "KeyboardInterrupt"
     assert after == Cell({"stdout": "completed <Connections lent=0 idle=1>\n", "stderr": ""})
@@ -142,7 +142,8 @@ def test_clients_made_anew_in_each_run_of_a_cell_share_one_thread(notebook: Note
         """
         import threading
         for _ in range(20):
-            other = Client(client._core._platform.session._api_key, base_url=client._core._platform.session._base)
+            session = client._core._context.platform.session
+            other = Client(session._api_key, base_url=session._base)
             other.get_job("done")
         print(sum(thread.name == "aiobench-sync" for thread in threading.enumerate()))
         """

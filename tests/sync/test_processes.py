@@ -31,7 +31,7 @@ INTERRUPTED = """
 
 USABLE = """
     assert client.get_job("done").status == "completed"
-    assert "lent=0" in repr(client._core._platform.session)
+    assert "lent=0" in repr(client._core._context.platform.session)
     client.close()
     assert threading.active_count() == 1
     print(*log)

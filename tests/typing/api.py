@@ -105,6 +105,7 @@ async def job_calls(client: Client) -> None:
     assert_type((job.id, job.status, job.benchmark_id), tuple[str, str, str])
     assert_type(job.additional_info, dict[str, Any])
     assert_type(await job.check_status(), str)
+    job.observe("completed", "BENCHMARK")
     assert_type(await job.fetch(), JobSnapshot)
     assert_type(await job.wait(), JobSnapshot)
     assert_type(await job.wait(PollPolicy(), timeout=1.0, stall_after=1.0, progress=print), JobSnapshot)

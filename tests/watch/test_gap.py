@@ -27,7 +27,7 @@ def test_f24_the_polls_of_a_monitor_are_spread_after_a_gap() -> None:
     async def main() -> None:
         make: Callable[[], httpx.AsyncBaseTransport] = lambda: httpx.MockTransport(answer)  # noqa: E731
         async with Client("key", base_url="http://127.0.0.1:1", transport=make, poll=POLICY, trust_env=False) as client:
-            session = client._platform.session
+            session = client._context.platform.session
             session.random.seed(7)
             session.now = lambda: trio.current_time() + (SECONDS if trio.current_time() >= SUSPENDED_AT else 0.0)
             jobs = [client.job(f"j{number}") for number in range(JOBS)]

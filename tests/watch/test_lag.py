@@ -54,7 +54,7 @@ def test_ends_of_ten_thousand_jobs_are_told_in_time() -> None:
             poll=POLICY,
             trust_env=False,
         ) as client:
-            session = client._platform.session
+            session = client._context.platform.session
             session.now = trio.current_time
             session.random.seed(7)
             jobs = [client.job(str(number), str(number // GROUP)) for number in range(JOBS)]

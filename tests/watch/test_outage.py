@@ -69,7 +69,7 @@ def test_f25_two_minutes_without_a_server(groups: int, per_group: int, has_lists
         make: Callable[[], httpx.AsyncBaseTransport] = lambda: httpx.MockTransport(platform)  # noqa: E731
         policy = PollPolicy(interval=2.0, backoff=3.0, max_interval=LONGEST, jitter=1.0)
         async with Client("key", base_url="http://127.0.0.1:1", transport=make, poll=policy, trust_env=False) as client:
-            session = client._platform.session
+            session = client._context.platform.session
             session.now = trio.current_time
             session.random.seed(7)
             jobs = [client.job(job_id, job_id.partition("-")[0]) for job_id in platform.ids]

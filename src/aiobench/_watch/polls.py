@@ -20,7 +20,7 @@ from aiobench._watch.roster import Group, Watched
 from aiobench._wire.heads import ListEntry, job_list
 from aiobench._wire.statuses import normalized
 from aiobench.events import Abandoned, Finished
-from aiobench.snapshot import JobSnapshot, bring_up_to_date, snapshot_of
+from aiobench.snapshot import JobSnapshot, snapshot_of
 
 if TYPE_CHECKING:
     from aiobench._http.platform import Platform
@@ -109,7 +109,7 @@ class Polls:
         watched.is_asked = False
         self._ledger.note_success(watched, polls=1)
         self._grouping.note_document(size)
-        bring_up_to_date(job, snapshot)
+        job.observe(snapshot.status, snapshot.benchmark_id)
         if not snapshot.is_terminal:
             changed = self._ledger.compare(watched, snapshot.status, snapshot.progress)
             self._again(watched, self._waits.first if changed else self._waits.grown(watched.wait))

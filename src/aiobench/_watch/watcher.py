@@ -11,7 +11,6 @@ from aiobench._watch.log import is_told, logger, warn_of_unknown_status
 from aiobench._watch.schedule import GAP, Waits
 from aiobench._wire.statuses import is_known, normalized
 from aiobench.errors import APIError, JobStalledError, WaitTimeoutError
-from aiobench.snapshot import has_moved
 
 if TYPE_CHECKING:
     import random
@@ -79,7 +78,7 @@ class Watcher:
             await self._until_due()
             snapshot = await self._one_poll(is_first=is_first)
             hint = asked_wait(self._last_error)
-            changed = snapshot is not None and (self._last is None or has_moved(self._last, snapshot))
+            changed = snapshot is not None and (self._last is None or snapshot.has_moved_since(self._last))
             self._wait = self._waits.first if changed else self._waits.grown(self._wait)
             self._due = self._now() + self._waits.drawn(self._wait, hint)
             if changed:

@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import inspect
 import os
-import sys
 import threading
 import warnings
 import weakref
 from collections.abc import Awaitable, Callable, Coroutine
 from importlib import import_module
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NoReturn, TypeVar
 
 from aiobench._progress import is_notebook
 from aiobench.errors import ClientClosedError, ClientStateError, ForkedClientError
@@ -270,6 +270,9 @@ class Owner:
         self._is_closed = False
         self._loop: _Loop | None = None
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("this belongs to a client and cannot be pickled; pass an id instead")
+
     def call(self, make: Callable[[], Awaitable[T]]) -> T:
         """Await what *make* returns, on the loop and in a copy of this thread's context; return it here."""
         return self.do(Step(make), Tenant.start_step)
@@ -388,8 +391,8 @@ def _warn_in_a_running_loop() -> None:
         return
     if threading.current_thread().name == THREAD:  # refused anyway
         return
-    here, frame, level = os.path.dirname(__file__), sys._getframe(), 1  # noqa: PTH120 - as frames have it
-    while frame.f_back is not None and os.path.dirname(frame.f_code.co_filename) == here:  # noqa: PTH120
+    here, frame, level = os.path.dirname(__file__), inspect.currentframe(), 1  # noqa: PTH120 - as frames have it
+    while frame is not None and os.path.dirname(frame.f_code.co_filename) == here:  # noqa: PTH120
         frame, level = frame.f_back, level + 1
     warnings.warn(
         "a blocking call of aiobench.sync stops this thread's event loop; use `await` and aiobench here",

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import threading
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, Self, TypeVar, cast
+from operator import attrgetter, methodcaller
+from types import TracebackType
+from typing import Any, Generic, NoReturn, Protocol, Self, TypeVar, cast
 from weakref import WeakValueDictionary
 
+from aiobench._display import Card, Displayed, card_of
 from aiobench.errors import ClientClosedError, ClientStateError, ConfigurationError
 from aiobench.job import BenchmarkJob
 from aiobench.sync._bridge import Owner, default_owner
 from aiobench.sync._lanes import Lane
 
-if TYPE_CHECKING:
-    from types import TracebackType
-
-__all__ = ["ClientFacade", "Counterpart", "Facade", "StreamFacade", "core_of", "cores_of", "owner_of"]
+__all__ = ["ClientFacade", "Counterpart", "Facade", "StreamFacade", "core_of", "cores_of", "owner_of", "view_of"]
 
 C = TypeVar("C")
+F = TypeVar("F", bound="Facade[Any]")
 T = TypeVar("T")
 
 
@@ -31,37 +33,30 @@ class Counterpart:
         raise NotImplementedError
 
 
-class Facade(Counterpart, Generic[C]):
+class Facade(Counterpart, Displayed, Generic[C]):
     """A view of one object of the core, the only one: facades are compared by identity, as what they show is."""
 
-    __slots__ = ("__weakref__", "_core", "_owner")
+    __slots__ = ("__weakref__", "_owner", "_core")  # noqa: RUF023 - pickling begins with the owner, which says why not
 
-    _core: C
-    _owner: Owner
-
-    def _become(self, core: C, owner: Owner) -> None:
+    def __init__(self, core: C, owner: Owner) -> None:
         self._core, self._owner = core, owner
         _views.add(core, self)
 
-    @classmethod
-    def _of(cls, core: C, owner: Owner) -> Self:
-        """Return the view of *core*: the one that there is, or a new one."""
-
-        def make() -> Facade[C]:
-            view = cls.__new__(cls)
-            view._become(core, owner)
-            return view
-
-        return cast("Self", _views.of(core, make))
+    def _sibling(self, core: C) -> Self:
+        """Return a view of *core* that has whatever else a subclass has set."""
+        sibling: Self = copy.copy(self)
+        sibling._core = core
+        _views.add(core, sibling)
+        return sibling
 
     def _as_core(self) -> C:
         return self._core
 
-    def __repr__(self) -> str:
-        return repr(self._core).replace("<aiobench.", "<aiobench.sync.", 1)
+    def _card(self) -> Card:
+        return card_of(cast("Displayed", self._core))
 
-    def __reduce__(self) -> NoReturn:
-        raise TypeError(f"a {type(self).__name__} belongs to a client and cannot be pickled; pass its id instead")
+    def _line(self) -> str:
+        return repr(self._core).replace("<aiobench.", "<aiobench.sync.", 1)
 
 
 class _Views:
@@ -99,9 +94,14 @@ class ClientFacade(Facade[R]):
 
     _is_opened = False
 
-    def _open(self, core: R) -> None:
-        self._become(core, Owner(core.aclose))
+    def __init__(self, core: R) -> None:
+        super().__init__(core, Owner(core.aclose))
         self._is_opened = True
+
+    def _sibling(self, core: R) -> Self:
+        sibling: Self = super()._sibling(core)
+        sibling._is_opened = False
+        return sibling
 
     def _close(self) -> None:
         if self._is_opened:
@@ -159,6 +159,9 @@ class StreamFacade(Facade[S]):
     def _leave(self) -> None:
         self._lane.close()
 
+    def _card(self) -> Card:
+        return self._owner.read(super()._card)
+
     def _close(self) -> None:
         try:
             self._owner.call(self._core.aclose)
@@ -171,6 +174,21 @@ class StreamFacade(Facade[S]):
     def __aexit__(self, *_: object) -> None: ...  # as a client's
 
 
+_as_core: Callable[[Counterpart], Any] = methodcaller("_as_core")
+_owner: Callable[[Facade[Any]], Owner] = attrgetter("_owner")
+
+
+def view_of(cls: type[F], core: Any, owner: Owner) -> F:
+    """Return the view of *core*: the existing one, or a new one of class *cls*."""
+
+    def make() -> F:
+        view = cls.__new__(cls)  # not cls(): that is the users' constructor
+        Facade.__init__(view, core, owner)
+        return view
+
+    return cast("F", _views.of(core, make))
+
+
 def core_of(value: Any) -> Any:
     """Return what *value* stands for; anything else as it is, for the core knows best what to say of it.
 
@@ -180,7 +198,7 @@ def core_of(value: Any) -> Any:
     if isinstance(value, BenchmarkJob):
         what = f"{value!r} is an asynchronous job, of aiobench, and this is aiobench.sync"
         raise ConfigurationError(f"{what}: pass its id, {value.id!r}")
-    return value._as_core() if isinstance(value, Counterpart) else value
+    return _as_core(value) if isinstance(value, Counterpart) else value
 
 
 def cores_of(values: Any) -> Any:
@@ -204,4 +222,4 @@ def owner_of(client: Any) -> Owner:
         return default_owner()
     if not isinstance(client, Facade):
         raise TypeError(f"client= must be an aiobench.sync.Client, not {client!r}")
-    return client._owner
+    return _owner(client)

@@ -4,12 +4,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, Union, assert_never, overload
+import os
+import ssl
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self, TypeAlias, Union, assert_never, overload
 
 from attrs import frozen
 
+from aiobench._http.transports import TransportOption
+from aiobench._results import lazy_pandas as pd
 from aiobench.benchmark import Benchmark as AsyncBenchmark
 from aiobench.client import Client as AsyncClient
+from aiobench.documents import Explanations, Progress, ScoreDetail, ScoreRow
+from aiobench.errors import (
+    AiobenchError,
+    APIError,
+)
 from aiobench.events import Abandoned as AsyncAbandoned
 from aiobench.events import Finished as AsyncFinished
 from aiobench.events import MonitorEvent as AsyncMonitorEvent
@@ -21,28 +33,11 @@ from aiobench.events import StatusChanged as AsyncStatusChanged
 from aiobench.job import BenchmarkJob as AsyncBenchmarkJob
 from aiobench.monitor import Monitor as AsyncMonitor
 from aiobench.policy import PollPolicy
-from aiobench.sync._facades import ClientFacade, Counterpart, Facade, StreamFacade, core_of, cores_of, owner_of
+from aiobench.snapshot import JobSnapshot
+from aiobench.specs import MetricSpec, ModelSpec
+from aiobench.sync._bridge import Owner
+from aiobench.sync._facades import ClientFacade, Counterpart, Facade, StreamFacade, core_of, cores_of, owner_of, view_of
 from aiobench.sync._lanes import SyncIterator
-
-if TYPE_CHECKING:
-    import os
-    import ssl
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-    from pathlib import Path
-    from types import TracebackType
-
-    import pandas as pd
-
-    from aiobench import _display
-    from aiobench._http.transports import TransportOption
-    from aiobench.documents import Explanations, Progress, ScoreDetail, ScoreRow
-    from aiobench.errors import (
-        AiobenchError,
-        APIError,
-    )
-    from aiobench.snapshot import JobSnapshot
-    from aiobench.specs import MetricSpec, ModelSpec
-    from aiobench.sync._bridge import Owner
 
 __all__ = [
     "Abandoned",
@@ -109,7 +104,7 @@ class Client(ClientFacade[AsyncClient]):
         allow_plain_http: bool = False,
         default_headers: Mapping[str, str] | None = None,
     ) -> None:
-        self._open(
+        super().__init__(
             AsyncClient(
                 api_key,
                 base_url=base_url,
@@ -167,15 +162,14 @@ class Client(ClientFacade[AsyncClient]):
         Raises:
             ConfigurationError: If a setting cannot be used.
         """
-        return type(self)._of(
+        return self._sibling(
             self._core.with_options(
                 timeout=timeout,
                 max_retries=max_retries,
                 max_retry_after=max_retry_after,
                 poll=poll,
                 default_headers=default_headers,
-            ),
-            self._owner,
+            )
         )
 
     def job(self, job_id: str, benchmark_id: str = "") -> BenchmarkJob:
@@ -191,7 +185,7 @@ class Client(ClientFacade[AsyncClient]):
         Raises:
             ConfigurationError: If *job_id* is empty.
         """
-        return BenchmarkJob._of(self._core.job(job_id, benchmark_id), self._owner)
+        return view_of(BenchmarkJob, self._core.job(job_id, benchmark_id), self._owner)
 
     def get_job(self, job_id: str) -> BenchmarkJob:
         """Ask for a job.
@@ -207,7 +201,7 @@ class Client(ClientFacade[AsyncClient]):
             NotFoundError: If there is no such job.
             APIError: If it cannot be had; which class says why.
         """
-        return BenchmarkJob._of(self._owner.call(lambda: self._core.get_job(job_id)), self._owner)
+        return view_of(BenchmarkJob, self._owner.call(lambda: self._core.get_job(job_id)), self._owner)
 
     def list_jobs(self, benchmark_id: str) -> list[BenchmarkJob]:
         """List the jobs of a benchmark.
@@ -224,7 +218,8 @@ class Client(ClientFacade[AsyncClient]):
             APIError: If the list cannot be had; which class says why.
         """
         return [
-            BenchmarkJob._of(each, self._owner) for each in self._owner.call(lambda: self._core.list_jobs(benchmark_id))
+            view_of(BenchmarkJob, each, self._owner)
+            for each in self._owner.call(lambda: self._core.list_jobs(benchmark_id))
         ]
 
     def start_job(self, benchmark_id: str) -> BenchmarkJob:
@@ -243,7 +238,7 @@ class Client(ClientFacade[AsyncClient]):
             StartOutcomeUnknownError: If the answer was lost and the job list cannot tell what happened.
             APIError: If no job was started; which class says why.
         """
-        return BenchmarkJob._of(self._owner.call(lambda: self._core.start_job(benchmark_id)), self._owner)
+        return view_of(BenchmarkJob, self._owner.call(lambda: self._core.start_job(benchmark_id)), self._owner)
 
     def monitor(
         self,
@@ -274,7 +269,8 @@ class Client(ClientFacade[AsyncClient]):
             ConfigurationError: If an argument cannot be used.
         """
         core_jobs = cores_of(jobs)
-        return Monitor._of(
+        return view_of(
+            Monitor,
             self._owner.run(
                 lambda: self._core.monitor(
                     core_jobs,
@@ -328,7 +324,7 @@ class Client(ClientFacade[AsyncClient]):
             NotFoundError: If there is no such benchmark.
             APIError: If it cannot be had; which class says why.
         """
-        return Benchmark._of(self._owner.call(lambda: self._core.get_benchmark(benchmark_id)), self._owner)
+        return view_of(Benchmark, self._owner.call(lambda: self._core.get_benchmark(benchmark_id)), self._owner)
 
     def create_benchmark(
         self,
@@ -354,7 +350,8 @@ class Client(ClientFacade[AsyncClient]):
             BadRequestError: If the platform refuses it.
             APIError: If it cannot be created; which class says why.
         """
-        return Benchmark._of(
+        return view_of(
+            Benchmark,
             self._owner.call(
                 lambda: self._core.create_benchmark(name, dataset=dataset, models=models, metrics=metrics)
             ),
@@ -434,15 +431,18 @@ class BenchmarkJob(Facade[AsyncBenchmarkJob]):
     def __init__(
         self, id: str, status: str, benchmark_id: str, *, client: Client | None = None, **additional_info: Any
     ) -> None:
-        self._become(
+        super().__init__(
             AsyncBenchmarkJob(id, status, benchmark_id, client=core_of(client), **additional_info), owner_of(client)
         )
 
-    def _repr_html_(self) -> str:
-        return self._core._repr_html_()
+    def observe(self, status: str, benchmark_id: str = "") -> None:
+        """Update the job with what a poll returned; every call and monitor that polls the job uses this.
 
-    def _repr_pretty_(self, printer: _display.Printer, *_: object) -> None:
-        self._core._repr_pretty_(printer, *_)
+        Args:
+            status: The job's status.
+            benchmark_id: Its benchmark, or "" if the reply does not name one; the id known so far is then kept.
+        """
+        self._core.observe(status, benchmark_id)
 
     def check_status(self) -> str:
         """Ask for the job's status.
@@ -451,6 +451,7 @@ class BenchmarkJob(Facade[AsyncBenchmarkJob]):
             The status, which is also kept in `.status`.
 
         Raises:
+            ConfigurationError: If the job has no client and the environment's settings are invalid.
             APIError: If it cannot be had; which class says why.
         """
         return self._owner.call(self._core.check_status)
@@ -462,6 +463,7 @@ class BenchmarkJob(Facade[AsyncBenchmarkJob]):
             The job as it is now; read scores, failure rates and explanations from it without further requests.
 
         Raises:
+            ConfigurationError: If the job has no client and the environment's settings are invalid.
             APIError: If it cannot be had; which class says why.
         """
         return self._owner.call(self._core.fetch)
@@ -490,6 +492,7 @@ class BenchmarkJob(Facade[AsyncBenchmarkJob]):
             Snapshots of the job, the terminal one last.
 
         Raises:
+            ConfigurationError: If the job has no client and the environment's settings are invalid.
             ConfigurationError: If an argument cannot be used.
             WaitTimeoutError: When *timeout* is over before the job's end; at least one poll is made.
             JobStalledError: When nothing changed for *stall_after* seconds.
@@ -520,6 +523,7 @@ class BenchmarkJob(Facade[AsyncBenchmarkJob]):
             The terminal snapshot, also when the job failed: `snapshot.raise_for_status()` raises then.
 
         Raises:
+            ConfigurationError: If the job has no client and the environment's settings are invalid.
             ConfigurationError: If an argument cannot be used.
             WaitTimeoutError: When *timeout* is over before the job's end; at least one poll is made.
             JobStalledError: When nothing changed for *stall_after* seconds.
@@ -593,6 +597,7 @@ class BenchmarkJob(Facade[AsyncBenchmarkJob]):
             floats, `*_success` and `any_segment_failed` booleans, texts are text, other columns are inferred.
 
         Raises:
+            ConfigurationError: If the job has no client and the environment's settings are invalid.
             ResultsNotReadyError: If the job has no results yet.
             ResultParseError: If a frame is asked for and the file is not a usable CSV.
             DownloadError: If the file cannot be had, or not be written; which class says why.
@@ -641,6 +646,7 @@ class BenchmarkJob(Facade[AsyncBenchmarkJob]):
             `{model name: ScoreDetail}`. Two models of one name are told apart: `LLM`, `LLM (2)`.
 
         Raises:
+            ConfigurationError: If the job has no client and the environment's settings are invalid.
             APIError: If the job document cannot be had; which class says why.
         """
         return self._owner.call(lambda: self._core.get_scores(return_simplified, return_as_dataframe))
@@ -667,6 +673,7 @@ class BenchmarkJob(Facade[AsyncBenchmarkJob]):
             the document does not tell.
 
         Raises:
+            ConfigurationError: If the job has no client and the environment's settings are invalid.
             APIError: If the job document cannot be had; which class says why.
         """
         return self._owner.call(lambda: self._core.get_failuire_rate(return_as_dataframe))
@@ -680,6 +687,7 @@ class BenchmarkJob(Facade[AsyncBenchmarkJob]):
             `{"metricInDependent": [...], "metricDependent": [...]}`; empty lists where there are none (yet).
 
         Raises:
+            ConfigurationError: If the job has no client and the environment's settings are invalid.
             APIError: If the job document cannot be had; which class says why.
         """
         return self._owner.call(self._core.get_all_explanations)
@@ -696,6 +704,7 @@ class BenchmarkJob(Facade[AsyncBenchmarkJob]):
             One score under two datasets is told apart: `SCORE`, `SCORE (DATASET)`.
 
         Raises:
+            ConfigurationError: If the job has no client and the environment's settings are invalid.
             APIError: If the job document cannot be had; which class says why.
         """
         return self._owner.call(lambda: self._core.get_localized_explanations(metric_dependant, group_by_task))
@@ -744,7 +753,7 @@ class Benchmark(Facade[AsyncBenchmark]):
             StartOutcomeUnknownError: If the answer was lost and the job list cannot tell what happened.
             APIError: If no job was started; which class says why.
         """
-        return BenchmarkJob._of(self._owner.call(self._core.start), self._owner)
+        return view_of(BenchmarkJob, self._owner.call(self._core.start), self._owner)
 
     def list_jobs(self) -> list[BenchmarkJob]:
         """List the jobs of this benchmark: `Client.list_jobs()`.
@@ -755,13 +764,7 @@ class Benchmark(Facade[AsyncBenchmark]):
         Raises:
             APIError: If the list cannot be had; which class says why.
         """
-        return [BenchmarkJob._of(each, self._owner) for each in self._owner.call(self._core.list_jobs)]
-
-    def _repr_html_(self) -> str:
-        return self._core._repr_html_()
-
-    def _repr_pretty_(self, printer: _display.Printer, *_: object) -> None:
-        self._core._repr_pretty_(printer, *_)
+        return [view_of(BenchmarkJob, each, self._owner) for each in self._owner.call(self._core.list_jobs)]
 
 
 class Monitor(StreamFacade[AsyncMonitor]):
@@ -771,12 +774,6 @@ class Monitor(StreamFacade[AsyncMonitor]):
     each job ends with exactly one `Finished` or `Abandoned`. A slow consumer gets the newest state of each job, and
     every end.
     """
-
-    def _repr_html_(self) -> str:
-        return self._owner.read(self._core._repr_html_)
-
-    def _repr_pretty_(self, printer: _display.Printer, *_: object) -> None:
-        self._owner.read(lambda: self._core._repr_pretty_(printer, *_))
 
     @property
     def stats(self) -> MonitorStats:
@@ -855,10 +852,6 @@ class Finished(Counterpart):
     job: BenchmarkJob
     snapshot: JobSnapshot
 
-    @classmethod
-    def _of(cls, core: AsyncFinished, owner: Owner) -> Finished:
-        return cls(BenchmarkJob._of(core.job, owner), core.snapshot)
-
     def _as_core(self) -> AsyncFinished:
         return AsyncFinished(core_of(self.job), self.snapshot)
 
@@ -874,10 +867,6 @@ class Abandoned(Counterpart):
 
     job: BenchmarkJob
     error: APIError
-
-    @classmethod
-    def _of(cls, core: AsyncAbandoned, owner: Owner) -> Abandoned:
-        return cls(BenchmarkJob._of(core.job, owner), core.error)
 
     def _as_core(self) -> AsyncAbandoned:
         return AsyncAbandoned(core_of(self.job), self.error)
@@ -897,10 +886,6 @@ class StatusChanged(Counterpart):
     previous: str
     status: str
 
-    @classmethod
-    def _of(cls, core: AsyncStatusChanged, owner: Owner) -> StatusChanged:
-        return cls(BenchmarkJob._of(core.job, owner), core.previous, core.status)
-
     def _as_core(self) -> AsyncStatusChanged:
         return AsyncStatusChanged(core_of(self.job), self.previous, self.status)
 
@@ -916,10 +901,6 @@ class Progressed(Counterpart):
 
     job: BenchmarkJob
     progress: Progress
-
-    @classmethod
-    def _of(cls, core: AsyncProgressed, owner: Owner) -> Progressed:
-        return cls(BenchmarkJob._of(core.job, owner), core.progress)
 
     def _as_core(self) -> AsyncProgressed:
         return AsyncProgressed(core_of(self.job), self.progress)
@@ -937,10 +918,6 @@ class Stalled(Counterpart):
     job: BenchmarkJob
     seconds: float
 
-    @classmethod
-    def _of(cls, core: AsyncStalled, owner: Owner) -> Stalled:
-        return cls(BenchmarkJob._of(core.job, owner), core.seconds)
-
     def _as_core(self) -> AsyncStalled:
         return AsyncStalled(core_of(self.job), self.seconds)
 
@@ -957,10 +934,6 @@ class PollFailed(Counterpart):
     jobs: tuple[BenchmarkJob, ...]
     error: APIError
 
-    @classmethod
-    def _of(cls, core: AsyncPollFailed, owner: Owner) -> PollFailed:
-        return cls(tuple(BenchmarkJob._of(each, owner) for each in core.jobs), core.error)
-
     def _as_core(self) -> AsyncPollFailed:
         return AsyncPollFailed(tuple(cores_of(self.jobs)), self.error)
 
@@ -971,16 +944,16 @@ MonitorEvent: TypeAlias = Union[Finished, Abandoned, StatusChanged, Progressed, 
 def _monitor_event_of(core: AsyncMonitorEvent, owner: Owner) -> MonitorEvent:
     match core:
         case AsyncAbandoned():
-            return Abandoned._of(core, owner)
+            return Abandoned(view_of(BenchmarkJob, core.job, owner), core.error)
         case AsyncFinished():
-            return Finished._of(core, owner)
+            return Finished(view_of(BenchmarkJob, core.job, owner), core.snapshot)
         case AsyncPollFailed():
-            return PollFailed._of(core, owner)
+            return PollFailed(tuple(view_of(BenchmarkJob, each, owner) for each in core.jobs), core.error)
         case AsyncProgressed():
-            return Progressed._of(core, owner)
+            return Progressed(view_of(BenchmarkJob, core.job, owner), core.progress)
         case AsyncStalled():
-            return Stalled._of(core, owner)
+            return Stalled(view_of(BenchmarkJob, core.job, owner), core.seconds)
         case AsyncStatusChanged():
-            return StatusChanged._of(core, owner)
+            return StatusChanged(view_of(BenchmarkJob, core.job, owner), core.previous, core.status)
         case _:
             assert_never(core)

@@ -1,0 +1,132 @@
+"""What a client, its views, its jobs and its monitors share, and where jobs without a client find theirs."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Callable, Collection, Mapping
+from operator import attrgetter
+from typing import NoReturn
+
+from anyio.lowlevel import RunVar
+from attrs import evolve, frozen
+
+from aiobench._http.base_url import DEFAULT_BASE_URL, checked_base_url, is_loopback_name
+from aiobench._http.credentials import resolved_api_key
+from aiobench._http.options import checked_connections, checked_hosts, checked_options
+from aiobench._http.platform import Platform
+from aiobench._http.result_urls import ResultURLRules
+from aiobench._http.session import Session
+from aiobench._http.transports import TransportMaker, TransportOption
+from aiobench.policy import PollPolicy, checked_policy
+
+__all__ = ["ClientBase", "Context", "context_of", "default_context", "new_context"]
+
+
+@frozen
+class Context:
+    """How to ask the platform: a session with its call options, the rules for result URLs, and a poll policy."""
+
+    platform: Platform
+    rules: ResultURLRules
+    poll: PollPolicy
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Client holds connections and a key and cannot be pickled; make one where it is needed")
+
+    def evolved(
+        self,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        max_retry_after: float | None = None,
+        poll: PollPolicy | None = None,
+        default_headers: Mapping[str, str] | None = None,
+    ) -> Context:
+        """Return a context with other options on the same session; see `Client.with_options()`.
+
+        Raises:
+            ConfigurationError: If an option is invalid.
+        """
+        held = self.platform.options
+        options = checked_options(
+            timeout=held.timeout if timeout is None else timeout,
+            max_retries=held.max_retries if max_retries is None else max_retries,
+            max_retry_after=held.max_retry_after if max_retry_after is None else max_retry_after,
+            headers={**held.headers, **(default_headers or {})},
+        )
+        return Context(Platform(self.platform.session, options), self.rules, checked_policy(poll, self.poll))
+
+
+def new_context(
+    api_key: str | None = None,
+    *,
+    base_url: str | None = None,
+    timeout: float = 30.0,
+    max_retries: int = 4,
+    max_retry_after: float = 60.0,
+    max_connections: int = 25,
+    proxy: str | None = None,
+    trust_env: bool = True,
+    ssl_context: ssl.SSLContext | None = None,
+    transport: TransportOption = "httpx",
+    poll: PollPolicy | None = None,
+    allow_result_hosts: Collection[str] = (),
+    allow_plain_http: bool = False,
+    default_headers: Mapping[str, str] | None = None,
+) -> Context:
+    """Make a context with a session of its own; the settings are those of `Client`.
+
+    Raises:
+        ConfigurationError: If a setting is invalid, or there is no key.
+        MissingExtraError: If the transport needs a package that is not installed.
+    """
+    url = checked_base_url(
+        base_url if base_url is not None else os.environ.get("BACKEND_URL") or DEFAULT_BASE_URL,
+        allow_plain_http=allow_plain_http,
+    )
+    options = checked_options(
+        timeout=timeout, max_retries=max_retries, max_retry_after=max_retry_after, headers=default_headers
+    )
+    rules = ResultURLRules(is_loopback_name(url.host), checked_hosts(allow_result_hosts))
+    transports = TransportMaker(transport, None, proxy, trust_env, ssl_context)
+    transports.check()
+    session = Session(
+        base_url=url,
+        api_key=resolved_api_key(api_key, os.environ),
+        transports=transports,
+        result_transports=evolve(transports, rules=rules),
+        max_connections=checked_connections(max_connections),
+    )
+    return Context(Platform(session, options), rules, checked_policy(poll, PollPolicy()))
+
+
+class ClientBase:
+    """A client, as far as jobs, benchmarks and monitors know it: something with a context."""
+
+    _context: Context
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+
+context_of: Callable[[ClientBase], Context] = attrgetter("_context")
+"""Return a client's context: a function, so that users see no attribute that is not theirs."""
+
+_default: RunVar[Context] = RunVar("aiobench default context")
+
+
+def default_context() -> Context:
+    """Return this event loop's context for jobs without a client; made from the environment at first use.
+
+    Its session keeps no connection between calls, so nothing needs closing, and it does not keep the loop alive.
+
+    Raises:
+        ConfigurationError: If the environment's settings are invalid, or there is no key.
+    """
+    context = _default.get(None)
+    if context is None:
+        context = new_context()
+        context.platform.session.keep_no_connections()
+        _default.set(context)
+    return context
