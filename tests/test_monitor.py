@@ -456,7 +456,7 @@ async def test_what_is_no_collection_of_jobs_is_refused(client: Client, bad: Any
 async def test_a_job_of_another_client_is_refused(server: FaultServer, client: Client) -> None:
     """A job belongs to the client that made it, or a view of that; a monitor of another one says what to do."""
     async with Client("other", base_url=server.base_url) as other:
-        with pytest.raises(ConfigurationError, match="job J belongs to another client .* pass its id"):
+        with pytest.raises(ConfigurationError, match=r"job J belongs to another client .* pass its id"):
             other.monitor([client.job("J")])
 
     assert client.monitor([client.with_options(timeout=1.0).job("J")]).stats.jobs == 1
