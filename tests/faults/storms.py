@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, MutableSequence
 
-from faults.secrets import SIGNED
 from faults.server import Answer, Exchange, answer, close, raw, reply, reset
 
 __all__ = ["FAULTS", "FILE_FAULTS", "storm"]
@@ -25,7 +24,6 @@ FAULTS: dict[str, Answer] = {
     "NaN": answer(200, b'{"status": NaN}'),
     "deep": answer(200, b"[" * 50_000),
     "truncated gzip": answer(200, b"\x1f\x8b\x08\0\0\0\0\0\0\xff\xab", Content_Encoding="gzip"),
-    "redirect": answer(302, Location="https://elsewhere.example/" + SIGNED),
 }
 
 

@@ -121,8 +121,8 @@ async def from_afar(new_client: Callable[..., Client], server: FaultServer, **se
     from attrs import evolve
 
     client = new_client(**settings)
-    rules = evolve(client._result_rules, loopback_allowed=False)
-    client._result_rules = rules
+    rules = evolve(client._context.rules, loopback_allowed=False)
+    client._context = evolve(client._context, rules=rules)
     maker = client._context.platform.session.results._make.__self__  # type: ignore[attr-defined]
     client._context.platform.session.results._make = evolve(maker, rules=rules).make
     return client
