@@ -20,8 +20,8 @@ def one_job(benchmark: Benchmark) -> None:
     job = benchmark.start()
     snapshot = job.wait(timeout=300, progress=True).raise_for_status()
 
-    print(f"\nScores of {benchmark.name!r}:", snapshot.scores().round(2), sep="\n")
-    print("\nShare of segments that failed, in percent:", snapshot.failure_rates().round(2), sep="\n")
+    print(f"\nScores of {benchmark.name!r}:", snapshot.scores_frame().round(2), sep="\n")
+    print("\nShare of segments that failed, in percent:", snapshot.failure_rates_frame().round(2), sep="\n")
     explanations = snapshot.localized_explanations(metric_dependant=True)
     print(f"\nExplanations: {len(explanations)}")
 

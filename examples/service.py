@@ -33,7 +33,7 @@ async def act(app: Starlette, monitor: Monitor, event: Finished | Abandoned) -> 
         case Finished(job=job, snapshot=snapshot):
             app.state.runs[job.id] = {
                 "status": job.status,
-                "failure_rates": snapshot.failure_rates(return_as_dataframe=False),
+                "failure_rates": snapshot.failure_rates(),
             }
         case Abandoned(job=job, error=error):
             app.state.runs[job.id] = {"status": "abandoned", "error": str(error)}

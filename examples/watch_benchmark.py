@@ -22,7 +22,7 @@ async def main(benchmark_id: str, timeout: float = 3600.0) -> int:
                     match event:
                         case Finished(job=job, snapshot=snapshot):
                             failures += not snapshot.succeeded
-                            rates = snapshot.failure_rates(return_as_dataframe=False)
+                            rates = snapshot.failure_rates()
                             print(f"{job.id}: {job.status}, failure rates {rates}")
                         case Abandoned(job=job, error=error):
                             failures += 1

@@ -139,3 +139,20 @@ def test_a_text_does_not_steer_the_terminal(value: str) -> None:
 def test_figures_are_for_people(value: float | None, unit: str | None, expected: str) -> None:
     """Four digits that count, thousands apart, the unit behind."""
     assert figure(value, unit) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("completed", "completed, 2 models"),
+        ("in_progress", "in_progress, 40 %, 2 models"),
+        ("one_iteration_failed", "completed, 1 of 2 models failed"),
+    ],
+)
+def test_a_snapshot_says_in_one_line_how_the_job_is(name: str, expected: str) -> None:
+    """The `repr()` names the job, its status, progress, models and the time of the poll, and not the document."""
+    snapshot = sample_snapshot(name)
+
+    assert (
+        repr(snapshot) == f"<JobSnapshot {snapshot.id}: {expected}, polled {snapshot.polled_at:%Y-%m-%d %H:%M:%S} UTC>"
+    )

@@ -18,8 +18,9 @@ from aiobench import errors
 PACKAGE = Path(aiobench.__file__).parent
 CLASSES = sorted(name for name in aiobench.__all__ if isinstance(getattr(aiobench, name), type))
 PROMISED = """
-    Client PollPolicy ModelSpec MetricSpec Benchmark BenchmarkJob JobSnapshot Iteration Score Progress ScoreDetail
-    ScoreRow Explanations PENDING_STATUSES TERMINAL_STATUSES Monitor MonitorStats MonitorEvent Finished Abandoned
+    Client PollPolicy ModelSpec MetricSpec Benchmark BenchmarkJob JobSnapshot Iteration Score Progress Metric
+    ScoreDetail tidy ScoreRow Explanations PENDING_STATUSES TERMINAL_STATUSES
+    Monitor MonitorStats MonitorEvent Finished Abandoned
     StatusChanged Progressed Stalled PollFailed __version__
 """
 
@@ -131,24 +132,33 @@ def parameters(function: Any) -> str:
         (aiobench.BenchmarkJob.__init__, "(self, id, status, benchmark_id, *, client=None, **additional_info)"),
         (aiobench.BenchmarkJob.check_status, "(self)"),
         (aiobench.BenchmarkJob.fetch, "(self)"),
-        (aiobench.BenchmarkJob.watch, "(self, poll=None, *, timeout=None, stall_after=None, every_poll=False)"),
-        (aiobench.BenchmarkJob.wait, "(self, poll=None, *, timeout=None, stall_after=None, progress=False)"),
+        (aiobench.BenchmarkJob.watch, "(self, *, poll=None, timeout=None, stall_after=None, every_poll=False)"),
+        (aiobench.BenchmarkJob.wait, "(self, *, poll=None, timeout=None, stall_after=None, progress=False)"),
         (
             aiobench.BenchmarkJob.download_results_as_csv,
             "(self, save_path=None, return_dataframe=False, *, progress=False, max_bytes=4294967296)",
         ),
         (aiobench.BenchmarkJob.get_scores, "(self, return_simplified=True, return_as_dataframe=True)"),
+        (aiobench.BenchmarkJob.get_failure_rate, "(self, return_as_dataframe=True)"),
         (aiobench.BenchmarkJob.get_failuire_rate, "(self, return_as_dataframe=True)"),
         (aiobench.BenchmarkJob.get_all_explanations, "(self)"),
         (aiobench.BenchmarkJob.get_localized_explanations, "(self, metric_dependant, group_by_task=False)"),
-        (aiobench.JobSnapshot.scores, "(self, return_simplified=True, return_as_dataframe=True)"),
-        (aiobench.JobSnapshot.failure_rates, "(self, return_as_dataframe=True)"),
+        (aiobench.JobSnapshot.score_rows, "(self)"),
+        (aiobench.JobSnapshot.scores_frame, "(self)"),
+        (aiobench.JobSnapshot.score_details, "(self)"),
+        (aiobench.JobSnapshot.failure_rates, "(self)"),
+        (aiobench.JobSnapshot.failure_rates_frame, "(self)"),
         (aiobench.JobSnapshot.explanations, "(self)"),
         (aiobench.JobSnapshot.localized_explanations, "(self, metric_dependant, group_by_task=False)"),
         (
             aiobench.Client.wait_all,
-            "(self, jobs, *, poll=None, timeout=None)",
+            "(self, jobs, *, poll=None, timeout=None, stall_after=None, progress=False)",
         ),
+        (
+            aiobench.Client.download_all,
+            "(self, jobs, directory, *, concurrency=4, progress=False, max_bytes=4294967296)",
+        ),
+        (aiobench.tidy, "(snapshots)"),
         (
             aiobench.Client.monitor,
             "(self, jobs=(), *, poll=None, timeout=None, stall_after=None, keep_open=False, journal=None, ack='next')",
@@ -178,6 +188,7 @@ def test_client_settings_are_the_interfaces() -> None:
         "transport": "httpx",
         "poll": aiobench.PollPolicy(),
         "allow_result_hosts": (),
+        "max_document": 8 * 2**20,
         "allow_plain_http": False,
         "default_headers": None,
     } == defaults

@@ -193,11 +193,11 @@ async def test_getters_are_fetch_and_the_snapshots_methods(server: LoopbackServe
     server.route(ROUTE, sample(name))
     job, snapshot = client.job("J"), sample_snapshot(name)
 
-    pd.testing.assert_frame_equal(snapshot.scores(), await job.get_scores())
-    pd.testing.assert_frame_equal(snapshot.failure_rates(), await job.get_failuire_rate())
-    assert snapshot.scores(True, False) == await job.get_scores(return_as_dataframe=False)
-    assert snapshot.scores(False) == await job.get_scores(False)
-    assert snapshot.failure_rates(False) == await job.get_failure_rate(return_as_dataframe=False)
+    pd.testing.assert_frame_equal(snapshot.scores_frame(), await job.get_scores())
+    pd.testing.assert_frame_equal(snapshot.failure_rates_frame(), await job.get_failuire_rate())
+    assert snapshot.score_rows() == await job.get_scores(return_as_dataframe=False)
+    assert snapshot.score_details() == await job.get_scores(False)
+    assert snapshot.failure_rates() == await job.get_failure_rate(return_as_dataframe=False)
     assert snapshot.explanations() == await job.get_all_explanations()
     assert [snapshot.localized_explanations(*flags) for flags in ((False,), (True,), (True, True))] == [
         await job.get_localized_explanations(*flags) for flags in ((False,), (True,), (True, True))
@@ -350,3 +350,17 @@ async def test_odd_waiting_is_refused(server: LoopbackServer, client: Client, ba
     with pytest.raises(ConfigurationError, match=f"{name}="):
         await anext(client.job("J").watch(**bad))
     assert [] == server.requests
+
+
+@pytest.mark.parametrize("name", ["clent", "cleint", "Client", "clients", "cilent", "lient", "client_", "clnet"])
+def test_a_misspelt_client_is_refused(name: str) -> None:
+    """A keyword that is one or two letters off `client` is a TypeError that names it, not information."""
+    with pytest.raises(TypeError, match="did you mean 'client'") as caught:
+        BenchmarkJob("J", "", "B", **{name: None})
+    assert repr(name) in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["colour", "agent", "client_name", "patient", "silence", "clan"])
+def test_other_keywords_are_kept(name: str) -> None:
+    """Whatever is not that close to `client` is kept in `additional_info`."""
+    assert BenchmarkJob("J", "", "B", **{name: 1}).additional_info == {name: 1}

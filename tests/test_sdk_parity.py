@@ -67,9 +67,9 @@ def test_scores_are_theirs(theirs: dict[str, dict[str, Any]], name: str) -> None
     """Scores are equal in all three shapes, the frame column for column and type for type."""
     snapshot = sample_snapshot(name)
 
-    pd.testing.assert_frame_equal(theirs[name]["frame"], snapshot.scores())
-    assert repr(theirs[name]["rows"]) == repr(snapshot.scores(return_as_dataframe=False))
-    assert repr(theirs[name]["details"]) == repr(snapshot.scores(return_simplified=False))
+    pd.testing.assert_frame_equal(theirs[name]["frame"], snapshot.scores_frame())
+    assert repr(theirs[name]["rows"]) == repr(snapshot.score_rows())
+    assert repr(theirs[name]["details"]) == repr(snapshot.score_details())
 
 
 # `one_iteration_failed` holds a model without scores, for which the SDK shows a false 0 (WIRE.md, differences).
@@ -78,8 +78,8 @@ def test_failure_rates_are_theirs(theirs: dict[str, dict[str, Any]], name: str) 
     """Failure rates are equal in both shapes."""
     snapshot = sample_snapshot(name)
 
-    pd.testing.assert_frame_equal(theirs[name]["rate_frame"], snapshot.failure_rates())
-    assert repr(theirs[name]["rates"]) == repr(snapshot.failure_rates(return_as_dataframe=False))
+    pd.testing.assert_frame_equal(theirs[name]["rate_frame"], snapshot.failure_rates_frame())
+    assert repr(theirs[name]["rates"]) == repr(snapshot.failure_rates())
 
 
 @pytest.mark.parametrize("name", WELL_FORMED)

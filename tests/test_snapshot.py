@@ -113,7 +113,12 @@ def test_what_is_not_usable_is_none(odd: object) -> None:
         ("2026-11-01T10:00:01", datetime(2026, 11, 1, 10, 0, 1, tzinfo=UTC)),
         ("yesterday", None),
         ("", None),
-        (1_700_000_000, None),
+        (1_700_000_000, datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)),
+        (1_700_000_000_000, datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)),
+        ("1700000000000", datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)),
+        (1e300, None),
+        ("9999-12-31T23:59:59-12:00", None),  # past the last time that there is
+        (True, None),
         (None, None),
     ],
 )
@@ -189,14 +194,14 @@ def test_raise_for_status_of_a_failed_job() -> None:
     """A job that ended otherwise raises JobFailedError, which says which job and holds the snapshot."""
     snapshot = sample_snapshot("failed")
 
-    with pytest.raises(JobFailedError, match="job job-failed of benchmark bm-01 ended as 'failed'") as caught:
+    with pytest.raises(JobFailedError, match="job job-failed of benchmark bm-01 ended with status 'failed'") as caught:
         snapshot.raise_for_status()
     assert ("job-failed", snapshot) == (caught.value.job_id, caught.value.snapshot)
 
 
 def test_error_of_a_job_without_benchmark_reads_well() -> None:
     """A document that names no benchmark leaves no gap in the error's text."""
-    with pytest.raises(JobFailedError, match=r"^job JOB ended as 'canceled'; "):
+    with pytest.raises(JobFailedError, match=r"^job JOB ended with status 'canceled'; "):
         snapshot_from({"status": "canceled"}).raise_for_status()
 
 
@@ -213,7 +218,7 @@ def test_raw_is_the_readers_own() -> None:
     snapshot.raw["iterations"][:] = [object()]
 
     for each in (snapshot, pickle.loads(pickle.dumps(snapshot))):
-        assert (2, 2) == (len(each.iterations), len(each.scores()))
+        assert (2, 2) == (len(each.iterations), len(each.scores_frame()))
 
 
 def test_signature_is_not_shown() -> None:
@@ -236,7 +241,7 @@ def test_pickle_keeps_everything_else(name: str) -> None:
     attributes = ("id", "status", "benchmark_id", "iterations", "progress", "started_at", "updated_at", "polled_at",
                   "is_terminal", "raw")  # fmt: skip
     assert [getattr(snapshot, each) for each in attributes] == [getattr(copied, each) for each in attributes]
-    assert repr(snapshot.failure_rates(False)) == repr(copied.failure_rates(False))
+    assert repr(snapshot.failure_rates()) == repr(copied.failure_rates())
     assert (snapshot.report_url or "").partition("?")[0] == (copied.report_url or "")
     assert not copied.has_moved_since(snapshot)
 
@@ -337,11 +342,11 @@ def everything_of(snapshot: JobSnapshot) -> list[str]:
             snapshot.started_at,
             snapshot.updated_at,
             snapshot.raw,
-            snapshot.scores().to_dict("list"),
-            snapshot.scores(return_as_dataframe=False),
-            snapshot.scores(return_simplified=False),
-            snapshot.failure_rates().to_dict("list"),
-            snapshot.failure_rates(return_as_dataframe=False),
+            snapshot.scores_frame().to_dict("list"),
+            snapshot.score_rows(),
+            snapshot.score_details(),
+            snapshot.failure_rates_frame().to_dict("list"),
+            snapshot.failure_rates(),
             snapshot.explanations(),
             snapshot.localized_explanations(False),
             snapshot.localized_explanations(True),
@@ -373,8 +378,8 @@ def test_deep_document_is_read_or_refused_in_the_trees_words(depth: int) -> None
 
     outcomes: list[type] = []
     for read in (
-        lambda: snapshot.scores(return_simplified=False),
-        snapshot.scores,
+        snapshot.score_details,
+        snapshot.score_rows,
         snapshot.explanations,
         lambda: snapshot.localized_explanations(True, True),
         lambda: snapshot.iterations,
@@ -408,13 +413,13 @@ def test_pandas_is_imported_with_the_first_frame() -> None:
 import sys
 from job_documents import sample_snapshot
 snapshot = sample_snapshot("completed")
-snapshot.scores(return_as_dataframe=False), snapshot.scores(return_simplified=False), snapshot.explanations()
-snapshot.failure_rates(return_as_dataframe=False), snapshot.raw, snapshot.iterations
+snapshot.score_rows(), snapshot.score_details(), snapshot.explanations()
+snapshot.failure_rates(), snapshot.raw, snapshot.iterations
 print("pandas" in sys.modules)
-snapshot.scores()
+snapshot.scores_frame()
 print("pandas" in sys.modules)
 """
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join((str(Path(__file__).parent), *sys.path))}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment)
 
     assert ("False\nTrue\n", "") == (done.stdout, done.stderr)

@@ -28,23 +28,14 @@ RENAMED = {"__aenter__": "__enter__", "__aexit__": "__exit__", "__aiter__": "__i
 LEFT_OUT = {"__repr__", "__reduce__", "__enter__", "__exit__"}
 BASES = {"ClientBase", "Displayed"}  # the facades have bases of their own, with the same meaning
 
-# What is said otherwise in the blocking world. Each must be found, so that none outlives its text.
-PHRASES = {
-    "One client belongs to one\n    event loop; it may be shared by all tasks of that loop.": (
-        "All threads may\n    share one client."
-    ),
-    "It holds no task of its own.": "All clients share one background thread, which ends with the last of them.",
-    "(extra `aiohttp`, asyncio only)": "(extra `aiohttp`)",
-    "called on the event loop with": "called in the background with",
-    "both in one task;": "both in one thread;",
-    "from any task of the event loop": "from any thread",
-}
+# What docstrings say of the async world, and what is true of the blocking one. A text that neither this nor the next
+# rule can turn must be worded so that both worlds share it.
 WORDS = [
     (r"\bawait ", ""),
     (r"\basync (with|for)\b", r"\1"),
     (r"\baclose\b", "close"),
-    (r"\bthe event loop\b", "the loop"),  # never longer: lines are not wrapped anew
 ]
+ASYNC_PARAGRAPH = re.compile(r"\n\n *In an event loop, .*?(?=\n\n)", re.DOTALL)
 ASYNC_WORDS = re.compile(r"\b(await|async|aclos\w*|asyncio|trio|anyio|event loop|coroutine)\b")
 # A task and its event loop are the core's; a transport is handed on to it, and is as asynchronous as it is.
 ASYNC_TYPES = {"Awaitable", "Coroutine"}
@@ -133,23 +124,14 @@ def converter(alias: str) -> str:
     return re.sub("([A-Z])", r"_\1", alias).lower() + "_of"
 
 
-class Wording:
-    """Turns what docstrings say of the async world into what is true of the blocking one."""
-
-    def __init__(self) -> None:
-        self.unused = set(PHRASES)
-
-    def of(self, where: str, text: str) -> str:
-        """Return a docstring as the facade has it."""
-        for old, new in PHRASES.items():
-            if old in text:
-                text = text.replace(old, new)
-                self.unused.discard(old)
-        for pattern, new in WORDS:
-            text = re.sub(pattern, new, text)
-        if left := ASYNC_WORDS.search(text):
-            raise UnknownConstructError(where, f"its docstring still says {left.group()!r}: reword it, or add a phrase")
-        return text
+def worded(where: str, text: str) -> str:
+    """Return a docstring of the core as the facade has it."""
+    text = ASYNC_PARAGRAPH.sub("", text)
+    for pattern, new in WORDS:
+        text = re.sub(pattern, new, text)
+    if left := ASYNC_WORDS.search(text):
+        raise UnknownConstructError(where, f"its docstring still says {left.group()!r}: reword it for both worlds")
+    return text
 
 
 class Generator:
@@ -173,7 +155,6 @@ class Generator:
         }
         self.classes = {n: c for n, c in classes.items() if n in self.views | self.events}
         self.aliases = self._aliases()
-        self.wording = Wording()
 
     def _aliases(self) -> dict[str, tuple[str, str, list[str]]]:
         """Names for several events: name → (module, statement, events)."""
@@ -212,8 +193,6 @@ class Generator:
         parts.append(f"\n__all__ = {sorted(self.special)!r}\n")
         parts += [self._class(name, node) for name, node in self.classes.items()]
         parts += [self._alias(name, *alias) for name, alias in self.aliases.items()]
-        if self.wording.unused:
-            raise UnknownConstructError("PHRASES", f"no docstring says {sorted(self.wording.unused)} any more")
         return "".join(parts)
 
     def _imports(self) -> Iterator[str]:
@@ -265,7 +244,7 @@ class Generator:
     def _doc(self, where: str, node: cst.ClassDef | cst.FunctionDef) -> str:
         text = node.get_docstring(clean=False)
         indent = "    " if isinstance(node, cst.ClassDef) else "        "
-        return f'{indent}"""{self.wording.of(where, text)}"""\n' if text else ""
+        return f'{indent}"""{worded(where, text)}"""\n' if text else ""
 
     def _attributes(self, name: str, node: cst.ClassDef) -> list[tuple[str, cst.BaseExpression]]:
         """What can be read of an object: attrs fields, or what `__init__` sets with an annotation."""

@@ -7,7 +7,7 @@ from aiobench._version import __version__
 from aiobench._wire.statuses import PENDING_STATUSES, TERMINAL_STATUSES
 from aiobench.benchmark import Benchmark
 from aiobench.client import Client
-from aiobench.documents import Explanations, Iteration, Progress, Score, ScoreDetail, ScoreRow
+from aiobench.documents import Explanations, Iteration, Metric, Progress, Score, ScoreDetail, ScoreRow
 from aiobench.errors import (
     AiobenchError,
     APIConnectionError,
@@ -54,6 +54,7 @@ from aiobench.events import (
     Stalled,
     StatusChanged,
 )
+from aiobench.frames import tidy
 from aiobench.job import BenchmarkJob
 from aiobench.monitor import Monitor
 from aiobench.policy import PollPolicy
@@ -92,6 +93,7 @@ __all__ = [
     "JobsWaitTimeoutError",
     "JournalError",
     "LocalStorageError",
+    "Metric",
     "MetricSpec",
     "MissingExtraError",
     "ModelSpec",
@@ -120,4 +122,5 @@ __all__ = [
     "WaitTimeoutError",
     "WrongEventLoopError",
     "__version__",
+    "tidy",
 ]

@@ -11,6 +11,7 @@ from typing import NoReturn
 from anyio.lowlevel import RunVar
 from attrs import evolve, frozen
 
+from aiobench._errors import ConfigurationError
 from aiobench._http.base_url import DEFAULT_BASE_URL, checked_base_url, is_loopback_name
 from aiobench._http.credentials import resolved_api_key
 from aiobench._http.options import checked_connections, checked_hosts, checked_options
@@ -72,6 +73,7 @@ def new_context(
     transport: TransportOption = "httpx",
     poll: PollPolicy | None = None,
     allow_result_hosts: Collection[str] = (),
+    max_document: int = 8 * 2**20,
     allow_plain_http: bool = False,
     default_headers: Mapping[str, str] | None = None,
 ) -> Context:
@@ -81,6 +83,8 @@ def new_context(
         ConfigurationError: If a setting is invalid, or there is no key.
         MissingExtraError: If the transport needs a package that is not installed.
     """
+    if isinstance(max_document, bool) or not isinstance(max_document, int) or max_document < 1:
+        raise ConfigurationError(f"max_document= must be a number of bytes over 0, not {max_document!r}")
     url = checked_base_url(
         base_url if base_url is not None else os.environ.get("BACKEND_URL") or DEFAULT_BASE_URL,
         allow_plain_http=allow_plain_http,
@@ -97,6 +101,7 @@ def new_context(
         transports=transports,
         result_transports=evolve(transports, rules=rules),
         max_connections=checked_connections(max_connections),
+        max_document=max_document,
     )
     return Context(Platform(session, options), rules, checked_policy(poll, PollPolicy()))
 

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from attrs import frozen
 
-__all__ = ["UNKNOWN", "Card", "Displayed", "Printer", "card_of", "figure"]
+__all__ = ["UNKNOWN", "Card", "Displayed", "Printer", "card_of", "counted", "figure"]
 
 UNKNOWN = "\N{EN DASH}"
 CELL = "padding: 0.1em 0.8em; text-align: "
@@ -27,6 +27,11 @@ def figure(value: float | None, unit: str | None = None) -> str:
         return UNKNOWN
     number = f"{value:,d}" if isinstance(value, int) else f"{value:#,.4g}" if abs(value) < 10_000 else f"{value:,.0f}"
     return f"{number} {unit}" if unit else number
+
+
+def counted(number: int, noun: str) -> str:
+    """Write a number of things, in the singular or the plural."""
+    return f"{number:,d} {noun}{'' if number == 1 else 's'}"
 
 
 @frozen

@@ -7,7 +7,7 @@ import logging
 from attrs import field, frozen
 
 from aiobench._context import ClientBase, context_of
-from aiobench._display import Card, Displayed
+from aiobench._display import Card, Displayed, counted
 from aiobench._http.start import start_job
 from aiobench.errors import APIError
 from aiobench.job import BenchmarkJob
@@ -60,7 +60,8 @@ class Benchmark(Displayed):
         return await listed_jobs(self._client, self.id)
 
     def _line(self) -> str:
-        return f"<Benchmark {self.name!r} ({self.id}): {len(self.model_ids)} models, {len(self.metric_ids)} metrics>"
+        models, metrics = counted(len(self.model_ids), "model"), counted(len(self.metric_ids), "metric")
+        return f"<Benchmark {self.name!r} ({self.id}): {models}, {metrics}>"
 
     def _card(self) -> Card:
         facts = (

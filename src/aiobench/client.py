@@ -7,18 +7,19 @@ import logging
 import os
 import ssl
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Literal, NoReturn, Self
 
+from aiobench._batches import downloads_of, outcomes_of
 from aiobench._context import ClientBase, new_context
 from aiobench._http.transports import TransportOption
 from aiobench._wire.benchmarks import BenchmarkDocument, created_document, creation_payload
 from aiobench._wire.routes import checked_id
 from aiobench.benchmark import Benchmark, listed_jobs, started_job
-from aiobench.errors import AiobenchError, APIError, JobsWaitTimeoutError, WaitTimeoutError
-from aiobench.events import Abandoned, Finished
-from aiobench.job import BenchmarkJob
-from aiobench.monitor import Monitor, several_jobs
+from aiobench.errors import AiobenchError, APIError
+from aiobench.job import BenchmarkJob, as_job, several_jobs
+from aiobench.monitor import Monitor
 from aiobench.policy import PollPolicy
 from aiobench.snapshot import JobSnapshot
 from aiobench.specs import MetricSpec, ModelSpec
@@ -31,32 +32,35 @@ logger: logging.Logger = logging.getLogger("aiobench.http")
 class Client(ClientBase):
     """A connection to the platform: settings, pooled connections and calls.
 
-    Use it as `async with Client() as client:`, or call `await client.aclose()` in the end. One client belongs to one
-    event loop; it may be shared by all tasks of that loop. It holds no task of its own.
+    Use it as `async with Client() as client:`, or call `await client.aclose()` when you are done. After that, and in a
+    forked child process, every call raises a `ClientStateError`.
 
-    Once it is closed, and in a forked child, each of its calls raises `ClientStateError`.
+    In an event loop, all tasks may share one client, which belongs to that loop and has no tasks of its own.
+    `transport="aiohttp"` works on asyncio, not on trio.
 
     Args:
-        api_key: The team's key; else the environment's `TEAM_API_KEY`, else `AIXPLAIN_API_KEY`.
-        base_url: The platform; else the environment's `BACKEND_URL`, else aiXplain's. It may have a path.
+        api_key: Your team's API key. Defaults to `TEAM_API_KEY`, then `AIXPLAIN_API_KEY`.
+        base_url: The platform's URL, with a path if you like. Defaults to `BACKEND_URL`, then aiXplain's platform.
         timeout: Seconds for one attempt, from a free connection to the last byte; for results to the first byte, and
-            then between reads.
-        max_retries: How often a failed call is tried again where that helps.
-        max_retry_after: Seconds: when the server asks to wait longer, a single call raises `RateLimitError` at once.
-        max_connections: How many connections there may be to the platform, and as many for results.
-        proxy: The proxy's URL; else the environment's `HTTPS_PROXY` and `NO_PROXY`.
-        trust_env: Whether the environment's proxies and `SSL_CERT_FILE` count.
-        ssl_context: The TLS settings; else the system's defaults.
-        transport: "httpx"; "aiohttp", which costs a third less CPU (extra `aiohttp`, asyncio only); or a function that
-            makes a transport for one connection, and then dials by itself: addresses of results are checked by name
-            alone.
-        poll: When to poll jobs, unless a call says otherwise.
-        allow_result_hosts: Hosts whose private or plain-http result URLs are fine.
-        allow_plain_http: Send the key over plain http to another machine: for a backend of your own.
-        default_headers: Sent with every request to the platform, not with those for results.
+            then between two reads.
+        max_retries: How often a failed call is retried if that can help.
+        max_retry_after: If the server asks to wait for more seconds than this, a single call raises `RateLimitError`
+            at once.
+        max_connections: The most connections to the platform at a time, and as many again for results.
+        proxy: The proxy's URL. Defaults to `HTTPS_PROXY`, unless `NO_PROXY` excludes the host.
+        trust_env: Whether to read proxies and `SSL_CERT_FILE` from the environment.
+        ssl_context: The TLS settings. Defaults to the system's.
+        transport: `"httpx"`; `"aiohttp"`, which takes a third less CPU (extra `aiohttp`); or a function that returns
+            a transport for one connection. Such a transport dials on its own, so the addresses behind the host names
+            of results are not checked.
+        poll: When to poll jobs, unless a call is given another policy.
+        allow_result_hosts: Hosts whose results may be at private addresses or plain `http://` URLs.
+        max_document: The largest JSON reply that is read, in bytes.
+        allow_plain_http: Allow sending the key to another machine over plain `http://`, for a backend of your own.
+        default_headers: Headers for every request to the platform. Requests for results do not get them.
 
     Raises:
-        ConfigurationError: If a setting cannot be used, or there is no key.
+        ConfigurationError: If a setting is invalid, or there is no key.
         MissingExtraError: If the transport needs a package that is not installed.
     """
 
@@ -77,6 +81,7 @@ class Client(ClientBase):
         transport: TransportOption = "httpx",
         poll: PollPolicy = PollPolicy(),  # noqa: B008 - frozen
         allow_result_hosts: Collection[str] = (),
+        max_document: int = 8 * 2**20,
         allow_plain_http: bool = False,
         default_headers: Mapping[str, str] | None = None,
     ) -> None:
@@ -94,6 +99,7 @@ class Client(ClientBase):
                 transport=transport,
                 poll=poll,
                 allow_result_hosts=allow_result_hosts,
+                max_document=max_document,
                 allow_plain_http=allow_plain_http,
                 default_headers=default_headers,
             )
@@ -119,7 +125,7 @@ class Client(ClientBase):
     def __exit__(self, *_: object) -> None: ...  # `with` looks for it before it calls `__enter__`
 
     async def aclose(self) -> None:
-        """Close all connections; closing twice, or closing a view, does nothing."""
+        """Close all connections. Closing a client twice, or closing a view, does nothing."""
         if not self._is_view:
             await self._context.platform.session.aclose()
 
@@ -132,20 +138,22 @@ class Client(ClientBase):
         poll: PollPolicy | None = None,
         default_headers: Mapping[str, str] | None = None,
     ) -> Self:
-        """Make a view of this client with other settings, on the same connections.
+        """Return a view of this client with other settings, on the same connections.
+
+        What is not given stays as it is in this client.
 
         Args:
-            timeout: Seconds for one attempt; None: as before, here and below.
-            max_retries: How often a failed call is tried again.
+            timeout: Seconds for one attempt.
+            max_retries: How often a failed call is retried.
             max_retry_after: The longest wait, in seconds, that a single call lets the server ask for.
             poll: When to poll jobs.
-            default_headers: Headers sent besides those of this client.
+            default_headers: Headers to send in addition to this client's.
 
         Returns:
-            The view. Closing it does nothing; closing this client closes it, too.
+            The view. Closing the view does nothing; closing this client closes the view, too.
 
         Raises:
-            ConfigurationError: If a setting cannot be used.
+            ConfigurationError: If a setting is invalid.
         """
         view: Self = copy.copy(self)
         view._context = self._context.evolved(
@@ -161,11 +169,11 @@ class Client(ClientBase):
     # -- jobs --------------------------------------------------------------------------------------------------
 
     def job(self, job_id: str, benchmark_id: str = "") -> BenchmarkJob:
-        """Make a handle on a job that exists; no request is made.
+        """Return a job by its id, without a request.
 
         Args:
             job_id: The job's id.
-            benchmark_id: The benchmark it is a run of, if you know it: a monitor asks for less then.
+            benchmark_id: The benchmark it is a run of, if you know it. A monitor then needs fewer requests.
 
         Returns:
             The job. Its status is "" until it is polled.
@@ -182,12 +190,12 @@ class Client(ClientBase):
             job_id: The job's id.
 
         Returns:
-            The job, with its present status.
+            The job with its current status.
 
         Raises:
             ConfigurationError: If *job_id* is empty.
             NotFoundError: If there is no such job.
-            APIError: If it cannot be had; which class says why.
+            APIError: If the request fails; the subclass says why.
         """
         job = self.job(job_id)
         await job.check_status()
@@ -200,30 +208,30 @@ class Client(ClientBase):
             benchmark_id: The benchmark's id.
 
         Returns:
-            The jobs, in the platform's order; a status that cannot be read is "".
+            The jobs, in the platform's order. A status that cannot be read is "".
 
         Raises:
             ConfigurationError: If *benchmark_id* is empty.
             NotFoundError: If there is no such benchmark.
-            APIError: If the list cannot be had; which class says why.
+            APIError: If the request fails; the subclass says why.
         """
         return await listed_jobs(self, benchmark_id)
 
     async def start_job(self, benchmark_id: str) -> BenchmarkJob:
         """Start a job of a benchmark, exactly once.
 
-        The job list is asked for first, so that a lost answer can be cleared up by what is new in it.
+        The benchmark's jobs are listed first. If the reply to the start is lost, a new entry in the list shows the job.
 
         Args:
             benchmark_id: The benchmark's id.
 
         Returns:
-            The job, with its present status; "" if it was started but could not be asked for yet.
+            The job with its current status, or "" if the job was started but its status is not available yet.
 
         Raises:
             ConfigurationError: If *benchmark_id* is empty.
-            StartOutcomeUnknownError: If the answer was lost and the job list cannot tell what happened.
-            APIError: If no job was started; which class says why.
+            StartOutcomeUnknownError: If the reply was lost and the list does not show whether a job was started.
+            APIError: If no job was started; the subclass says why.
         """
         return await started_job(self, benchmark_id)
 
@@ -238,22 +246,25 @@ class Client(ClientBase):
         journal: str | os.PathLike[str] | None = None,
         ack: Literal["next", "manual"] = "next",
     ) -> Monitor:
-        """Make a monitor that watches many jobs in one stream of events; enter it with `async with`.
+        """Return a monitor, which watches many jobs in one stream of events. Enter it with `async with`.
 
         Args:
-            jobs: Jobs or job ids; `monitor.add()` takes more. Jobs that know their benchmark are cheaper to watch.
-            poll: When to poll, and what counts as an end; else this client's policy.
-            timeout: Seconds in all, from the first step of the iteration, your own time included. None: no limit.
-            stall_after: Seconds without a change after which a job is reported as `Stalled`. None: never.
-            keep_open: Go on waiting for more jobs when all have ended, until `drain()`.
-            journal: A file that lets a killed process go on: see `Monitor`. Made if it is not there.
-            ack: Whether an end counts as handled when the next event is asked for, or at `monitor.ack(event)`.
+            jobs: Jobs or job ids; add more with `monitor.add()`. Jobs with a benchmark id need fewer requests.
+            poll: When to poll, and which statuses are terminal. Defaults to this client's policy.
+            timeout: Seconds in all, from the first step of the iteration and including your own time. None means no
+                limit.
+            stall_after: Report a job as `Stalled` after this many seconds without a change. None means never.
+            keep_open: When all jobs have ended, wait for more until `drain()` is called.
+            journal: A file that lets the next process go on if this one is killed; see `Monitor`. It is created if it
+                does not exist.
+            ack: Whether the end of a job counts as handled when you ask for the next event, or when you call
+                `monitor.ack(event)`.
 
         Returns:
-            The monitor, which has sent nothing yet.
+            The monitor. It sends no request until you enter it.
 
         Raises:
-            ConfigurationError: If an argument cannot be used.
+            ConfigurationError: If an argument is invalid.
         """
         return Monitor(
             self,
@@ -272,39 +283,65 @@ class Client(ClientBase):
         *,
         poll: PollPolicy | None = None,
         timeout: float | None = None,
+        stall_after: float | None = None,
+        progress: bool = False,
     ) -> dict[str, JobSnapshot | AiobenchError]:
-        """Wait until all jobs have ended; for so many jobs as there is memory for their documents.
+        """Wait until all jobs have ended.
+
+        The result holds every job's document: for thousands of jobs, use `monitor()`.
 
         Args:
             jobs: Jobs or job ids.
-            poll: When to poll, and what counts as an end; else this client's policy.
-            timeout: Seconds in all. None: no limit.
+            poll: When to poll, and which statuses are terminal. Defaults to this client's policy.
+            timeout: Seconds in all. None means no limit.
+            stall_after: Do not wait for a job after this many seconds without a change. None means never.
+            progress: Show one line with the number of jobs that have ended, in a terminal or a notebook.
 
         Returns:
-            `{job id: outcome}` in the order of *jobs*: the terminal snapshot; the error of a job that cannot be had;
-            or a `WaitTimeoutError` for one that is not done when the time is up.
+            `{job id: outcome}` in the order of *jobs*. An outcome is the terminal snapshot; the error of a job that
+            cannot be polled; a `WaitTimeoutError` if the job has not ended in time; or a `JobStalledError`.
 
         Raises:
-            ConfigurationError: If an argument cannot be used.
+            ConfigurationError: If an argument is invalid.
             AuthenticationError: If the key is not accepted.
         """
         watched = list(several_jobs(jobs))
-        outcomes: dict[str, JobSnapshot | AiobenchError] = {}
-        try:
-            async with self.monitor(watched, poll=poll, timeout=timeout) as monitor:
-                async for event in monitor:
-                    match event:
-                        case Finished(job=job, snapshot=snapshot):
-                            outcomes[job.id] = snapshot
-                        case Abandoned(job=job, error=error):
-                            outcomes[job.id] = error
-                        case _:
-                            pass
-        except JobsWaitTimeoutError as late:
-            for job_id in late.pending:
-                outcomes[job_id] = WaitTimeoutError(f"job {job_id} is not done after {timeout:g} s", job_id=job_id)
-        ids = dict.fromkeys(job if isinstance(job, str) else job.id for job in watched)
-        return {job_id: outcomes[job_id] for job_id in ids}
+        monitor = self.monitor(watched, poll=poll, timeout=timeout, stall_after=stall_after)
+        return await outcomes_of(monitor, watched, timeout=timeout, progress=progress)
+
+    async def download_all(
+        self,
+        jobs: Iterable[BenchmarkJob | str],
+        directory: str | os.PathLike[str],
+        *,
+        concurrency: int = 4,
+        progress: bool = False,
+        max_bytes: int = 4 * 2**30,
+    ) -> dict[str, Path | AiobenchError]:
+        """Download the results of many jobs, each to `<job id>.csv` in one directory.
+
+        A file appears once it is complete. What a file name cannot hold is percent-encoded.
+
+        Args:
+            jobs: Jobs or job ids.
+            directory: Where to save the files; it is created if it does not exist.
+            concurrency: How many downloads run at a time.
+            progress: Show one line with the number of downloads, in a terminal or a notebook.
+            max_bytes: Refuse results of a job that are larger.
+
+        Returns:
+            `{job id: outcome}` in the order of *jobs*: the file's path, or the error of a job whose results cannot be
+            downloaded.
+
+        Raises:
+            ConfigurationError: If an argument is invalid.
+            ClientStateError: If the client is closed, or used where it cannot work.
+        """
+        handles = [as_job(self, job) for job in several_jobs(jobs)]
+        self._context.platform.session.guard.check()
+        return await downloads_of(
+            handles, Path(directory), concurrency=concurrency, progress=progress, max_bytes=max_bytes
+        )
 
     # -- benchmarks --------------------------------------------------------------------------------------------
 
@@ -320,7 +357,7 @@ class Client(ClientBase):
         Raises:
             ConfigurationError: If *benchmark_id* is empty.
             NotFoundError: If there is no such benchmark.
-            APIError: If it cannot be had; which class says why.
+            APIError: If the request fails; the subclass says why.
         """
         return self._benchmark(await self._context.platform.benchmark(benchmark_id))
 
@@ -332,43 +369,43 @@ class Client(ClientBase):
         models: Sequence[str | ModelSpec],
         metrics: Sequence[str | MetricSpec],
     ) -> Benchmark:
-        """Create a benchmark; `start()` runs it.
+        """Create a benchmark.
 
         Args:
             name: Its name.
-            dataset: The id of the one dataset.
-            models: Model ids; or a `ModelSpec` for each, with display names and parameters.
-            metrics: Metric ids, or a `MetricSpec` where normalization is wanted.
+            dataset: The id of its dataset.
+            models: At least one model, as an id or a `ModelSpec`. Either all models have a display name or none has.
+            metrics: At least one metric, as an id or a `MetricSpec`.
 
         Returns:
             The benchmark.
 
         Raises:
-            ConfigurationError: If there is no name, dataset, model or metric, or display names on some models only.
+            ConfigurationError: If an argument is invalid.
             BadRequestError: If the platform refuses it.
-            APIError: If it cannot be created; which class says why.
+            APIError: If the request fails; the subclass says why.
         """
         payload = creation_payload(name, dataset=dataset, models=models, metrics=metrics)
         benchmark_id = await self._context.platform.create_benchmark(payload)
         try:
             return await self.get_benchmark(benchmark_id)
-        except APIError as error:  # it exists: not to hand it out would lose it
-            logger.warning("benchmark %s was created, but cannot be had yet: %s", benchmark_id, error)
+        except APIError as error:  # it exists: not to return it would lose it
+            logger.warning("benchmark %s was created, but is not available yet: %s", benchmark_id, error)
             return self._benchmark(created_document(benchmark_id, payload))
 
     async def list_normalization_options(self, metric_id: str, model_id: str) -> list[str]:
-        """List the normalization options that a metric offers for a model.
+        """List the normalization options that a metric has for a model.
 
         Args:
             metric_id: The metric's id.
             model_id: The model's id.
 
         Returns:
-            The options, to choose from for `MetricSpec(normalization=)`.
+            The options, for `MetricSpec(normalization=)`.
 
         Raises:
             ConfigurationError: If an id is empty.
-            APIError: If they cannot be had; which class says why.
+            APIError: If the request fails; the subclass says why.
         """
         metric, model = checked_id(metric_id, "metric id"), checked_id(model_id, "model id")
         return await self._context.platform.normalization_options(metric, model)

@@ -6,12 +6,12 @@ from typing import Any, TypeAlias, TypedDict
 
 from attrs import frozen
 
-__all__ = ["Explanations", "Iteration", "Progress", "Score", "ScoreDetail", "ScoreRow"]
+__all__ = ["Explanations", "Iteration", "Metric", "Progress", "Score", "ScoreDetail", "ScoreRow"]
 
 
 @frozen
 class Progress:
-    """How far a job says it is (`WIRE.md`, "Job document": not to be relied on).
+    """How far a job is, by its own account. The platform does not keep it reliably: a finished job may show 0.
 
     Attributes:
         completed_percentage: From 0 to 100.
@@ -29,16 +29,33 @@ class Progress:
 
 
 @frozen
+class Metric:
+    """A metric of a job.
+
+    Attributes:
+        long_name: The metric's full name, such as `BLEU by sacrebleu`; its column in frames.
+        name: Its short name.
+        unit: The unit of its figures, such as `%`.
+        lower_is_better: Whether a lower figure is better.
+    """
+
+    long_name: str
+    name: str | None = None
+    unit: str | None = None
+    lower_is_better: bool | None = None
+
+
+@frozen
 class Score:
-    """One metric's figures for one model, over the segments of the dataset.
+    """One model's figures on one metric, over the segments of the dataset.
 
     Attributes:
         long_name: The metric's full name, such as `BLEU by sacrebleu`.
         average: The mean over the scored segments, in `unit`.
-        count: Segments that were scored.
-        failed_segments_count: Segments that were not.
+        count: How many segments were scored.
+        failed_segments_count: How many segments could not be scored.
         unit: The unit of the figures, such as `%`.
-        lower_is_better: Whether a lower figure is the better one.
+        lower_is_better: Whether a lower figure is better.
         name: The metric's short name.
         weighted_average, mean, median, stdev, min, max: Further figures, in `unit`.
         percentage_25, percentage_50, percentage_75: Quartiles, in `unit`.
@@ -64,17 +81,17 @@ class Score:
 
 @frozen
 class Iteration:
-    """One model's run within a job.
+    """One model's run within a job. A field is None where the document holds nothing usable.
 
     Attributes:
-        model_id: The model.
-        display_name: The name it was given for this benchmark.
-        status: How its run stands, in the platform's words.
+        model_id: The model's id.
+        display_name: The name it was given in this benchmark.
+        status: The status of its run, as the platform spells it.
         credits: Credits it used.
-        runtime: Seconds it took.
-        failed_segments: Segments it failed on.
-        total_segments: Segments in all.
-        scores: One entry a metric; None where the document holds no list.
+        runtime: Its runtime in seconds.
+        failed_segments: How many segments it failed on.
+        total_segments: How many segments there are.
+        scores: One entry per metric.
     """
 
     model_id: str | None = None
@@ -92,7 +109,7 @@ ScoreRow: TypeAlias = dict[str, str | float | None]
 
 
 class ScoreDetail(TypedDict):
-    """One model's run, as `get_scores(return_simplified=False)` gives it."""
+    """One model's run, as `score_details()` and `get_scores(return_simplified=False)` return it."""
 
     creditsUsed: float | None
     """Credits, rounded to 5 digits."""
@@ -101,13 +118,13 @@ class ScoreDetail(TypedDict):
     status: str | None
     """The status of the model's run."""
     rawScores: list[dict[str, Any]] | None
-    """The document's own list, untouched."""
+    """The document's own list, unchanged."""
 
 
 class Explanations(TypedDict):
-    """All explanations of a job, as `get_all_explanations()` gives them."""
+    """All explanations of a job, as `explanations()` and `get_all_explanations()` return them."""
 
     metricInDependent: list[dict[str, Any]]
-    """What holds whatever the metric."""
+    """Explanations that do not depend on a metric."""
     metricDependent: list[dict[str, Any]]
-    """One item a metric: `scoreId`, `datasetId`; every other key is a task."""
+    """One item per metric: `scoreId`, `datasetId`; every other key is a task."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from datetime import UTC, datetime
 from operator import attrgetter
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any, Literal, overload
 from aiobench import _progress
 from aiobench._context import ClientBase, Context, context_of, default_context
 from aiobench._display import Card, Displayed
+from aiobench._errors import ConfigurationError
 from aiobench._http.session import ApiRequest
 from aiobench._results import lazy_pandas as pd
 from aiobench._seconds import checked_seconds
@@ -22,26 +23,28 @@ from aiobench.documents import Explanations, ScoreDetail, ScoreRow
 from aiobench.policy import PollPolicy, checked_policy
 from aiobench.snapshot import JobSnapshot, snapshot_of
 
-__all__ = ["BenchmarkJob", "client_of"]
+__all__ = ["BenchmarkJob", "as_job", "client_of", "several_jobs"]
+
+MISSPELT = 2  # letters: so close to `client` that it would be lost among the additional information
 
 
 class BenchmarkJob(Displayed):
     """One run of a benchmark.
 
-    Get one from a client (`client.job()`, `get_job()`, `start_job()`, `list_jobs()`) or build it from what you stored.
-    Built without *client*, it uses a default client made from the environment, which keeps no connection between
-    calls. Jobs are compared and hashed by identity.
+    Get a job from a client (`client.job()`, `get_job()`, `start_job()`, `list_jobs()`), or build it from what you
+    stored. A job without *client* uses default settings from the environment and keeps no connection between calls.
+    Jobs are compared and hashed by identity.
 
     Args:
         id: The job's id.
-        status: Its status, as far as it is known.
+        status: Its status, as far as you know it.
         benchmark_id: The benchmark it is a run of, or "".
-        client: The client to ask with.
-        **additional_info: Kept in the attribute of that name.
+        client: The client to send requests with.
+        **additional_info: Anything else you want to keep with the job, in the attribute of that name.
 
     Raises:
-        ConfigurationError: If *id* is empty, or *benchmark_id* could be none.
-        TypeError: If *client* is no client, or one of the other world.
+        ConfigurationError: If *id* is empty, or *benchmark_id* is not a valid id.
+        TypeError: If *client* is not a client of this module, or a keyword looks like a misspelt `client`.
     """
 
     __slots__ = ("__weakref__", "_client", "_request", "additional_info", "benchmark_id", "id", "status")
@@ -51,6 +54,9 @@ class BenchmarkJob(Displayed):
     ) -> None:
         if client is not None and not isinstance(client, ClientBase):
             raise TypeError(f"client= must be an aiobench.Client, not {client!r}")
+        for name in additional_info:
+            if _edits(name, "client") <= MISSPELT:
+                raise TypeError(f"BenchmarkJob() got an unexpected keyword argument {name!r}; did you mean 'client'?")
         self.id: str = checked_id(id, "job id")
         self.status: str = status
         self.benchmark_id: str = benchmark_id and checked_id(benchmark_id, "benchmark id")
@@ -65,14 +71,14 @@ class BenchmarkJob(Displayed):
         known = tuple((name, str(value)) for name, value in self.additional_info.items())
         return Card(f"Benchmark job {self.id}", (("Status", self.status), ("Benchmark", self.benchmark_id), *known))
 
-    # -- asking ------------------------------------------------------------------------------------------------
+    # -- status ------------------------------------------------------------------------------------------------
 
     def observe(self, status: str, benchmark_id: str = "") -> None:
-        """Update the job with what a poll returned; every call and monitor that polls the job uses this.
+        """Update the job with what a poll returned. Every call and every monitor that polls the job does so.
 
         Args:
             status: The job's status.
-            benchmark_id: Its benchmark, or "" if the reply does not name one; the id known so far is then kept.
+            benchmark_id: Its benchmark, or "" if the reply does not name one; the known id is kept then.
         """
         self.status = status
         self.benchmark_id = benchmark_id or self.benchmark_id
@@ -81,11 +87,11 @@ class BenchmarkJob(Displayed):
         """Ask for the job's status.
 
         Returns:
-            The status, which is also kept in `.status`.
+            The status, which is also stored in `.status`.
 
         Raises:
             ConfigurationError: If the job has no client and the environment's settings are invalid.
-            APIError: If it cannot be had; which class says why.
+            APIError: If the request fails; the subclass says why.
         """
         context = self._asking_context()
         head = await context.platform.job(self._job_request(context), job_head)
@@ -96,11 +102,11 @@ class BenchmarkJob(Displayed):
         """Ask for the whole job document.
 
         Returns:
-            The job as it is now; read scores, failure rates and explanations from it without further requests.
+            The job as it is now. Read scores, failure rates and explanations from it without further requests.
 
         Raises:
             ConfigurationError: If the job has no client and the environment's settings are invalid.
-            APIError: If it cannot be had; which class says why.
+            APIError: If the request fails; the subclass says why.
         """
         context = self._asking_context()
         ends = context.poll.ends
@@ -113,33 +119,38 @@ class BenchmarkJob(Displayed):
 
     async def watch(
         self,
-        poll: PollPolicy | None = None,
         *,
+        poll: PollPolicy | None = None,
         timeout: float | None = None,
         stall_after: float | None = None,
         every_poll: bool = False,
     ) -> AsyncGenerator[JobSnapshot, None]:
-        """Poll the job until it ends, and yield what changes.
+        """Poll the job until it ends, and yield a snapshot whenever something changed.
 
-        Polls at once; yields the first snapshot, then one whenever the status, an iteration's status or the progress
-        changed, and ends after the terminal one. Failed polls (connection, 429, 5xx, malformed) are tried again by the
-        schedule. Nothing is held between polls: `break` at any time. Cancelling a watch does not touch the job.
+        The first poll is made at once. A snapshot is yielded for it, and then whenever the status, an iteration's
+        status or the progress differs; the last one is terminal. A poll that fails but may succeed later (connection
+        errors, 429, 5xx, unreadable replies) is repeated on schedule. Nothing is held between two polls, so you can
+        leave the loop at any time. The job itself goes on.
+
+        In an event loop, do not put a timeout around a single step, as in `asyncio.wait_for(anext(watch), 5)`: when it
+        expires, Python closes the generator, and the next step looks like the end of the job. To act while nothing
+        changes, pass `every_poll=True`; to limit the whole time, pass *timeout* or put `asyncio.timeout()` around the
+        loop; to wait for a job and other things at once, use a monitor.
 
         Args:
-            poll: When to poll, and what counts as an end; else the client's policy.
-            timeout: Seconds in all, your own time between two snapshots included. None: no limit.
-            stall_after: Seconds without a change after which to give up. None: never.
-            every_poll: Yield the snapshot of every good poll.
+            poll: When to poll, and which statuses are terminal. Defaults to the client's policy.
+            timeout: Seconds in all, including the time you take between two snapshots. None means no limit.
+            stall_after: Give up after this many seconds without a change. None means never.
+            every_poll: Yield a snapshot for every successful poll.
 
         Yields:
             Snapshots of the job, the terminal one last.
 
         Raises:
-            ConfigurationError: If the job has no client and the environment's settings are invalid.
-            ConfigurationError: If an argument cannot be used.
-            WaitTimeoutError: When *timeout* is over before the job's end; at least one poll is made.
-            JobStalledError: When nothing changed for *stall_after* seconds.
-            APIError: When asking again cannot help: 401, 403, 404.
+            ConfigurationError: If an argument is invalid, or the job has no client and the environment's settings are.
+            WaitTimeoutError: If the job has not ended after *timeout* seconds. At least one poll is made.
+            JobStalledError: If nothing changed for *stall_after* seconds.
+            APIError: If polling again cannot help, as with 401, 403 and 404.
         """
         watcher = self._watcher(poll, timeout=timeout, stall_after=stall_after, every_poll=every_poll)
         while (snapshot := await watcher.step()) is not None:
@@ -147,8 +158,8 @@ class BenchmarkJob(Displayed):
 
     async def wait(
         self,
-        poll: PollPolicy | None = None,
         *,
+        poll: PollPolicy | None = None,
         timeout: float | None = None,
         stall_after: float | None = None,
         progress: bool | Callable[[JobSnapshot], object] = False,
@@ -156,21 +167,20 @@ class BenchmarkJob(Displayed):
         """Poll the job until it ends.
 
         Args:
-            poll: When to poll, and what counts as an end; else the client's policy.
-            timeout: Seconds in all. None: no limit.
-            stall_after: Seconds without a change after which to give up. None: never.
-            progress: True for a progress bar; or a function, plain or asynchronous, that is called with each
-                snapshot that `watch()` yields.
+            poll: When to poll, and which statuses are terminal. Defaults to the client's policy.
+            timeout: Seconds in all. None means no limit.
+            stall_after: Give up after this many seconds without a change. None means never.
+            progress: True for a progress bar; or a function, plain or asynchronous, that is called with each snapshot
+                that `watch()` would yield.
 
         Returns:
-            The terminal snapshot, also when the job failed: `snapshot.raise_for_status()` raises then.
+            The terminal snapshot, also if the job failed; `snapshot.raise_for_status()` raises an error then.
 
         Raises:
-            ConfigurationError: If the job has no client and the environment's settings are invalid.
-            ConfigurationError: If an argument cannot be used.
-            WaitTimeoutError: When *timeout* is over before the job's end; at least one poll is made.
-            JobStalledError: When nothing changed for *stall_after* seconds.
-            APIError: When asking again cannot help: 401, 403, 404.
+            ConfigurationError: If an argument is invalid, or the job has no client and the environment's settings are.
+            WaitTimeoutError: If the job has not ended after *timeout* seconds. At least one poll is made.
+            JobStalledError: If nothing changed for *stall_after* seconds.
+            APIError: If polling again cannot help, as with 401, 403 and 404.
         """
         watcher = self._watcher(poll, timeout=timeout, stall_after=stall_after, every_poll=False)
         async with _progress.of_job(self.id, progress) as show:
@@ -227,27 +237,27 @@ class BenchmarkJob(Displayed):
         progress: bool | Callable[[int, int | None], object] = False,
         max_bytes: int = 4 * 2**30,
     ) -> Path | pd.DataFrame:
-        """Download the results of all segments: one row per segment and model.
+        """Download the results of all segments, one row per segment and model.
 
-        The file appears at its path only when it is whole; an interrupted download is resumed.
+        The file appears at its path once it is complete. An interrupted download is resumed.
 
         Args:
-            save_path: Where to; else `aiXplain/<uuid4>.csv` under the working directory.
-            return_dataframe: Return a frame. Without *save_path*, no file is kept then.
-            progress: True for a progress bar; or a function, plain or asynchronous, called on the event loop with
-                the bytes done and the total (None if unknown), at most 10 times a second.
-            max_bytes: The largest file that is accepted, in bytes.
+            save_path: Where to save the file. Defaults to `aiXplain/<uuid4>.csv` in the working directory.
+            return_dataframe: Return a frame. The file is only kept if *save_path* is given, too.
+            progress: True for a progress bar; or a function, plain or asynchronous, that is called with the bytes
+                received and the total, or None if that is unknown, at most 10 times a second.
+            max_bytes: Refuse results that are larger.
 
         Returns:
-            The path of the file, or the frame. In frames only an empty field is missing; the metrics of the job are
-            floats, `*_success` and `any_segment_failed` booleans, texts are text, other columns are inferred.
+            The path of the file, or the frame. In a frame only empty fields are missing; the job's metrics are
+            floats, `*_success` and `any_segment_failed` booleans, texts are text, and other columns are inferred.
 
         Raises:
-            ConfigurationError: If the job has no client and the environment's settings are invalid.
+            ConfigurationError: If an argument is invalid, or the job has no client and the environment's settings are.
             ResultsNotReadyError: If the job has no results yet.
-            ResultParseError: If a frame is asked for and the file is not a usable CSV.
-            DownloadError: If the file cannot be had, or not be written; which class says why.
-            APIError: If the job document cannot be had, or the server of the results fails.
+            ResultParseError: If you ask for a frame and the file is not a usable CSV.
+            DownloadError: If the file cannot be downloaded or written; the subclass says why.
+            APIError: If the job document cannot be fetched, or the server with the results fails.
         """
         from aiobench import _results_file  # brings what downloads and files take
 
@@ -285,74 +295,82 @@ class BenchmarkJob(Displayed):
     async def get_scores(
         self, return_simplified: bool = True, return_as_dataframe: bool = True
     ) -> dict[str, ScoreDetail] | pd.DataFrame | list[ScoreRow]:
-        """Fetch the job and read the scores of each model; of an unfinished job, those there are so far.
+        """Fetch the job and read the scores of each model. An unfinished job has those that are known so far.
 
         Args:
-            return_simplified: One average a metric; else credits, seconds, status and the raw scores.
-            return_as_dataframe: A frame rather than a list, where the scores are simplified.
+            return_simplified: If true, return one average per metric; otherwise each model's credits, runtime, status
+                and full scores.
+            return_as_dataframe: Return simplified scores as a frame rather than a list.
 
         Returns:
-            A frame with the column `Model` and one column a metric; or a list of such rows; or, not simplified,
-            `{model name: ScoreDetail}`. Two models of one name are told apart: `LLM`, `LLM (2)`.
+            A frame with the column `Model` and one column per metric; or a list of such rows; or, not simplified,
+            `{model name: ScoreDetail}`. Models or metrics with the same name are told apart: `LLM`, `LLM (2)`.
 
         Raises:
             ConfigurationError: If the job has no client and the environment's settings are invalid.
-            APIError: If the job document cannot be had; which class says why.
+            APIError: If the request fails; the subclass says why.
         """
-        return (await self.fetch()).scores(return_simplified, return_as_dataframe)
+        snapshot = await self.fetch()
+        if not return_simplified:
+            return snapshot.score_details()
+        return snapshot.scores_frame() if return_as_dataframe else snapshot.score_rows()
 
     @overload
-    async def get_failuire_rate(self, return_as_dataframe: Literal[True] = True) -> pd.DataFrame: ...
+    async def get_failure_rate(self, return_as_dataframe: Literal[True] = True) -> pd.DataFrame: ...
     @overload
-    async def get_failuire_rate(self, return_as_dataframe: Literal[False]) -> dict[str, float]: ...
+    async def get_failure_rate(self, return_as_dataframe: Literal[False]) -> dict[str, float]: ...
     @overload
-    async def get_failuire_rate(self, return_as_dataframe: bool = True) -> dict[str, float] | pd.DataFrame: ...
-    async def get_failuire_rate(self, return_as_dataframe: bool = True) -> dict[str, float] | pd.DataFrame:
+    async def get_failure_rate(self, return_as_dataframe: bool = True) -> dict[str, float] | pd.DataFrame: ...
+    async def get_failure_rate(self, return_as_dataframe: bool = True) -> dict[str, float] | pd.DataFrame:
         """Fetch the job and read the share of segments that each model failed on.
 
-        The name is misspelt as in the platform's SDK; `get_failure_rate` is the same method.
+        `get_failuire_rate`, as the aiXplain SDK spells it, is the same method.
 
         Args:
-            return_as_dataframe: A frame rather than a dictionary.
+            return_as_dataframe: Return a frame rather than a dictionary.
 
         Returns:
-            A frame with the columns `Model` and `Failure Rate`, or `{model name: rate}`; in percent, `nan` where
-            the document does not tell.
+            A frame with the columns `Model` and `Failure Rate`, or `{model name: rate}`; in percent, `nan` where the
+            document does not say.
 
         Raises:
             ConfigurationError: If the job has no client and the environment's settings are invalid.
-            APIError: If the job document cannot be had; which class says why.
+            APIError: If the request fails; the subclass says why.
         """
-        return (await self.fetch()).failure_rates(return_as_dataframe)
+        snapshot = await self.fetch()
+        return snapshot.failure_rates_frame() if return_as_dataframe else snapshot.failure_rates()
 
-    get_failure_rate = get_failuire_rate
+    get_failuire_rate = get_failure_rate
 
     async def get_all_explanations(self) -> Explanations:
         """Fetch the job and read all explanations.
 
         Returns:
-            `{"metricInDependent": [...], "metricDependent": [...]}`; empty lists where there are none (yet).
+            `{"metricInDependent": [...], "metricDependent": [...]}`; the lists are empty until the platform has
+            written explanations.
 
         Raises:
             ConfigurationError: If the job has no client and the environment's settings are invalid.
-            APIError: If the job document cannot be had; which class says why.
+            APIError: If the request fails; the subclass says why.
         """
         return (await self.fetch()).explanations()
 
     async def get_localized_explanations(self, metric_dependant: bool, group_by_task: bool = False) -> dict[str, Any]:
-        """Fetch the job and read its explanations in part.
+        """Fetch the job and read one kind of explanation.
 
         Args:
-            metric_dependant: Those of the single metrics; else the first that holds whatever the metric.
-            group_by_task: Group those of the metrics by task.
+            metric_dependant: If true, read the explanations of each metric; otherwise the first one that does not
+                depend on a metric.
+            group_by_task: Group the explanations of each metric by task.
 
         Returns:
-            The first independent item or `{}`; `{scoreId: item}`; or, by task, `{task: {scoreId: explanation}}`.
-            One score under two datasets is told apart: `SCORE`, `SCORE (DATASET)`.
+            Not dependent on a metric: that item, or `{}`. Dependent: `{scoreId: item}`; grouped by task:
+            `{task: {scoreId: explanation}}`. The same score for two datasets is told apart: `SCORE`,
+            `SCORE (DATASET)`.
 
         Raises:
             ConfigurationError: If the job has no client and the environment's settings are invalid.
-            APIError: If the job document cannot be had; which class says why.
+            APIError: If the request fails; the subclass says why.
         """
         return (await self.fetch()).localized_explanations(metric_dependant, group_by_task)
 
@@ -396,6 +414,44 @@ class BenchmarkJob(Displayed):
             sleep=session.sleep,
             random=session.random,
         )
+
+
+def as_job(client: ClientBase, job: object) -> BenchmarkJob:
+    """Return *job* if it is one, or the client's job with that id.
+
+    Raises:
+        ConfigurationError: If it is neither a job nor an id.
+    """
+    if isinstance(job, BenchmarkJob):
+        return job
+    if isinstance(job, str):
+        return BenchmarkJob(job, "", "", client=client)
+    world = "; that belongs to aiobench.sync, the blocking world: pass its id" if hasattr(job, "_as_core") else ""
+    raise ConfigurationError(f"expected a job of aiobench or a job id, not {job!r}{world}")
+
+
+def several_jobs(jobs: object) -> Iterable[BenchmarkJob | str]:
+    """Return *jobs* if it is a collection of jobs.
+
+    Raises:
+        ConfigurationError: If it is a single job, a single id, or not a collection.
+    """
+    if isinstance(jobs, str | BenchmarkJob) or not isinstance(jobs, Iterable):
+        raise ConfigurationError(f"jobs must be a collection, such as a list of jobs or ids, not {jobs!r}")
+    return jobs
+
+
+def _edits(one: str, other: str) -> int:
+    """Count the letters to insert, delete, replace or swap that turn one word into another (optimal alignment)."""
+    before_last, last = list[int](), list(range(len(other) + 1))
+    for i, letter in enumerate(one, 1):
+        row = [i]
+        for j, wanted in enumerate(other, 1):
+            row.append(min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (letter != wanted)))
+            if i > 1 and j > 1 and letter == other[j - 2] and one[i - 2] == wanted:
+                row[j] = min(row[j], before_last[j - 2] + 1)
+        before_last, last = last, row
+    return last[-1]
 
 
 client_of: Callable[[BenchmarkJob], ClientBase | None] = attrgetter("_client")

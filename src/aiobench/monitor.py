@@ -20,13 +20,13 @@ from aiobench._watch.mailbox import Mailbox
 from aiobench._watch.scheduler import Scheduler
 from aiobench.errors import ClientStateError, ConfigurationError, JobsWaitTimeoutError
 from aiobench.events import Abandoned, Finished, MonitorEvent, MonitorStats
-from aiobench.job import BenchmarkJob, client_of
+from aiobench.job import BenchmarkJob, as_job, client_of, several_jobs
 from aiobench.policy import PollPolicy, checked_policy
 
 if TYPE_CHECKING:
     from aiobench._watch.recorder import Recorder
 
-__all__ = ["Monitor", "several_jobs"]
+__all__ = ["Monitor"]
 
 FIRST_ROUND = 1.0  # seconds past the deadline that the one poll which is always made may take
 
@@ -34,7 +34,7 @@ FIRST_ROUND = 1.0  # seconds past the deadline that the one poll which is always
 class Monitor(Displayed):
     """Watches many jobs with few requests, and tells what becomes of them.
 
-    Made by `client.monitor()`. Enter it with `async with` and iterate over it with `async for`, both in one task;
+    Made by `client.monitor()`. Enter it with `async with` and iterate over it with `async for`, in one task or thread;
     each job ends with exactly one `Finished` or `Abandoned`. A slow consumer gets the newest state of each job, and
     every end.
     """
@@ -60,10 +60,9 @@ class Monitor(Displayed):
         def make_job(job_id: str, benchmark_id: str = "") -> BenchmarkJob:
             return BenchmarkJob(job_id, "", benchmark_id, client=client)
 
-        self._session = session
+        self._client, self._session = client, session
         self._now = session.now
         self._timeout = checked_seconds(timeout, "timeout")
-        self._make_job = make_job
         self._acks_by_next = ack == "next"
         self._is_open = keep_open
         self._mailbox = Mailbox()
@@ -122,10 +121,10 @@ class Monitor(Displayed):
     # -- jobs in -----------------------------------------------------------------------------------------------
 
     def add(self, *jobs: BenchmarkJob | str) -> None:
-        """Watch more jobs; from any task of the event loop, at any time until the monitor is left.
+        """Watch more jobs, at any time until the monitor is left; from any task, or any thread in `aiobench.sync`.
 
         One that is watched already is watched once, and one whose end was told is not watched again. With a journal,
-        they are recorded when this returns, unless that takes longer than a moment: the event loop is not held up.
+        they are recorded when this returns, unless that takes longer than a moment: nothing else is held up.
 
         Args:
             *jobs: Jobs or job ids.
@@ -153,18 +152,14 @@ class Monitor(Displayed):
         self._mailbox.wake()
 
     def _as_job(self, job: object) -> BenchmarkJob:
-        if isinstance(job, BenchmarkJob):
-            client = client_of(job)
-            if client is not None and context_of(client).platform.session is not self._session:
-                raise ConfigurationError(
-                    f"job {job.id} belongs to another client ({client!r}) than this monitor: "
-                    "watch it with a monitor of that client, or pass its id to ask with this one"
-                )
-            return job
-        if isinstance(job, str):
-            return self._make_job(job, "")
-        world = "; that belongs to aiobench.sync, the blocking world: pass its id" if hasattr(job, "_as_core") else ""
-        raise ConfigurationError(f"a monitor watches jobs of aiobench and job ids, not {job!r}{world}")
+        handle = as_job(self._client, job)
+        client = client_of(handle)
+        if client is not None and context_of(client).platform.session is not self._session:
+            raise ConfigurationError(
+                f"job {handle.id} belongs to another client ({client!r}) than this monitor: "
+                "watch it with a monitor of that client, or pass its id to ask with this one"
+            )
+        return handle
 
     @property
     def _newcomers(self) -> set[str]:
@@ -232,7 +227,7 @@ class Monitor(Displayed):
         """Note in the journal that an end was handled, so that it does not come again after a restart.
 
         Needed where the monitor was made with `ack="manual"`; else asking for the next event does it. Without a
-        journal it does nothing. Works from any task of the event loop.
+        journal it does nothing. Works from any task.
 
         Args:
             event: The end that was handled.
@@ -315,14 +310,3 @@ class Monitor(Displayed):
     def _stop_polling(self) -> None:
         if self._scope is not None:
             self._scope.cancel()
-
-
-def several_jobs(jobs: object) -> Iterable[BenchmarkJob | str]:
-    """Return *jobs* if it is a collection of jobs.
-
-    Raises:
-        ConfigurationError: If it is a single job, a single id, or no collection at all.
-    """
-    if isinstance(jobs, str | BenchmarkJob) or not isinstance(jobs, Iterable):
-        raise ConfigurationError(f"jobs come as a collection, such as a list of them, not as {jobs!r}")
-    return jobs

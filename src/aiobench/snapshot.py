@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Literal, Self, overload
+from typing import Any, Self
 
 import msgspec
 from attrs import frozen
 
-from aiobench._display import UNKNOWN, Card, Displayed, figure
+from aiobench._display import UNKNOWN, Card, Displayed, counted, figure
 from aiobench._errors import InvalidResponseError, JobError
 from aiobench._http.credentials import without_query
 from aiobench._results import explanations as _explanations
@@ -19,29 +19,29 @@ from aiobench._results import failure_rates as _failure_rates
 from aiobench._results import frames as _frames
 from aiobench._results import lazy_pandas as pd
 from aiobench._results import scores as _scores
+from aiobench._results.names import named_scores
 from aiobench._wire import documents
 from aiobench._wire.coercion import mapping, moment, text
 from aiobench._wire.decoding import MalformedDocumentError, decoded
 from aiobench._wire.heads import JobHead, job_head
-from aiobench._wire.statuses import COMPLETED, normalized
-from aiobench.documents import Explanations, Iteration, Progress, ScoreDetail, ScoreRow
+from aiobench._wire.statuses import SUCCEEDED, normalized
+from aiobench.documents import Explanations, Iteration, Metric, Progress, ScoreDetail, ScoreRow
 
 __all__ = ["JobFailedError", "JobSnapshot", "snapshot_of"]
 
 
 @frozen(eq=False, repr=False)
 class JobSnapshot(Displayed):
-    """A job at one poll: what the platform said, and when.
+    """A job at one poll: what the platform replied, and when.
 
-    The document is decoded when something of it is first read. Everything that reads results is a pure function of
-    the document: no request is made.
+    The document is decoded when it is first needed. Every method reads from that document and makes no request.
 
     Attributes:
-        id: The job.
-        status: Its status, in the platform's words.
+        id: The job's id.
+        status: Its status, as the platform spells it.
         benchmark_id: The benchmark it is a run of.
-        polled_at: When the reply came, by this machine's clock, in UTC.
-        is_terminal: Whether the status is an end, by the policy that polled it.
+        polled_at: When the reply arrived, by this machine's clock, in UTC.
+        is_terminal: Whether the job has ended, by the `PollPolicy` that polled it.
     """
 
     id: str
@@ -54,146 +54,163 @@ class JobSnapshot(Displayed):
 
     @property
     def succeeded(self) -> bool:
-        """Whether the job completed; failed iterations may be among it."""
-        return normalized(self.status) == COMPLETED
+        """Whether the job's status is `completed`, `success` or `succeeded`; single models may still have failed."""
+        return normalized(self.status) in SUCCEEDED
 
     @cached_property
     def progress(self) -> Progress:
-        """How far the job says it is."""
+        """How far the job is, by its own account."""
         return documents.progress(self._head.progress)
 
     @cached_property
     def iterations(self) -> tuple[Iteration, ...]:
-        """The runs of the single models, in the document's order."""
+        """One entry per model, in the document's order."""
         return documents.iterations(self._document)
 
     @property
     def failed_iterations(self) -> tuple[Iteration, ...]:
-        """The runs with the status `failed`."""
+        """The iterations with the status `failed`."""
         return tuple(each for each in self.iterations if each.status and normalized(each.status) == "failed")
 
     @cached_property
+    def metrics(self) -> tuple[Metric, ...]:
+        """The job's metrics, in the order in which the document first mentions them.
+
+        Each `long_name` is the metric's name in `score_rows()`, where two scores with the same name are told apart.
+        """
+        found: dict[str, Metric] = {}
+        for iteration in self.iterations:
+            for name, score in named_scores(iteration.scores or ()):
+                found.setdefault(name, Metric(name, score.name, score.unit, score.lower_is_better))
+        return tuple(found.values())
+
+    @cached_property
+    def benchmark_name(self) -> str | None:
+        """The benchmark's name, or None if the document does not say."""
+        return text(mapping(self._document.get("benchmark")).get("name")) or None
+
+    @cached_property
     def started_at(self) -> datetime | None:
-        """When the job was started, by the platform's clock."""
+        """When the job started, by the platform's clock, in UTC."""
         return moment(self._document.get("startedAt"))
 
     @cached_property
     def updated_at(self) -> datetime | None:
-        """When the job last changed, by the platform's clock."""
+        """When the job last changed, by the platform's clock, in UTC."""
         return moment(self._document.get("updatedAt"))
 
     @cached_property
     def report_url(self) -> str | None:
-        """Where the results CSV is; its query may hold a signature, so do not print or store it."""
+        """Where the results CSV is. Its query may hold a signature: do not print or store it."""
         return text(self._document.get("reportUrl")) or None
 
     @cached_property
     def raw(self) -> Mapping[str, Any]:
-        """The document as the platform sent it, but for the query of `reportUrl`; a copy of your own."""
+        """The document as the platform sent it, without the query of `reportUrl`; a copy that you may change."""
         return self._unsigned()
 
     def raise_for_status(self) -> Self:
-        """Raise if the job has ended without completing.
+        """Raise an error if the job has ended without success.
 
         Returns:
-            The snapshot itself, so that the next call can be written behind this one.
+            The snapshot itself, so that calls can be chained.
 
         Raises:
-            JobFailedError: If the status is an end other than `completed`.
+            JobFailedError: If the job has ended and has not `succeeded`.
         """
         if self.is_terminal and not self.succeeded:
             benchmark = f" of benchmark {self.benchmark_id}" if self.benchmark_id else ""
             raise JobFailedError(
-                f"job {self.id}{benchmark} ended as {self.status!r}; "
-                "the error's snapshot.failed_iterations tells which models failed",
+                f"job {self.id}{benchmark} ended with status {self.status!r}; "
+                "see the error's snapshot.failed_iterations for the models that failed",
                 job_id=self.id,
                 snapshot=self,
             )
         return self
 
-    @overload
-    def scores(
-        self, return_simplified: Literal[True] = True, return_as_dataframe: Literal[True] = True
-    ) -> pd.DataFrame: ...
-    @overload
-    def scores(
-        self, return_simplified: Literal[True] = True, *, return_as_dataframe: Literal[False]
-    ) -> list[ScoreRow]: ...
-    @overload
-    def scores(self, return_simplified: Literal[True], return_as_dataframe: Literal[False]) -> list[ScoreRow]: ...
-    @overload
-    def scores(self, return_simplified: Literal[False], return_as_dataframe: bool = True) -> dict[str, ScoreDetail]: ...
-    @overload
-    def scores(
-        self, return_simplified: bool = True, return_as_dataframe: bool = True
-    ) -> dict[str, ScoreDetail] | pd.DataFrame | list[ScoreRow]: ...
-    def scores(
-        self, return_simplified: bool = True, return_as_dataframe: bool = True
-    ) -> dict[str, ScoreDetail] | pd.DataFrame | list[ScoreRow]:
-        """Read the scores of each model.
-
-        Args:
-            return_simplified: One average a metric; else credits, seconds, status and the raw scores.
-            return_as_dataframe: A frame rather than a list, where the scores are simplified.
+    def score_rows(self) -> list[ScoreRow]:
+        """Read the average of each model on each metric.
 
         Returns:
-            A frame with the column `Model` and one column a metric; or a list of such rows; or, not simplified,
-            `{model name: ScoreDetail}`. Two models of one name are told apart: `LLM`, `LLM (2)`.
+            One row per model: `{"Model": name, metric: average, …}`. Models or metrics with the same name are told
+            apart: `LLM`, `LLM (2)`.
 
         Raises:
-            InvalidResponseError: If the document cannot be read; an end's always can.
+            InvalidResponseError: If the document cannot be decoded. A terminal snapshot's always can.
         """
-        if not return_simplified:
-            return _scores.score_details(self._decoded())
-        rows = _scores.score_rows(self._document)
-        return _frames.score_frame(rows) if return_as_dataframe else rows
+        return _scores.score_rows(self._document)
 
-    @overload
-    def failure_rates(self, return_as_dataframe: Literal[True] = True) -> pd.DataFrame: ...
-    @overload
-    def failure_rates(self, return_as_dataframe: Literal[False]) -> dict[str, float]: ...
-    @overload
-    def failure_rates(self, return_as_dataframe: bool = True) -> dict[str, float] | pd.DataFrame: ...
-    def failure_rates(self, return_as_dataframe: bool = True) -> dict[str, float] | pd.DataFrame:
+    def scores_frame(self) -> pd.DataFrame:
+        """Read the average of each model on each metric, as a frame.
+
+        Returns:
+            A frame with the column `Model` and one float column per metric; `NaN` where there is no average.
+
+        Raises:
+            InvalidResponseError: If the document cannot be decoded. A terminal snapshot's always can.
+        """
+        return _frames.score_frame(self.score_rows())
+
+    def score_details(self) -> dict[str, ScoreDetail]:
+        """Read each model's credits, runtime, status and full scores.
+
+        Returns:
+            `{model name: ScoreDetail}`. Models with the same name are told apart: `LLM`, `LLM (2)`.
+
+        Raises:
+            InvalidResponseError: If the document cannot be decoded. A terminal snapshot's always can.
+        """
+        return _scores.score_details(self._decoded())
+
+    def failure_rates(self) -> dict[str, float]:
         """Read the share of segments that each model failed on.
 
-        Args:
-            return_as_dataframe: A frame rather than a dictionary.
-
         Returns:
-            A frame with the columns `Model` and `Failure Rate`, or `{model name: rate}`; in percent, `nan` where
-            the document does not tell.
+            `{model name: percent}`; `nan` where the document does not say.
 
         Raises:
-            InvalidResponseError: If the document cannot be read; an end's always can.
+            InvalidResponseError: If the document cannot be decoded. A terminal snapshot's always can.
         """
-        rates = _failure_rates.failure_rates(self._document)
-        return _frames.failure_rate_frame(rates) if return_as_dataframe else rates
+        return _failure_rates.failure_rates(self._document)
+
+    def failure_rates_frame(self) -> pd.DataFrame:
+        """Read the share of segments that each model failed on, as a frame.
+
+        Returns:
+            A frame with the columns `Model` and `Failure Rate` (percent; `NaN` where the document does not say).
+
+        Raises:
+            InvalidResponseError: If the document cannot be decoded. A terminal snapshot's always can.
+        """
+        return _frames.failure_rate_frame(self.failure_rates())
 
     def explanations(self) -> Explanations:
         """Read all explanations.
 
         Returns:
-            `{"metricInDependent": [...], "metricDependent": [...]}`; empty lists where there are none (yet).
+            `{"metricInDependent": [...], "metricDependent": [...]}`; the lists are empty until the platform has
+            written explanations.
 
         Raises:
-            InvalidResponseError: If the document cannot be read; an end's always can.
+            InvalidResponseError: If the document cannot be decoded. A terminal snapshot's always can.
         """
         return _explanations.explanations(self._decoded())
 
     def localized_explanations(self, metric_dependant: bool, group_by_task: bool = False) -> dict[str, Any]:
-        """Read the explanations in part.
+        """Read one kind of explanation.
 
         Args:
-            metric_dependant: Those of the single metrics; else the first that holds whatever the metric.
-            group_by_task: Group those of the metrics by task.
+            metric_dependant: If true, read the explanations of each metric; otherwise the first one that does not
+                depend on a metric.
+            group_by_task: Group the explanations of each metric by task.
 
         Returns:
-            The first independent item or `{}`; `{scoreId: item}`; or, by task, `{task: {scoreId: explanation}}`.
-            One score under two datasets is told apart: `SCORE`, `SCORE (DATASET)`.
+            Not dependent on a metric: that item, or `{}`. Dependent: `{scoreId: item}`; grouped by task:
+            `{task: {scoreId: explanation}}`. The same score for two datasets is told apart: `SCORE`,
+            `SCORE (DATASET)`.
 
         Raises:
-            InvalidResponseError: If the document cannot be read; an end's always can.
+            InvalidResponseError: If the document cannot be decoded. A terminal snapshot's always can.
         """
         return _explanations.localized_explanations(
             self._decoded(), metric_dependant=metric_dependant, group_by_task=group_by_task
@@ -238,7 +255,7 @@ class JobSnapshot(Displayed):
         parts = (
             self.status,
             "" if done is None else f"{done:g} %",
-            f"{failed} of {len(models)} models failed" if failed else f"{len(models)} models" if models else "",
+            f"{failed} of {counted(len(models), 'model')} failed" if failed else counted(len(models), "model"),
             f"polled {self.polled_at:%Y-%m-%d %H:%M:%S %Z}",
         )
         return f"<JobSnapshot {self.id}: {', '.join(part for part in parts if part)}>"
@@ -257,7 +274,7 @@ class JobSnapshot(Displayed):
             iterations = self.iterations
         except InvalidResponseError:  # a display has no place to raise it; reading the results will
             iterations = ()
-        metrics = list(dict.fromkeys(s.long_name for each in iterations for s in each.scores or () if s.long_name))
+        metrics = [metric.long_name for metric in self.metrics] if iterations else []
         rows = tuple(_row(each, metrics) for each in iterations)
         header = ("Model", "Status", *metrics, "Failed segments", "Credits", "Seconds")
         return Card(f"Benchmark job {self.id}", facts, header, rows)
@@ -312,7 +329,7 @@ def snapshot_of(
 
 
 def _row(iteration: Iteration, metrics: list[str]) -> tuple[str, ...]:
-    scores = {score.long_name: figure(score.average, score.unit) for score in iteration.scores or ()}
+    scores = {name: figure(score.average, score.unit) for name, score in named_scores(iteration.scores or ())}
     failed = figure(iteration.failed_segments)
     if iteration.total_segments is not None:
         failed += f" of {figure(iteration.total_segments)}"

@@ -53,7 +53,7 @@ async def test_an_unknown_status_can_be_an_end(server: FaultServer, new_client: 
     """F13: `PollPolicy(terminal=)` makes it one, and `stall_after` bounds the wait for what never comes."""
     server.add_job("j", "Marinating")
     client = new_client()
-    snapshot = await client.job("j").wait(PollPolicy(terminal=frozenset({"marinating"})))
+    snapshot = await client.job("j").wait(poll=PollPolicy(terminal=frozenset({"marinating"})))
     assert snapshot.status == "Marinating"
     with raises(JobStalledError):
         await client.job("j").wait(stall_after=300)
@@ -248,7 +248,7 @@ async def test_after_a_gap(server: FaultServer, new_client: Callable[..., Client
     watches = []
     for each in range(50):
         server.add_job(f"j{each}")
-        watch = client.job(f"j{each}").watch(policy, every_poll=True)
+        watch = client.job(f"j{each}").watch(poll=policy, every_poll=True)
         await anext(watch)
         watches.append(watch)
     for watch in watches:

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from aiobench import tidy
 from job_documents import JOBS, iteration, job_document, sample, sample_snapshot, score, snapshot_from
 
 BLEU, CHRF = "BLEU by sacrebleu", "chrF by sacrebleu"
@@ -17,21 +18,21 @@ def test_simplified_rows() -> None:
     assert [
         {"Model": "model-a", BLEU: 31.5, CHRF: 55.25, "WER by jiwer": 0.42},
         {"Model": "model-b", BLEU: 28.75, CHRF: 51.5, "WER by jiwer": 0.5},
-    ] == sample_snapshot("completed").scores(return_as_dataframe=False)
+    ] == sample_snapshot("completed").score_rows()
 
 
 def test_frame_has_the_rows() -> None:
     """The frame holds the same: the column `Model`, then one column of floats a metric."""
-    frame = sample_snapshot("completed").scores()
+    frame = sample_snapshot("completed").scores_frame()
 
     assert ["Model", BLEU, CHRF, "WER by jiwer"] == list(frame.columns)
     assert ["float64"] * 3 == [str(dtype) for dtype in frame.dtypes[1:]]
-    assert sample_snapshot("completed").scores(return_as_dataframe=False) == frame.to_dict("records")
+    assert sample_snapshot("completed").score_rows() == frame.to_dict("records")
 
 
 def test_details() -> None:
     """Not simplified: credits to 5 digits, seconds to 2, the status, and the document's own scores."""
-    details = sample_snapshot("completed").scores(return_simplified=False)
+    details = sample_snapshot("completed").score_details()
 
     raw = [run["scores"] for run in sample("completed")["iterations"]]
     assert {
@@ -40,16 +41,10 @@ def test_details() -> None:
     } == details
 
 
-@pytest.mark.parametrize("as_dataframe", [True, False])
-def test_details_are_never_a_frame(as_dataframe: bool) -> None:
-    """`return_as_dataframe` says nothing about scores that are not simplified, as in the SDK."""
-    assert isinstance(sample_snapshot("completed").scores(False, as_dataframe), dict)
-
-
 @pytest.mark.parametrize("name", JOBS)
 def test_raw_scores_are_untouched(name: str) -> None:
     """`rawScores` is the document's list, whatever is in it."""
-    details = sample_snapshot(name).scores(return_simplified=False)
+    details = sample_snapshot(name).score_details()
 
     assert [run["scores"] for run in sample(name)["iterations"]] == [each["rawScores"] for each in details.values()]
 
@@ -57,25 +52,25 @@ def test_raw_scores_are_untouched(name: str) -> None:
 def test_raw_scores_are_the_readers_own() -> None:
     """Changing what was handed out changes nothing of the snapshot."""
     snapshot = sample_snapshot("completed")
-    scores = snapshot.scores(return_simplified=False)["model-a"]["rawScores"]
+    scores = snapshot.score_details()["model-a"]["rawScores"]
     assert scores is not None
     scores[0]["average"] = 0
     scores.pop()
 
-    assert sample("completed")["iterations"][0]["scores"] == snapshot.scores(False)["model-a"]["rawScores"]
+    assert sample("completed")["iterations"][0]["scores"] == snapshot.score_details()["model-a"]["rawScores"]
 
 
 def test_display_names_stand_for_models() -> None:
     """Models with display names go by them."""
     snapshot = sample_snapshot("display_names")
 
-    assert ["Prompt A", "Prompt B"] == list(snapshot.scores()["Model"])
-    assert ["Prompt A", "Prompt B"] == list(snapshot.scores(return_simplified=False))
+    assert ["Prompt A", "Prompt B"] == list(snapshot.scores_frame()["Model"])
+    assert ["Prompt A", "Prompt B"] == list(snapshot.score_details())
 
 
 def test_two_models_of_one_name_are_both_kept() -> None:
     """WIRE.md, differences: two models with one display name are told apart, not replaced."""
-    rows = sample_snapshot("odd").scores(return_as_dataframe=False)
+    rows = sample_snapshot("odd").score_rows()
 
     assert [{"Model": "LLM", BLEU: 31.5, CHRF: 50.0}, {"Model": "LLM (2)", BLEU: None}, {"Model": "model-c"}] == rows
 
@@ -84,7 +79,7 @@ def test_two_runs_of_one_id_are_both_kept() -> None:
     """WIRE.md, differences: two runs of one model id are told apart as well."""
     snapshot = snapshot_from(job_document(iteration("m", scores=[score(average=1)]), iteration("m", scores=[])))
 
-    assert [{"Model": "m", BLEU: 1}, {"Model": "m (2)"}] == snapshot.scores(return_as_dataframe=False)
+    assert [{"Model": "m", BLEU: 1}, {"Model": "m (2)"}] == snapshot.score_rows()
 
 
 @pytest.mark.parametrize("missing", [{"credits": None, "runtime": None, "scores": None, "status": None}, {}])
@@ -96,17 +91,48 @@ def test_what_is_null_or_missing_is_none(missing: dict[str, Any]) -> None:
     assert {
         "odd": {"creditsUsed": None, "timeSpent": None, "status": None, "rawScores": None},
         "good": {"creditsUsed": 1.0, "timeSpent": 2.0, "status": "completed", "rawScores": [score()]},
-    } == snapshot.scores(return_simplified=False)
-    assert [{"Model": "odd"}, {"Model": "good", BLEU: 1.5}] == snapshot.scores(return_as_dataframe=False)
+    } == snapshot.score_details()
+    assert [{"Model": "odd"}, {"Model": "good", BLEU: 1.5}] == snapshot.score_rows()
 
 
-@pytest.mark.parametrize("average", [None, "31.5", True, [], {}])
+@pytest.mark.parametrize("average", ["31.5", " 31.5 ", "3.15e1", "+31.5"])
+def test_average_sent_as_a_string_is_a_figure(average: str) -> None:
+    """A number in quotes is read as the number; the raw scores stay as they are."""
+    snapshot = snapshot_from(job_document(iteration("m", scores=[score(average=average)])))
+
+    assert snapshot.score_rows() == [{"Model": "m", BLEU: 31.5}]
+    assert [each.average for each in snapshot.iterations[0].scores or ()] == [31.5]
+    assert snapshot.score_details()["m"]["rawScores"] == [score(average=average)]
+
+
+def test_scores_of_one_name_are_told_apart() -> None:
+    """Two scores with one name both appear, everywhere under the same names, and none replaces the model's name."""
+    same = [score(average=30.0), score(average=40.0), {"longName": "Model", "average": 1.0}]
+    snapshot = snapshot_from(job_document(iteration("m", scores=same), iteration("n", scores=same[:1])))
+    names = [BLEU, f"{BLEU} (2)", "Model (2)"]
+
+    assert snapshot.score_rows() == [
+        {"Model": "m"} | dict(zip(names, [30.0, 40.0, 1.0], strict=True)),
+        {"Model": "n", BLEU: 30.0},
+    ]
+    assert list(snapshot.scores_frame()) == ["Model", *names]
+    assert [metric.long_name for metric in snapshot.metrics] == names
+    assert tidy([snapshot])[["model", "metric", "average"]].to_numpy().tolist() == [
+        ["m", names[0], 30.0],
+        ["m", names[1], 40.0],
+        ["m", names[2], 1.0],
+        ["n", names[0], 30.0],
+    ]
+    assert all(name in snapshot._repr_html_() for name in names)
+
+
+@pytest.mark.parametrize("average", [None, "31,5", "nan", "0x1f", "1_0", "", "9" * 401, True, [], {}])
 def test_average_that_is_no_number_is_none(average: object) -> None:
     """A score without a usable average keeps its metric and has None, in a frame `NaN` in a column of floats."""
     snapshot = snapshot_from(job_document(iteration("m", scores=[score(average=average)])))
-    frame = snapshot.scores()
+    frame = snapshot.scores_frame()
 
-    assert [{"Model": "m", BLEU: None}] == snapshot.scores(return_as_dataframe=False)
+    assert [{"Model": "m", BLEU: None}] == snapshot.score_rows()
     assert ("float64", True) == (str(frame[BLEU].dtype), bool(frame[BLEU].isna().all()))
 
 
@@ -115,8 +141,8 @@ def test_numbers_stay_as_the_document_writes_them() -> None:
     large = 2**70
     snapshot = snapshot_from(job_document(iteration("m", credits=2, scores=[score("A", 3), score("B", large)])))
 
-    assert "[{'Model': 'm', 'A': 3, 'B': 1180591620717411303424}]" == repr(snapshot.scores(return_as_dataframe=False))
-    assert "2" == repr(snapshot.scores(return_simplified=False)["m"]["creditsUsed"])
+    assert "[{'Model': 'm', 'A': 3, 'B': 1180591620717411303424}]" == repr(snapshot.score_rows())
+    assert "2" == repr(snapshot.score_details()["m"]["creditsUsed"])
 
 
 @pytest.mark.parametrize("odd", [None, 5, "BLEU", [], {}, {"longName": None, "average": 1}])
@@ -124,7 +150,7 @@ def test_score_without_a_name_costs_no_other(odd: object) -> None:
     """An entry that names no metric has no column; its neighbours stay."""
     snapshot = snapshot_from(job_document(iteration("m", scores=[odd, score()])))
 
-    assert [{"Model": "m", BLEU: 1.5}] == snapshot.scores(return_as_dataframe=False)
+    assert [{"Model": "m", BLEU: 1.5}] == snapshot.score_rows()
 
 
 @pytest.mark.parametrize("iterations", [[], None, "x", {}])
@@ -132,8 +158,8 @@ def test_job_without_runs_has_empty_scores(iterations: object) -> None:
     """Before there is any run there are no rows, but the frame has its column."""
     snapshot = snapshot_from({"status": "running", "iterations": iterations})
 
-    assert ({}, []) == (snapshot.scores(return_simplified=False), snapshot.scores(return_as_dataframe=False))
-    assert ((0, 1), ["Model"]) == (snapshot.scores().shape, list(snapshot.scores().columns))
+    assert ({}, []) == (snapshot.score_details(), snapshot.score_rows())
+    assert ((0, 1), ["Model"]) == (snapshot.scores_frame().shape, list(snapshot.scores_frame().columns))
 
 
 def test_models_of_different_metrics_share_a_frame() -> None:
@@ -143,5 +169,5 @@ def test_models_of_different_metrics_share_a_frame() -> None:
     )
 
     pd.testing.assert_frame_equal(
-        pd.DataFrame({"Model": ["a", "b"], "X": [1.0, float("nan")], "Y": [float("nan"), 2.0]}), snapshot.scores()
+        pd.DataFrame({"Model": ["a", "b"], "X": [1.0, float("nan")], "Y": [float("nan"), 2.0]}), snapshot.scores_frame()
     )

@@ -198,7 +198,7 @@ def test_a_view_shares_its_clients_connections(client: sync.Client) -> None:
 
 def test_use_after_close_is_refused(client: sync.Client) -> None:
     """After `close()`, every call says so; closing again does nothing."""
-    job, snapshots = client.get_job("running"), client.job("running").watch(QUICK)
+    job, snapshots = client.get_job("running"), client.job("running").watch(poll=QUICK)
     next(snapshots)
     client.close()
     client.close()
@@ -261,14 +261,14 @@ def test_closing_ends_what_others_wait_for(
             outcomes.append(type(error))
 
     def go_on_watching() -> None:
-        with job.watch(FOREVER) as snapshots:
+        with job.watch(poll=FOREVER) as snapshots:
             next(snapshots)
             waits.release()
             next(snapshots)
 
     calls: list[Callable[[], object]] = [
         lambda: client.get_job("hang"),
-        lambda: job.wait(FOREVER, progress=lambda _: waits.release()),
+        lambda: job.wait(poll=FOREVER, progress=lambda _: waits.release()),
         go_on_watching,
     ]
     threads = [threading.Thread(target=expect_closing, args=(call,)) for call in calls]
@@ -292,7 +292,7 @@ def test_a_dropped_client_leaves_no_thread_and_no_socket(
     def use() -> None:
         client = sync.Client("KEY", base_url=platform.url)
         client.get_job("done")
-        iterator = client.job("running").watch(FOREVER)
+        iterator = client.job("running").watch(poll=FOREVER)
         next(iterator)
 
     gc.disable()  # being dropped must do, without a collection
@@ -311,7 +311,7 @@ def test_a_dropped_client_leaves_no_thread_and_no_socket(
 def test_a_job_keeps_its_client_alive(platform: Platform, loop_threads: Callable[[], list[threading.Thread]]) -> None:
     """A job and an iterator work as long as they are held, whatever became of the client's name."""
     job = sync.Client("KEY", base_url=platform.url).job("done")
-    snapshots = sync.Client("KEY", base_url=platform.url).job("done").watch(QUICK)
+    snapshots = sync.Client("KEY", base_url=platform.url).job("done").watch(poll=QUICK)
     gc.collect()
 
     assert job.check_status() == "completed"

@@ -99,8 +99,8 @@ def test_calls_work_and_do_not_warn(notebook: Notebook) -> None:
 @pytest.mark.parametrize(
     "waiting",
     [
-        "client.job('running').wait(FOREVER, progress=lambda _: print('waits', flush=True))",
-        "for snapshot in client.job('running').watch(FOREVER): print('waits', flush=True)",
+        "client.job('running').wait(poll=FOREVER, progress=lambda _: print('waits', flush=True))",
+        "for snapshot in client.job('running').watch(poll=FOREVER): print('waits', flush=True)",
     ],
     ids=["wait", "watch"],
 )

@@ -77,7 +77,7 @@ def test_an_interrupt_during_a_wait_leaves_a_working_client(run_program: Run) ->
             INTERRUPTED,
             """
     try:
-        client.job("running").wait(FOREVER, progress=lambda _: interrupt())
+        client.job("running").wait(poll=FOREVER, progress=lambda _: interrupt())
     except KeyboardInterrupt:
         log.append("interrupted")
 
@@ -271,7 +271,7 @@ LEFT_OPEN = """
 
     client = Client("KEY", base_url=os.environ["URL"])
     client.get_job("done")
-    snapshots = client.job("running").watch(PollPolicy(interval=3600.0, max_interval=3600.0))
+    snapshots = client.job("running").watch(poll=PollPolicy(interval=3600.0, max_interval=3600.0))
     next(snapshots)
     monitor = client.monitor(["running"], keep_open=True).__enter__()
     began = threading.Semaphore(0)
@@ -334,7 +334,7 @@ FORKED = """
 
     used, unused = make(), make()
     used.get_job("done")
-    snapshots = used.job("running").watch(PollPolicy(interval=3600.0, max_interval=3600.0), every_poll=True)
+    snapshots = used.job("running").watch(poll=PollPolicy(interval=3600.0, max_interval=3600.0), every_poll=True)
     next(snapshots)
 """
 

@@ -19,6 +19,7 @@ from aiobench.sync import (
     Finished,
     Iteration,
     JobSnapshot,
+    Metric,
     MetricSpec,
     ModelSpec,
     Monitor,
@@ -33,6 +34,7 @@ from aiobench.sync import (
     ScoreRow,
     Stalled,
     StatusChanged,
+    tidy,
 )
 from aiobench.sync._lanes import SyncIterator
 
@@ -69,6 +71,7 @@ def benchmark_calls(client: Client) -> None:
 def monitor_calls(client: Client, job: BenchmarkJob) -> None:
     """A monitor takes jobs and ids, and gives events, which patterns take apart."""
     assert_type(client.wait_all([job, "JOB"], timeout=1.0), dict[str, JobSnapshot | AiobenchError])
+    assert_type(client.download_all([job, "JOB"], "results"), dict[str, Path | AiobenchError])
     with client.monitor([job, "JOB"], timeout=1.0, journal=Path("journal"), ack="manual") as monitor:
         assert_type(monitor, Monitor)
         assert_type(monitor.stats, MonitorStats)
@@ -108,11 +111,11 @@ def job_calls(client: Client) -> None:
     job.observe("completed", "BENCHMARK")
     assert_type(job.fetch(), JobSnapshot)
     assert_type(job.wait(), JobSnapshot)
-    assert_type(job.wait(PollPolicy(), timeout=1.0, stall_after=1.0, progress=print), JobSnapshot)
+    assert_type(job.wait(poll=PollPolicy(), timeout=1.0, stall_after=1.0, progress=print), JobSnapshot)
     assert_type(job.watch(), SyncIterator[JobSnapshot])
     with job.watch() as snapshots:
         assert_type(next(snapshots), JobSnapshot)
-    for snapshot in job.watch(PollPolicy(), timeout=1.0, every_poll=True):
+    for snapshot in job.watch(poll=PollPolicy(), timeout=1.0, every_poll=True):
         assert_type(snapshot, JobSnapshot)
     job.wait(timeuot=1.0)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     assert_type(job.get_all_explanations(), Explanations)
@@ -142,13 +145,11 @@ def job_overloads(job: BenchmarkJob, *, flag: bool) -> None:
 
 def snapshot_overloads(snapshot: JobSnapshot, *, flag: bool) -> None:
     """A snapshot's reading methods have the job's overloads."""
-    assert_type(snapshot.scores(), pd.DataFrame)
-    assert_type(snapshot.scores(return_as_dataframe=False), list[ScoreRow])
-    assert_type(snapshot.scores(return_simplified=False), dict[str, ScoreDetail])
-    assert_type(snapshot.scores(flag, flag), dict[str, ScoreDetail] | pd.DataFrame | list[ScoreRow])
-    assert_type(snapshot.failure_rates(), pd.DataFrame)
-    assert_type(snapshot.failure_rates(False), dict[str, float])
-    assert_type(snapshot.failure_rates(flag), dict[str, float] | pd.DataFrame)
+    assert_type(snapshot.scores_frame(), pd.DataFrame)
+    assert_type(snapshot.score_rows(), list[ScoreRow])
+    assert_type(snapshot.score_details(), dict[str, ScoreDetail])
+    assert_type(snapshot.failure_rates_frame(), pd.DataFrame)
+    assert_type(snapshot.failure_rates(), dict[str, float])
     assert_type(snapshot.explanations(), Explanations)
     assert_type(snapshot.localized_explanations(True), dict[str, Any])
     assert_type(snapshot.raise_for_status(), JobSnapshot)
@@ -157,6 +158,9 @@ def snapshot_overloads(snapshot: JobSnapshot, *, flag: bool) -> None:
 def snapshot_attributes(snapshot: JobSnapshot) -> None:
     """What a snapshot holds."""
     assert_type(snapshot.progress, Progress)
+    assert_type(snapshot.metrics, tuple[Metric, ...])
+    assert_type(snapshot.benchmark_name, str | None)
+    assert_type(tidy([snapshot]), pd.DataFrame)
     assert_type(snapshot.iterations, tuple[Iteration, ...])
     assert_type(snapshot.failed_iterations, tuple[Iteration, ...])
     assert_type(snapshot.iterations[0].scores, tuple[Score, ...] | None)

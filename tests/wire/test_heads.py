@@ -53,8 +53,13 @@ def test_wrong_type_below_the_status_counts_as_null(key: str, value: Any) -> Non
 
 
 def test_one_odd_field_does_not_cost_the_others() -> None:
-    """A wrong type in one field leaves every other field as it is."""
-    progress = {"completedPercentage": "40", "completedIterations": 1, "remainingIterations": None, "usedCredits": 1.5}
+    """A wrong type in one field leaves every other field as it is, and a figure may be sent as a string."""
+    progress = {
+        "completedPercentage": [40],
+        "completedIterations": "1",
+        "remainingIterations": None,
+        "usedCredits": 1.5,
+    }
     head = job_head(
         json.dumps({"status": "running", "progress": progress, "iterations": [{"status": "a"}, 5]}).encode()
     )

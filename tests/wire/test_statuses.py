@@ -9,7 +9,8 @@ from aiobench._wire.statuses import is_known, normalized
 
 PENDING = """draft created scheduled pending queued initiated starting in_progress running processing canceling
     cancelling"""
-TERMINAL = """completed failed canceled cancelled error errored aborted stopped rejected expired deleted timed_out"""
+TERMINAL = """completed success succeeded failed canceled cancelled error errored aborted stopped rejected expired
+    deleted timed_out"""
 
 
 def test_the_sets_are_those_of_the_interface() -> None:

@@ -81,6 +81,7 @@ class Session:
         transports: TransportMaker,
         result_transports: TransportMaker,
         max_connections: int,
+        max_document: int = MAX_JSON,
         now: Callable[[], float] = monotonic,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
     ) -> None:
@@ -92,6 +93,7 @@ class Session:
         self.now: Callable[[], float] = now
         self.sleep: Callable[[float], Awaitable[None]] = sleep
         self.max_connections = max_connections
+        self._max_document = max_document
         self.random: random.Random = random.Random()  # noqa: S311 - jitter, not a secret
         self.origin: str = str(base_url.copy_with(path="/"))
         self._api = Connections(transports.make, limit=max_connections, keep_idle=KEEPALIVE, now=now)
@@ -245,7 +247,7 @@ class Session:
         response: httpx.Response | None = None
         try:
             response = await lease.send(request.attempt())
-            body = await read_body(response, MAX_JSON)
+            body = await read_body(response, self._max_document)
             await lease.finish()
         except (BodyTooLargeError, CutBodyError, UnknownEncodingError) as failure:
             lease.spoil()

@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
+    from pandas import DataFrame, Series
 
-__all__ = ["DataFrame"]
+__all__ = ["DataFrame", "Series"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,25 +1,25 @@
-"""Names told apart, so that nothing is lost when two things are called the same."""
+"""Names told apart, so that nothing is lost when two models or two scores have the same name."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from aiobench._wire.coercion import entries, text
 from aiobench._wire.documents import display_name
+from aiobench.documents import Score
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-__all__ = ["NAMELESS", "Names", "named_iterations"]
+__all__ = ["MODEL", "NAMELESS", "Names", "named_iterations", "named_scores"]
 
 NAMELESS = "unknown"
+MODEL = "Model"  # the column with the models' names, which no metric may replace
 
 
 class Names:
     """Names given so far; each is given once."""
 
-    def __init__(self) -> None:
-        self._given: dict[str, int] = {}  # and how often each was asked for, so that a thousand alike cost no search
+    def __init__(self, *taken: str) -> None:
+        self._given = dict.fromkeys(taken, 1)  # and how often each was asked for, so that a thousand cost no search
 
     def __contains__(self, name: str) -> bool:
         return name in self._given
@@ -41,3 +41,11 @@ def named_iterations(document: Mapping[str, Any]) -> Iterator[tuple[str, Mapping
     for iteration in entries(document.get("iterations")):
         name = display_name(iteration) or text(iteration.get("pipeline")) or NAMELESS
         yield names.unused(name), iteration
+
+
+def named_scores(scores: Iterable[Score]) -> Iterator[tuple[str, Score]]:
+    """Yield each score of one model that names its metric, with a name that is unique among them and is no `Model`."""
+    names = Names(MODEL)
+    for score in scores:
+        if score.long_name is not None:
+            yield names.unused(score.long_name), score

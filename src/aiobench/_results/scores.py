@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from aiobench._results.names import named_iterations
+from aiobench._results.names import MODEL, Names, named_iterations
 from aiobench._wire.coercion import entries, number, text
 from aiobench.documents import ScoreDetail, ScoreRow
 
@@ -29,20 +29,22 @@ def score_details(document: Mapping[str, Any]) -> dict[str, ScoreDetail]:
 
 
 def score_rows(document: Mapping[str, Any]) -> list[ScoreRow]:
-    return [
-        {"Model": name}
-        | {
-            long_name: _as_number(score.get("average"))
-            for score in entries(iteration.get("scores"))
-            if (long_name := text(score.get("longName"))) is not None
-        }
-        for name, iteration in named_iterations(document)
-    ]
+    return [_row(name, iteration) for name, iteration in named_iterations(document)]
+
+
+def _row(model: str, iteration: Mapping[str, Any]) -> ScoreRow:
+    row: ScoreRow = {MODEL: model}
+    names = Names(MODEL)
+    for score in entries(iteration.get("scores")):
+        if (long_name := text(score.get("longName"))) is not None:
+            row[names.unused(long_name)] = _as_number(score.get("average"))
+    return row
 
 
 def _as_number(value: object) -> float | None:
-    """Keep a number as the document writes it, a whole one whole."""
-    return cast("float", value) if number(value) is not None else None
+    """Read a number and keep a whole one whole, as the document writes it."""
+    usable = number(value)
+    return cast("float", value) if usable is not None and not isinstance(value, str) else usable
 
 
 def _rounded(value: object, digits: int) -> float | None:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, cast
 
 __all__ = ["boolean", "count", "entries", "mapping", "moment", "number", "text"]
+
+NUMBER = re.compile(r"\s*[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?\s*", re.IGNORECASE | re.ASCII)
+LONGEST_NUMBER = 400  # characters: the longest that a float needs is 326, and Python refuses integers over 4,300
+MILLISECONDS = 1e11  # as seconds, that would be the year 5138
 
 
 def text(value: object) -> str | None:
@@ -18,13 +24,17 @@ def boolean(value: object) -> bool | None:
 
 
 def number(value: object) -> float | None:
-    """Read a finite JSON number; `true` and `false` are none."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    """Read a finite number; one sent as a string, such as `"8000"`, counts, and `true` and `false` do not."""
+    if isinstance(value, str):
+        if len(value) > LONGEST_NUMBER or not NUMBER.fullmatch(value):
+            return None
+    elif isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:
-        return float(value)
+        found = float(value)
     except OverflowError:
         return None
+    return found if math.isfinite(found) else None
 
 
 def count(value: object) -> int | None:
@@ -47,11 +57,14 @@ def entries(value: object) -> Iterator[Mapping[str, Any]]:
 
 
 def moment(value: object) -> datetime | None:
-    """Read an ISO 8601 time; one without a zone is UTC."""
-    if not isinstance(value, str):
-        return None
+    """Read a time in UTC: ISO 8601, UTC where it names no zone, or seconds or milliseconds since 1970."""
+    seconds = number(value)
     try:
-        parsed = datetime.fromisoformat(value)
-    except ValueError:
+        if seconds is not None:
+            return datetime.fromtimestamp(seconds / 1000 if abs(seconds) >= MILLISECONDS else seconds, UTC)
+        parsed = datetime.fromisoformat(value) if isinstance(value, str) else None
+        if parsed is None:
+            return None
+        return parsed.astimezone(UTC) if parsed.tzinfo is not None else parsed.replace(tzinfo=UTC)
+    except (ValueError, OverflowError, OSError):  # the year 0, or 100,000
         return None
-    return parsed if parsed.tzinfo is not None else parsed.replace(tzinfo=UTC)

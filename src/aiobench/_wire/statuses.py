@@ -1,34 +1,31 @@
-"""The statuses of a job: an open set of strings, of which some are known to be an end."""
+"""The statuses of a job: an open set of strings. Some are known to be pending, some to be terminal."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Set as AbstractSet
 
-if TYPE_CHECKING:
-    from collections.abc import Set as AbstractSet
+__all__ = ["PENDING_STATUSES", "SUCCEEDED", "TERMINAL_STATUSES", "is_known", "normalized"]
 
-__all__ = ["COMPLETED", "PENDING_STATUSES", "TERMINAL_STATUSES", "is_known", "normalized"]
-
-COMPLETED = "completed"
+SUCCEEDED: frozenset[str] = frozenset({"completed", "success", "succeeded"})
 
 PENDING_STATUSES: frozenset[str] = frozenset({
     "draft", "created", "scheduled", "pending", "queued", "initiated", "starting", "in_progress", "running",
     "processing", "canceling", "cancelling",
 })  # fmt: skip
-"""Statuses of a job that is still going somewhere."""
+"""Statuses of a job that has not ended yet."""
 
 TERMINAL_STATUSES: frozenset[str] = frozenset({
-    "completed", "failed", "canceled", "cancelled", "error", "errored", "aborted", "stopped", "rejected",
-    "expired", "deleted", "timed_out",
+    "completed", "success", "succeeded", "failed", "canceled", "cancelled", "error", "errored", "aborted", "stopped",
+    "rejected", "expired", "deleted", "timed_out",
 })  # fmt: skip
 """Statuses of a job that has ended."""
 
 
 def normalized(status: str) -> str:
-    """Return *status* as it is compared: without regard to case, with `-` and `_` alike."""
+    """Return *status* in the form that is compared: case folded, `-` replaced by `_`."""
     return status.casefold().replace("-", "_")
 
 
 def is_known(status: str, terminal: AbstractSet[str]) -> bool:
-    """Tell whether *status* (normalized) means something to us: pending, or an end by *terminal*."""
+    """Return whether *status* (normalized) is a known pending status, a known terminal one, or in *terminal*."""
     return status in PENDING_STATUSES or status in TERMINAL_STATUSES or status in terminal

@@ -67,7 +67,7 @@ def score_table(snapshot: JobSnapshot) -> Table:
         title="Scores, averages over the segments",
         caption=f"Lower is better for {' and '.join(lower)}, higher for the others." if lower else "",
     )
-    rows = snapshot.scores(return_as_dataframe=False)
+    rows = snapshot.score_rows()
     best = {name: _best([row.get(name) for row in rows], score) for name, score in scores.items()}
     for row in rows:
         figures = [
@@ -88,7 +88,7 @@ def failure_table(snapshot: JobSnapshot) -> Table:
         title="Failure rates",
         caption="Failed segments have no scores, so read both tables.",
     )
-    rates = snapshot.failure_rates(return_as_dataframe=False)
+    rates = snapshot.failure_rates()
     for (name, rate), iteration in zip(rates.items(), snapshot.iterations, strict=False):
         table.add_row(
             name,

@@ -7,7 +7,7 @@ core.
 
 from aiobench._version import __version__
 from aiobench._wire.statuses import PENDING_STATUSES, TERMINAL_STATUSES
-from aiobench.documents import Explanations, Iteration, Progress, Score, ScoreDetail, ScoreRow
+from aiobench.documents import Explanations, Iteration, Metric, Progress, Score, ScoreDetail, ScoreRow
 from aiobench.errors import (
     AiobenchError,
     APIConnectionError,
@@ -45,6 +45,7 @@ from aiobench.errors import (
     WrongEventLoopError,
 )
 from aiobench.events import MonitorStats
+from aiobench.frames import tidy
 from aiobench.policy import PollPolicy
 from aiobench.snapshot import JobSnapshot
 from aiobench.specs import MetricSpec, ModelSpec
@@ -94,6 +95,7 @@ __all__ = [
     "JobsWaitTimeoutError",
     "JournalError",
     "LocalStorageError",
+    "Metric",
     "MetricSpec",
     "MissingExtraError",
     "ModelSpec",
@@ -122,4 +124,5 @@ __all__ = [
     "WaitTimeoutError",
     "WrongEventLoopError",
     "__version__",
+    "tidy",
 ]

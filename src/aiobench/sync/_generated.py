@@ -18,10 +18,7 @@ from aiobench._results import lazy_pandas as pd
 from aiobench.benchmark import Benchmark as AsyncBenchmark
 from aiobench.client import Client as AsyncClient
 from aiobench.documents import Explanations, Progress, ScoreDetail, ScoreRow
-from aiobench.errors import (
-    AiobenchError,
-    APIError,
-)
+from aiobench.errors import AiobenchError, APIError
 from aiobench.events import Abandoned as AsyncAbandoned
 from aiobench.events import Finished as AsyncFinished
 from aiobench.events import MonitorEvent as AsyncMonitorEvent
@@ -57,32 +54,32 @@ __all__ = [
 class Client(ClientFacade[AsyncClient]):
     """A connection to the platform: settings, pooled connections and calls.
 
-    Use it as `with Client() as client:`, or call `client.close()` in the end. All threads may
-    share one client. All clients share one background thread, which ends with the last of them.
-
-    Once it is closed, and in a forked child, each of its calls raises `ClientStateError`.
+    Use it as `with Client() as client:`, or call `client.close()` when you are done. After that, and in a
+    forked child process, every call raises a `ClientStateError`.
 
     Args:
-        api_key: The team's key; else the environment's `TEAM_API_KEY`, else `AIXPLAIN_API_KEY`.
-        base_url: The platform; else the environment's `BACKEND_URL`, else aiXplain's. It may have a path.
+        api_key: Your team's API key. Defaults to `TEAM_API_KEY`, then `AIXPLAIN_API_KEY`.
+        base_url: The platform's URL, with a path if you like. Defaults to `BACKEND_URL`, then aiXplain's platform.
         timeout: Seconds for one attempt, from a free connection to the last byte; for results to the first byte, and
-            then between reads.
-        max_retries: How often a failed call is tried again where that helps.
-        max_retry_after: Seconds: when the server asks to wait longer, a single call raises `RateLimitError` at once.
-        max_connections: How many connections there may be to the platform, and as many for results.
-        proxy: The proxy's URL; else the environment's `HTTPS_PROXY` and `NO_PROXY`.
-        trust_env: Whether the environment's proxies and `SSL_CERT_FILE` count.
-        ssl_context: The TLS settings; else the system's defaults.
-        transport: "httpx"; "aiohttp", which costs a third less CPU (extra `aiohttp`); or a function that
-            makes a transport for one connection, and then dials by itself: addresses of results are checked by name
-            alone.
-        poll: When to poll jobs, unless a call says otherwise.
-        allow_result_hosts: Hosts whose private or plain-http result URLs are fine.
-        allow_plain_http: Send the key over plain http to another machine: for a backend of your own.
-        default_headers: Sent with every request to the platform, not with those for results.
+            then between two reads.
+        max_retries: How often a failed call is retried if that can help.
+        max_retry_after: If the server asks to wait for more seconds than this, a single call raises `RateLimitError`
+            at once.
+        max_connections: The most connections to the platform at a time, and as many again for results.
+        proxy: The proxy's URL. Defaults to `HTTPS_PROXY`, unless `NO_PROXY` excludes the host.
+        trust_env: Whether to read proxies and `SSL_CERT_FILE` from the environment.
+        ssl_context: The TLS settings. Defaults to the system's.
+        transport: `"httpx"`; `"aiohttp"`, which takes a third less CPU (extra `aiohttp`); or a function that returns
+            a transport for one connection. Such a transport dials on its own, so the addresses behind the host names
+            of results are not checked.
+        poll: When to poll jobs, unless a call is given another policy.
+        allow_result_hosts: Hosts whose results may be at private addresses or plain `http://` URLs.
+        max_document: The largest JSON reply that is read, in bytes.
+        allow_plain_http: Allow sending the key to another machine over plain `http://`, for a backend of your own.
+        default_headers: Headers for every request to the platform. Requests for results do not get them.
 
     Raises:
-        ConfigurationError: If a setting cannot be used, or there is no key.
+        ConfigurationError: If a setting is invalid, or there is no key.
         MissingExtraError: If the transport needs a package that is not installed.
     """
 
@@ -101,6 +98,7 @@ class Client(ClientFacade[AsyncClient]):
         transport: TransportOption = "httpx",
         poll: PollPolicy = PollPolicy(),  # noqa: B008 - frozen
         allow_result_hosts: Collection[str] = (),
+        max_document: int = 8 * 2**20,
         allow_plain_http: bool = False,
         default_headers: Mapping[str, str] | None = None,
     ) -> None:
@@ -118,6 +116,7 @@ class Client(ClientFacade[AsyncClient]):
                 transport=transport,
                 poll=poll,
                 allow_result_hosts=allow_result_hosts,
+                max_document=max_document,
                 allow_plain_http=allow_plain_http,
                 default_headers=default_headers,
             )
@@ -135,7 +134,7 @@ class Client(ClientFacade[AsyncClient]):
         self._close()
 
     def close(self) -> None:
-        """Close all connections; closing twice, or closing a view, does nothing."""
+        """Close all connections. Closing a client twice, or closing a view, does nothing."""
         self._close()
 
     def with_options(
@@ -147,20 +146,22 @@ class Client(ClientFacade[AsyncClient]):
         poll: PollPolicy | None = None,
         default_headers: Mapping[str, str] | None = None,
     ) -> Self:
-        """Make a view of this client with other settings, on the same connections.
+        """Return a view of this client with other settings, on the same connections.
+
+        What is not given stays as it is in this client.
 
         Args:
-            timeout: Seconds for one attempt; None: as before, here and below.
-            max_retries: How often a failed call is tried again.
+            timeout: Seconds for one attempt.
+            max_retries: How often a failed call is retried.
             max_retry_after: The longest wait, in seconds, that a single call lets the server ask for.
             poll: When to poll jobs.
-            default_headers: Headers sent besides those of this client.
+            default_headers: Headers to send in addition to this client's.
 
         Returns:
-            The view. Closing it does nothing; closing this client closes it, too.
+            The view. Closing the view does nothing; closing this client closes the view, too.
 
         Raises:
-            ConfigurationError: If a setting cannot be used.
+            ConfigurationError: If a setting is invalid.
         """
         return self._sibling(
             self._core.with_options(
@@ -173,11 +174,11 @@ class Client(ClientFacade[AsyncClient]):
         )
 
     def job(self, job_id: str, benchmark_id: str = "") -> BenchmarkJob:
-        """Make a handle on a job that exists; no request is made.
+        """Return a job by its id, without a request.
 
         Args:
             job_id: The job's id.
-            benchmark_id: The benchmark it is a run of, if you know it: a monitor asks for less then.
+            benchmark_id: The benchmark it is a run of, if you know it. A monitor then needs fewer requests.
 
         Returns:
             The job. Its status is "" until it is polled.
@@ -194,12 +195,12 @@ class Client(ClientFacade[AsyncClient]):
             job_id: The job's id.
 
         Returns:
-            The job, with its present status.
+            The job with its current status.
 
         Raises:
             ConfigurationError: If *job_id* is empty.
             NotFoundError: If there is no such job.
-            APIError: If it cannot be had; which class says why.
+            APIError: If the request fails; the subclass says why.
         """
         return view_of(BenchmarkJob, self._owner.call(lambda: self._core.get_job(job_id)), self._owner)
 
@@ -210,12 +211,12 @@ class Client(ClientFacade[AsyncClient]):
             benchmark_id: The benchmark's id.
 
         Returns:
-            The jobs, in the platform's order; a status that cannot be read is "".
+            The jobs, in the platform's order. A status that cannot be read is "".
 
         Raises:
             ConfigurationError: If *benchmark_id* is empty.
             NotFoundError: If there is no such benchmark.
-            APIError: If the list cannot be had; which class says why.
+            APIError: If the request fails; the subclass says why.
         """
         return [
             view_of(BenchmarkJob, each, self._owner)
@@ -225,18 +226,18 @@ class Client(ClientFacade[AsyncClient]):
     def start_job(self, benchmark_id: str) -> BenchmarkJob:
         """Start a job of a benchmark, exactly once.
 
-        The job list is asked for first, so that a lost answer can be cleared up by what is new in it.
+        The benchmark's jobs are listed first. If the reply to the start is lost, a new entry in the list shows the job.
 
         Args:
             benchmark_id: The benchmark's id.
 
         Returns:
-            The job, with its present status; "" if it was started but could not be asked for yet.
+            The job with its current status, or "" if the job was started but its status is not available yet.
 
         Raises:
             ConfigurationError: If *benchmark_id* is empty.
-            StartOutcomeUnknownError: If the answer was lost and the job list cannot tell what happened.
-            APIError: If no job was started; which class says why.
+            StartOutcomeUnknownError: If the reply was lost and the list does not show whether a job was started.
+            APIError: If no job was started; the subclass says why.
         """
         return view_of(BenchmarkJob, self._owner.call(lambda: self._core.start_job(benchmark_id)), self._owner)
 
@@ -251,22 +252,25 @@ class Client(ClientFacade[AsyncClient]):
         journal: str | os.PathLike[str] | None = None,
         ack: Literal["next", "manual"] = "next",
     ) -> Monitor:
-        """Make a monitor that watches many jobs in one stream of events; enter it with `with`.
+        """Return a monitor, which watches many jobs in one stream of events. Enter it with `with`.
 
         Args:
-            jobs: Jobs or job ids; `monitor.add()` takes more. Jobs that know their benchmark are cheaper to watch.
-            poll: When to poll, and what counts as an end; else this client's policy.
-            timeout: Seconds in all, from the first step of the iteration, your own time included. None: no limit.
-            stall_after: Seconds without a change after which a job is reported as `Stalled`. None: never.
-            keep_open: Go on waiting for more jobs when all have ended, until `drain()`.
-            journal: A file that lets a killed process go on: see `Monitor`. Made if it is not there.
-            ack: Whether an end counts as handled when the next event is asked for, or at `monitor.ack(event)`.
+            jobs: Jobs or job ids; add more with `monitor.add()`. Jobs with a benchmark id need fewer requests.
+            poll: When to poll, and which statuses are terminal. Defaults to this client's policy.
+            timeout: Seconds in all, from the first step of the iteration and including your own time. None means no
+                limit.
+            stall_after: Report a job as `Stalled` after this many seconds without a change. None means never.
+            keep_open: When all jobs have ended, wait for more until `drain()` is called.
+            journal: A file that lets the next process go on if this one is killed; see `Monitor`. It is created if it
+                does not exist.
+            ack: Whether the end of a job counts as handled when you ask for the next event, or when you call
+                `monitor.ack(event)`.
 
         Returns:
-            The monitor, which has sent nothing yet.
+            The monitor. It sends no request until you enter it.
 
         Raises:
-            ConfigurationError: If an argument cannot be used.
+            ConfigurationError: If an argument is invalid.
         """
         core_jobs = cores_of(jobs)
         return view_of(
@@ -291,24 +295,69 @@ class Client(ClientFacade[AsyncClient]):
         *,
         poll: PollPolicy | None = None,
         timeout: float | None = None,
+        stall_after: float | None = None,
+        progress: bool = False,
     ) -> dict[str, JobSnapshot | AiobenchError]:
-        """Wait until all jobs have ended; for so many jobs as there is memory for their documents.
+        """Wait until all jobs have ended.
+
+        The result holds every job's document: for thousands of jobs, use `monitor()`.
 
         Args:
             jobs: Jobs or job ids.
-            poll: When to poll, and what counts as an end; else this client's policy.
-            timeout: Seconds in all. None: no limit.
+            poll: When to poll, and which statuses are terminal. Defaults to this client's policy.
+            timeout: Seconds in all. None means no limit.
+            stall_after: Do not wait for a job after this many seconds without a change. None means never.
+            progress: Show one line with the number of jobs that have ended, in a terminal or a notebook.
 
         Returns:
-            `{job id: outcome}` in the order of *jobs*: the terminal snapshot; the error of a job that cannot be had;
-            or a `WaitTimeoutError` for one that is not done when the time is up.
+            `{job id: outcome}` in the order of *jobs*. An outcome is the terminal snapshot; the error of a job that
+            cannot be polled; a `WaitTimeoutError` if the job has not ended in time; or a `JobStalledError`.
 
         Raises:
-            ConfigurationError: If an argument cannot be used.
+            ConfigurationError: If an argument is invalid.
             AuthenticationError: If the key is not accepted.
         """
         core_jobs = cores_of(jobs)
-        return self._owner.call(lambda: self._core.wait_all(core_jobs, poll=poll, timeout=timeout))
+        return self._owner.call(
+            lambda: self._core.wait_all(
+                core_jobs, poll=poll, timeout=timeout, stall_after=stall_after, progress=progress
+            )
+        )
+
+    def download_all(
+        self,
+        jobs: Iterable[BenchmarkJob | str],
+        directory: str | os.PathLike[str],
+        *,
+        concurrency: int = 4,
+        progress: bool = False,
+        max_bytes: int = 4 * 2**30,
+    ) -> dict[str, Path | AiobenchError]:
+        """Download the results of many jobs, each to `<job id>.csv` in one directory.
+
+        A file appears once it is complete. What a file name cannot hold is percent-encoded.
+
+        Args:
+            jobs: Jobs or job ids.
+            directory: Where to save the files; it is created if it does not exist.
+            concurrency: How many downloads run at a time.
+            progress: Show one line with the number of downloads, in a terminal or a notebook.
+            max_bytes: Refuse results of a job that are larger.
+
+        Returns:
+            `{job id: outcome}` in the order of *jobs*: the file's path, or the error of a job whose results cannot be
+            downloaded.
+
+        Raises:
+            ConfigurationError: If an argument is invalid.
+            ClientStateError: If the client is closed, or used where it cannot work.
+        """
+        core_jobs = cores_of(jobs)
+        return self._owner.call(
+            lambda: self._core.download_all(
+                core_jobs, directory, concurrency=concurrency, progress=progress, max_bytes=max_bytes
+            )
+        )
 
     def get_benchmark(self, benchmark_id: str) -> Benchmark:
         """Ask for a benchmark, in one request.
@@ -322,7 +371,7 @@ class Client(ClientFacade[AsyncClient]):
         Raises:
             ConfigurationError: If *benchmark_id* is empty.
             NotFoundError: If there is no such benchmark.
-            APIError: If it cannot be had; which class says why.
+            APIError: If the request fails; the subclass says why.
         """
         return view_of(Benchmark, self._owner.call(lambda: self._core.get_benchmark(benchmark_id)), self._owner)
 
@@ -334,21 +383,21 @@ class Client(ClientFacade[AsyncClient]):
         models: Sequence[str | ModelSpec],
         metrics: Sequence[str | MetricSpec],
     ) -> Benchmark:
-        """Create a benchmark; `start()` runs it.
+        """Create a benchmark.
 
         Args:
             name: Its name.
-            dataset: The id of the one dataset.
-            models: Model ids; or a `ModelSpec` for each, with display names and parameters.
-            metrics: Metric ids, or a `MetricSpec` where normalization is wanted.
+            dataset: The id of its dataset.
+            models: At least one model, as an id or a `ModelSpec`. Either all models have a display name or none has.
+            metrics: At least one metric, as an id or a `MetricSpec`.
 
         Returns:
             The benchmark.
 
         Raises:
-            ConfigurationError: If there is no name, dataset, model or metric, or display names on some models only.
+            ConfigurationError: If an argument is invalid.
             BadRequestError: If the platform refuses it.
-            APIError: If it cannot be created; which class says why.
+            APIError: If the request fails; the subclass says why.
         """
         return view_of(
             Benchmark,
@@ -359,18 +408,18 @@ class Client(ClientFacade[AsyncClient]):
         )
 
     def list_normalization_options(self, metric_id: str, model_id: str) -> list[str]:
-        """List the normalization options that a metric offers for a model.
+        """List the normalization options that a metric has for a model.
 
         Args:
             metric_id: The metric's id.
             model_id: The model's id.
 
         Returns:
-            The options, to choose from for `MetricSpec(normalization=)`.
+            The options, for `MetricSpec(normalization=)`.
 
         Raises:
             ConfigurationError: If an id is empty.
-            APIError: If they cannot be had; which class says why.
+            APIError: If the request fails; the subclass says why.
         """
         return self._owner.call(lambda: self._core.list_normalization_options(metric_id, model_id))
 
@@ -378,20 +427,20 @@ class Client(ClientFacade[AsyncClient]):
 class BenchmarkJob(Facade[AsyncBenchmarkJob]):
     """One run of a benchmark.
 
-    Get one from a client (`client.job()`, `get_job()`, `start_job()`, `list_jobs()`) or build it from what you stored.
-    Built without *client*, it uses a default client made from the environment, which keeps no connection between
-    calls. Jobs are compared and hashed by identity.
+    Get a job from a client (`client.job()`, `get_job()`, `start_job()`, `list_jobs()`), or build it from what you
+    stored. A job without *client* uses default settings from the environment and keeps no connection between calls.
+    Jobs are compared and hashed by identity.
 
     Args:
         id: The job's id.
-        status: Its status, as far as it is known.
+        status: Its status, as far as you know it.
         benchmark_id: The benchmark it is a run of, or "".
-        client: The client to ask with.
-        **additional_info: Kept in the attribute of that name.
+        client: The client to send requests with.
+        **additional_info: Anything else you want to keep with the job, in the attribute of that name.
 
     Raises:
-        ConfigurationError: If *id* is empty, or *benchmark_id* could be none.
-        TypeError: If *client* is no client, or one of the other world.
+        ConfigurationError: If *id* is empty, or *benchmark_id* is not a valid id.
+        TypeError: If *client* is not a client of this module, or a keyword looks like a misspelt `client`.
     """
 
     __slots__ = ()
@@ -436,11 +485,11 @@ class BenchmarkJob(Facade[AsyncBenchmarkJob]):
         )
 
     def observe(self, status: str, benchmark_id: str = "") -> None:
-        """Update the job with what a poll returned; every call and monitor that polls the job uses this.
+        """Update the job with what a poll returned. Every call and every monitor that polls the job does so.
 
         Args:
             status: The job's status.
-            benchmark_id: Its benchmark, or "" if the reply does not name one; the id known so far is then kept.
+            benchmark_id: Its benchmark, or "" if the reply does not name one; the known id is kept then.
         """
         self._core.observe(status, benchmark_id)
 
@@ -448,11 +497,11 @@ class BenchmarkJob(Facade[AsyncBenchmarkJob]):
         """Ask for the job's status.
 
         Returns:
-            The status, which is also kept in `.status`.
+            The status, which is also stored in `.status`.
 
         Raises:
             ConfigurationError: If the job has no client and the environment's settings are invalid.
-            APIError: If it cannot be had; which class says why.
+            APIError: If the request fails; the subclass says why.
         """
         return self._owner.call(self._core.check_status)
 
@@ -460,52 +509,52 @@ class BenchmarkJob(Facade[AsyncBenchmarkJob]):
         """Ask for the whole job document.
 
         Returns:
-            The job as it is now; read scores, failure rates and explanations from it without further requests.
+            The job as it is now. Read scores, failure rates and explanations from it without further requests.
 
         Raises:
             ConfigurationError: If the job has no client and the environment's settings are invalid.
-            APIError: If it cannot be had; which class says why.
+            APIError: If the request fails; the subclass says why.
         """
         return self._owner.call(self._core.fetch)
 
     def watch(
         self,
-        poll: PollPolicy | None = None,
         *,
+        poll: PollPolicy | None = None,
         timeout: float | None = None,
         stall_after: float | None = None,
         every_poll: bool = False,
     ) -> SyncIterator[JobSnapshot]:
-        """Poll the job until it ends, and yield what changes.
+        """Poll the job until it ends, and yield a snapshot whenever something changed.
 
-        Polls at once; yields the first snapshot, then one whenever the status, an iteration's status or the progress
-        changed, and ends after the terminal one. Failed polls (connection, 429, 5xx, malformed) are tried again by the
-        schedule. Nothing is held between polls: `break` at any time. Cancelling a watch does not touch the job.
+        The first poll is made at once. A snapshot is yielded for it, and then whenever the status, an iteration's
+        status or the progress differs; the last one is terminal. A poll that fails but may succeed later (connection
+        errors, 429, 5xx, unreadable replies) is repeated on schedule. Nothing is held between two polls, so you can
+        leave the loop at any time. The job itself goes on.
 
         Args:
-            poll: When to poll, and what counts as an end; else the client's policy.
-            timeout: Seconds in all, your own time between two snapshots included. None: no limit.
-            stall_after: Seconds without a change after which to give up. None: never.
-            every_poll: Yield the snapshot of every good poll.
+            poll: When to poll, and which statuses are terminal. Defaults to the client's policy.
+            timeout: Seconds in all, including the time you take between two snapshots. None means no limit.
+            stall_after: Give up after this many seconds without a change. None means never.
+            every_poll: Yield a snapshot for every successful poll.
 
         Yields:
             Snapshots of the job, the terminal one last.
 
         Raises:
-            ConfigurationError: If the job has no client and the environment's settings are invalid.
-            ConfigurationError: If an argument cannot be used.
-            WaitTimeoutError: When *timeout* is over before the job's end; at least one poll is made.
-            JobStalledError: When nothing changed for *stall_after* seconds.
-            APIError: When asking again cannot help: 401, 403, 404.
+            ConfigurationError: If an argument is invalid, or the job has no client and the environment's settings are.
+            WaitTimeoutError: If the job has not ended after *timeout* seconds. At least one poll is made.
+            JobStalledError: If nothing changed for *stall_after* seconds.
+            APIError: If polling again cannot help, as with 401, 403 and 404.
         """
         return SyncIterator(
-            self._owner, self._core.watch(poll, timeout=timeout, stall_after=stall_after, every_poll=every_poll)
+            self._owner, self._core.watch(poll=poll, timeout=timeout, stall_after=stall_after, every_poll=every_poll)
         )
 
     def wait(
         self,
-        poll: PollPolicy | None = None,
         *,
+        poll: PollPolicy | None = None,
         timeout: float | None = None,
         stall_after: float | None = None,
         progress: bool | Callable[[JobSnapshot], object] = False,
@@ -513,24 +562,23 @@ class BenchmarkJob(Facade[AsyncBenchmarkJob]):
         """Poll the job until it ends.
 
         Args:
-            poll: When to poll, and what counts as an end; else the client's policy.
-            timeout: Seconds in all. None: no limit.
-            stall_after: Seconds without a change after which to give up. None: never.
-            progress: True for a progress bar; or a function, plain or asynchronous, that is called with each
-                snapshot that `watch()` yields.
+            poll: When to poll, and which statuses are terminal. Defaults to the client's policy.
+            timeout: Seconds in all. None means no limit.
+            stall_after: Give up after this many seconds without a change. None means never.
+            progress: True for a progress bar; or a function, plain or asynchronous, that is called with each snapshot
+                that `watch()` would yield.
 
         Returns:
-            The terminal snapshot, also when the job failed: `snapshot.raise_for_status()` raises then.
+            The terminal snapshot, also if the job failed; `snapshot.raise_for_status()` raises an error then.
 
         Raises:
-            ConfigurationError: If the job has no client and the environment's settings are invalid.
-            ConfigurationError: If an argument cannot be used.
-            WaitTimeoutError: When *timeout* is over before the job's end; at least one poll is made.
-            JobStalledError: When nothing changed for *stall_after* seconds.
-            APIError: When asking again cannot help: 401, 403, 404.
+            ConfigurationError: If an argument is invalid, or the job has no client and the environment's settings are.
+            WaitTimeoutError: If the job has not ended after *timeout* seconds. At least one poll is made.
+            JobStalledError: If nothing changed for *stall_after* seconds.
+            APIError: If polling again cannot help, as with 401, 403 and 404.
         """
         return self._owner.call(
-            lambda: self._core.wait(poll, timeout=timeout, stall_after=stall_after, progress=progress)
+            lambda: self._core.wait(poll=poll, timeout=timeout, stall_after=stall_after, progress=progress)
         )
 
     @overload
@@ -581,27 +629,27 @@ class BenchmarkJob(Facade[AsyncBenchmarkJob]):
         progress: bool | Callable[[int, int | None], object] = False,
         max_bytes: int = 4 * 2**30,
     ) -> Path | pd.DataFrame:
-        """Download the results of all segments: one row per segment and model.
+        """Download the results of all segments, one row per segment and model.
 
-        The file appears at its path only when it is whole; an interrupted download is resumed.
+        The file appears at its path once it is complete. An interrupted download is resumed.
 
         Args:
-            save_path: Where to; else `aiXplain/<uuid4>.csv` under the working directory.
-            return_dataframe: Return a frame. Without *save_path*, no file is kept then.
-            progress: True for a progress bar; or a function, plain or asynchronous, called in the background with
-                the bytes done and the total (None if unknown), at most 10 times a second.
-            max_bytes: The largest file that is accepted, in bytes.
+            save_path: Where to save the file. Defaults to `aiXplain/<uuid4>.csv` in the working directory.
+            return_dataframe: Return a frame. The file is only kept if *save_path* is given, too.
+            progress: True for a progress bar; or a function, plain or asynchronous, that is called with the bytes
+                received and the total, or None if that is unknown, at most 10 times a second.
+            max_bytes: Refuse results that are larger.
 
         Returns:
-            The path of the file, or the frame. In frames only an empty field is missing; the metrics of the job are
-            floats, `*_success` and `any_segment_failed` booleans, texts are text, other columns are inferred.
+            The path of the file, or the frame. In a frame only empty fields are missing; the job's metrics are
+            floats, `*_success` and `any_segment_failed` booleans, texts are text, and other columns are inferred.
 
         Raises:
-            ConfigurationError: If the job has no client and the environment's settings are invalid.
+            ConfigurationError: If an argument is invalid, or the job has no client and the environment's settings are.
             ResultsNotReadyError: If the job has no results yet.
-            ResultParseError: If a frame is asked for and the file is not a usable CSV.
-            DownloadError: If the file cannot be had, or not be written; which class says why.
-            APIError: If the job document cannot be had, or the server of the results fails.
+            ResultParseError: If you ask for a frame and the file is not a usable CSV.
+            DownloadError: If the file cannot be downloaded or written; the subclass says why.
+            APIError: If the job document cannot be fetched, or the server with the results fails.
         """
         return self._owner.call(
             lambda: self._core.download_results_as_csv(
@@ -635,77 +683,81 @@ class BenchmarkJob(Facade[AsyncBenchmarkJob]):
     def get_scores(
         self, return_simplified: bool = True, return_as_dataframe: bool = True
     ) -> dict[str, ScoreDetail] | pd.DataFrame | list[ScoreRow]:
-        """Fetch the job and read the scores of each model; of an unfinished job, those there are so far.
+        """Fetch the job and read the scores of each model. An unfinished job has those that are known so far.
 
         Args:
-            return_simplified: One average a metric; else credits, seconds, status and the raw scores.
-            return_as_dataframe: A frame rather than a list, where the scores are simplified.
+            return_simplified: If true, return one average per metric; otherwise each model's credits, runtime, status
+                and full scores.
+            return_as_dataframe: Return simplified scores as a frame rather than a list.
 
         Returns:
-            A frame with the column `Model` and one column a metric; or a list of such rows; or, not simplified,
-            `{model name: ScoreDetail}`. Two models of one name are told apart: `LLM`, `LLM (2)`.
+            A frame with the column `Model` and one column per metric; or a list of such rows; or, not simplified,
+            `{model name: ScoreDetail}`. Models or metrics with the same name are told apart: `LLM`, `LLM (2)`.
 
         Raises:
             ConfigurationError: If the job has no client and the environment's settings are invalid.
-            APIError: If the job document cannot be had; which class says why.
+            APIError: If the request fails; the subclass says why.
         """
         return self._owner.call(lambda: self._core.get_scores(return_simplified, return_as_dataframe))
 
     @overload
-    def get_failuire_rate(self, return_as_dataframe: Literal[True] = True) -> pd.DataFrame: ...
+    def get_failure_rate(self, return_as_dataframe: Literal[True] = True) -> pd.DataFrame: ...
 
     @overload
-    def get_failuire_rate(self, return_as_dataframe: Literal[False]) -> dict[str, float]: ...
+    def get_failure_rate(self, return_as_dataframe: Literal[False]) -> dict[str, float]: ...
 
     @overload
-    def get_failuire_rate(self, return_as_dataframe: bool = True) -> dict[str, float] | pd.DataFrame: ...
+    def get_failure_rate(self, return_as_dataframe: bool = True) -> dict[str, float] | pd.DataFrame: ...
 
-    def get_failuire_rate(self, return_as_dataframe: bool = True) -> dict[str, float] | pd.DataFrame:
+    def get_failure_rate(self, return_as_dataframe: bool = True) -> dict[str, float] | pd.DataFrame:
         """Fetch the job and read the share of segments that each model failed on.
 
-        The name is misspelt as in the platform's SDK; `get_failure_rate` is the same method.
+        `get_failuire_rate`, as the aiXplain SDK spells it, is the same method.
 
         Args:
-            return_as_dataframe: A frame rather than a dictionary.
+            return_as_dataframe: Return a frame rather than a dictionary.
 
         Returns:
-            A frame with the columns `Model` and `Failure Rate`, or `{model name: rate}`; in percent, `nan` where
-            the document does not tell.
+            A frame with the columns `Model` and `Failure Rate`, or `{model name: rate}`; in percent, `nan` where the
+            document does not say.
 
         Raises:
             ConfigurationError: If the job has no client and the environment's settings are invalid.
-            APIError: If the job document cannot be had; which class says why.
+            APIError: If the request fails; the subclass says why.
         """
-        return self._owner.call(lambda: self._core.get_failuire_rate(return_as_dataframe))
+        return self._owner.call(lambda: self._core.get_failure_rate(return_as_dataframe))
 
-    get_failure_rate = get_failuire_rate
+    get_failuire_rate = get_failure_rate
 
     def get_all_explanations(self) -> Explanations:
         """Fetch the job and read all explanations.
 
         Returns:
-            `{"metricInDependent": [...], "metricDependent": [...]}`; empty lists where there are none (yet).
+            `{"metricInDependent": [...], "metricDependent": [...]}`; the lists are empty until the platform has
+            written explanations.
 
         Raises:
             ConfigurationError: If the job has no client and the environment's settings are invalid.
-            APIError: If the job document cannot be had; which class says why.
+            APIError: If the request fails; the subclass says why.
         """
         return self._owner.call(self._core.get_all_explanations)
 
     def get_localized_explanations(self, metric_dependant: bool, group_by_task: bool = False) -> dict[str, Any]:
-        """Fetch the job and read its explanations in part.
+        """Fetch the job and read one kind of explanation.
 
         Args:
-            metric_dependant: Those of the single metrics; else the first that holds whatever the metric.
-            group_by_task: Group those of the metrics by task.
+            metric_dependant: If true, read the explanations of each metric; otherwise the first one that does not
+                depend on a metric.
+            group_by_task: Group the explanations of each metric by task.
 
         Returns:
-            The first independent item or `{}`; `{scoreId: item}`; or, by task, `{task: {scoreId: explanation}}`.
-            One score under two datasets is told apart: `SCORE`, `SCORE (DATASET)`.
+            Not dependent on a metric: that item, or `{}`. Dependent: `{scoreId: item}`; grouped by task:
+            `{task: {scoreId: explanation}}`. The same score for two datasets is told apart: `SCORE`,
+            `SCORE (DATASET)`.
 
         Raises:
             ConfigurationError: If the job has no client and the environment's settings are invalid.
-            APIError: If the job document cannot be had; which class says why.
+            APIError: If the request fails; the subclass says why.
         """
         return self._owner.call(lambda: self._core.get_localized_explanations(metric_dependant, group_by_task))
 
@@ -770,7 +822,7 @@ class Benchmark(Facade[AsyncBenchmark]):
 class Monitor(StreamFacade[AsyncMonitor]):
     """Watches many jobs with few requests, and tells what becomes of them.
 
-    Made by `client.monitor()`. Enter it with `with` and iterate over it with `for`, both in one thread;
+    Made by `client.monitor()`. Enter it with `with` and iterate over it with `for`, in one task or thread;
     each job ends with exactly one `Finished` or `Abandoned`. A slow consumer gets the newest state of each job, and
     every end.
     """
@@ -781,10 +833,10 @@ class Monitor(StreamFacade[AsyncMonitor]):
         return self._owner.read(lambda: self._core.stats)
 
     def add(self, *jobs: BenchmarkJob | str) -> None:
-        """Watch more jobs; from any thread, at any time until the monitor is left.
+        """Watch more jobs, at any time until the monitor is left; from any task, or any thread in `aiobench.sync`.
 
         One that is watched already is watched once, and one whose end was told is not watched again. With a journal,
-        they are recorded when this returns, unless that takes longer than a moment: the loop is not held up.
+        they are recorded when this returns, unless that takes longer than a moment: nothing else is held up.
 
         Args:
             *jobs: Jobs or job ids.
@@ -811,7 +863,7 @@ class Monitor(StreamFacade[AsyncMonitor]):
         """Note in the journal that an end was handled, so that it does not come again after a restart.
 
         Needed where the monitor was made with `ack="manual"`; else asking for the next event does it. Without a
-        journal it does nothing. Works from any thread.
+        journal it does nothing. Works from any task.
 
         Args:
             event: The end that was handled.
