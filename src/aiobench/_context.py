@@ -11,6 +11,7 @@ from typing import NoReturn
 from anyio.lowlevel import RunVar
 from attrs import evolve, frozen
 
+from aiobench._clock import current_clock
 from aiobench._errors import ConfigurationError
 from aiobench._http.base_url import DEFAULT_BASE_URL, checked_base_url, is_loopback_name
 from aiobench._http.credentials import resolved_api_key
@@ -101,6 +102,7 @@ def new_context(
         transports=transports,
         result_transports=evolve(transports, rules=rules),
         max_connections=checked_connections(max_connections),
+        clock=current_clock(),
         max_document=max_document,
     )
     return Context(Platform(session, options), rules, checked_policy(poll, PollPolicy()))
@@ -130,7 +132,7 @@ def default_context() -> Context:
         ConfigurationError: If the environment's settings are invalid, or there is no key.
     """
     context = _default.get(None)
-    if context is None:
+    if context is None or context.platform.session.clock is not current_clock():
         context = new_context()
         context.platform.session.keep_no_connections()
         _default.set(context)

@@ -412,6 +412,7 @@ class BenchmarkJob(Displayed):
             every_poll=every_poll,
             now=session.now,
             sleep=session.sleep,
+            move_on_after=session.clock.move_on_after,
             random=session.random,
         )
 

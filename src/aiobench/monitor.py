@@ -205,7 +205,7 @@ class Monitor(Displayed):
                 raise StopAsyncIteration
             if patience <= 0:
                 raise self._timed_out()
-            with anyio.move_on_after(patience):
+            with self._session.clock.move_on_after(patience):
                 await self._mailbox.wait()
 
     def _patience(self) -> float:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, cast
 
 import anyio
 
+from aiobench._clock import Clock
 from aiobench._errors import ClientClosedError
 from aiobench._http.bodies import Body
 from aiobench._http.quiet_logs import without_replies_in_the_log
@@ -89,7 +90,7 @@ class Connections:
         make: Makes a transport of one connection.
         limit: How many there may be at once; who comes later waits.
         keep_idle: Seconds that an idle connection is kept; 0 keeps none.
-        now: The monotonic clock.
+        clock: Whose time counts.
     """
 
     def __init__(
@@ -98,13 +99,13 @@ class Connections:
         *,
         limit: int,
         keep_idle: float,
-        now: Callable[[], float],
+        clock: Clock,
     ) -> None:
         self._make = make
         self._limit = limit
         self._slots = anyio.Semaphore(limit, fast_acquire=True)
         self.keep_idle = keep_idle
-        self._now = now
+        self._clock = clock
         self._idle: deque[tuple[httpx.AsyncBaseTransport, float]] = deque()
         self._lent: set[Lease] = set()
         self._is_closed = False
@@ -131,7 +132,7 @@ class Connections:
         async with self._slots:
             if self._is_closed:
                 raise ClientClosedError("this client was closed while the request waited for a connection")
-            with anyio.move_on_after(timeout) as scope:
+            with self._clock.busy(), self._clock.move_on_after(timeout) as scope:
                 lease = Lease(lambda: self._make(url), scope)
                 self._lent.add(lease)
                 try:
@@ -151,7 +152,7 @@ class Connections:
             if lease.is_spoilt or self._is_closed or not self.keep_idle:
                 await lease.close()
             else:
-                self._idle.append((lease.detach(), self._now()))
+                self._idle.append((lease.detach(), self._clock.now()))
         finally:
             self._lent.discard(lease)
             if self._all_back is not None and not self._lent:
@@ -159,7 +160,7 @@ class Connections:
 
     async def _close_surplus(self) -> None:
         """Close idle connections that are too old, or more than there may be beside those in use."""
-        oldest = self._now() - self.keep_idle
+        oldest = self._clock.now() - self.keep_idle
         while self._idle and (self._idle[0][1] < oldest or len(self._idle) + len(self._lent) > self._limit):
             await _close(self._idle.popleft()[0])
 

@@ -129,7 +129,7 @@ class ResultSource:
             UnsafeURLError: If the host is at an address where no results should be.
         """
         what, origin, timeout = f"the results of job {self.job_id}", without_query(url), self.options.timeout
-        with anyio.move_on_after(timeout):
+        with self.session.clock.move_on_after(timeout):
             try:
                 return await step()
             except UnsafeAddressError as failure:
@@ -143,7 +143,7 @@ class ResultSource:
 
     async def _refuse(self, response: httpx.Response, origin: str, secrets: set[str]) -> None:
         body = b""
-        with anyio.move_on_after(self.options.timeout):
+        with self.session.clock.move_on_after(self.options.timeout):
             chunks = raw_chunks(response)
             try:
                 while len(body) < ERROR_BODY and (chunk := await self.chunk(chunks, origin)) is not None:

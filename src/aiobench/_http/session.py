@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Callable, Mapping
-from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakValueDictionary
 
@@ -14,6 +13,7 @@ import httpx
 import msgspec
 from attrs import field, frozen
 
+from aiobench._clock import Clock
 from aiobench._errors import APIError, APITimeoutError, ConfigurationError, RateLimitError
 from aiobench._http.bodies import BodyTooLargeError, Content, CutBodyError, UnknownEncodingError, read_body
 from aiobench._http.connections import KEEPALIVE, Connections, Lease
@@ -82,22 +82,24 @@ class Session:
         result_transports: TransportMaker,
         max_connections: int,
         max_document: int = MAX_JSON,
-        now: Callable[[], float] = monotonic,
-        sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
+        clock: Clock,
     ) -> None:
         self.base_url = base_url
         self.guard: Guard = Guard()
         self.pauses: Pauses = Pauses()
         self._starts: WeakValueDictionary[str, anyio.Lock] = WeakValueDictionary()
         self.budget: RetryBudget = RetryBudget()
-        self.now: Callable[[], float] = now
-        self.sleep: Callable[[float], Awaitable[None]] = sleep
+        self.clock = clock
+        self.now: Callable[[], float] = clock.now
+        self.sleep: Callable[[float], Awaitable[None]] = clock.sleep
         self.max_connections = max_connections
         self._max_document = max_document
         self.random: random.Random = random.Random()  # noqa: S311 - jitter, not a secret
         self.origin: str = str(base_url.copy_with(path="/"))
-        self._api = Connections(transports.make, limit=max_connections, keep_idle=KEEPALIVE, now=now)
-        self.results: Connections = Connections(result_transports.make, limit=max_connections, keep_idle=0.0, now=now)
+        self._api = Connections(transports.make, limit=max_connections, keep_idle=KEEPALIVE, clock=clock)
+        self.results: Connections = Connections(
+            result_transports.make, limit=max_connections, keep_idle=0.0, clock=clock
+        )
         self.disk: anyio.CapacityLimiter = anyio.CapacityLimiter(4)  # threads for files: not those of the user
         self._api_key = api_key
         self._base = str(base_url)

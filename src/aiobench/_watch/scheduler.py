@@ -147,7 +147,7 @@ class Scheduler:
         wanted = now if self._confirmations.is_ready else self._timetable.next_due
         due = max(wanted, now + self._paused_for()) if self._free_slots else float("inf")
         until = min(due, self._ledger.next_stall)
-        with anyio.move_on_after(max(0.0, until - now)):
+        with self._session.clock.move_on_after(max(0.0, until - now)):
             await self._wake.wait()
         if self._session.now() - until > GAP:
             self._grouping.note_disturbance()

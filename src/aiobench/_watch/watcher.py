@@ -15,6 +15,7 @@ from aiobench.errors import APIError, JobStalledError, WaitTimeoutError
 if TYPE_CHECKING:
     import random
     from collections.abc import Awaitable, Callable
+    from contextlib import AbstractContextManager
 
     from aiobench.policy import PollPolicy
     from aiobench.snapshot import JobSnapshot
@@ -41,13 +42,14 @@ class Watcher:
         every_poll: bool,
         now: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
+        move_on_after: Callable[[float], AbstractContextManager[object]] = anyio.move_on_after,
         random: random.Random,
     ) -> None:
         self._job_id = job_id
         self._poll = poll
         self._policy = policy
         self._timeout, self._stall_after, self._every_poll = timeout, stall_after, every_poll
-        self._now, self._sleep = now, sleep
+        self._now, self._sleep, self._move_on_after = now, sleep, move_on_after
         self._waits = Waits(policy, random)
         self._wait = self._waits.first
         self._due: float | None = None  # None before the first step
@@ -111,7 +113,7 @@ class Watcher:
 
     async def _one_poll(self, *, is_first: bool) -> JobSnapshot | None:
         remaining = min(self._deadline, self._stalls_at) - self._now()
-        with anyio.move_on_after(max(remaining, FIRST_POLL) if is_first else remaining):
+        with self._move_on_after(max(remaining, FIRST_POLL) if is_first else remaining):
             try:
                 snapshot = await self._poll()
             except APIError as error:
