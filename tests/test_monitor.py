@@ -32,7 +32,7 @@ from aiobench import (
     StatusChanged,
     WaitTimeoutError,
 )
-from aiobench._watch.mailbox import Mailbox
+from aiobench._watch.news import NewsQueue
 from faults.server import Exchange, FaultServer, answer, hold, reply, running
 
 pytestmark = pytest.mark.anyio
@@ -535,13 +535,13 @@ async def test_a_slow_consumer_bounds_the_documents_that_are_held(server: FaultS
             for _ in range(5):  # as many turns as a request takes, so that each place that comes free is seen
                 await anyio.sleep(0.001)
     assert sorted(ids) == ends([first, *rest])
-    assert fetched <= Mailbox.SIZE + 1
+    assert fetched <= NewsQueue.SIZE + 1
     assert len(server.sent_to("jobs/b1-")) == len(ids)
 
 
 async def test_room_that_comes_during_a_pause_is_seen(server: FaultServer, client: Client) -> None:
     """A consumer that catches up while the server asks everybody to wait gets the other ends after that."""
-    ids = fill(server, Mailbox.SIZE + 3, status="completed")
+    ids = fill(server, NewsQueue.SIZE + 3, status="completed")
     for document in server.jobs.values():
         del document["benchmark"]  # so that no list is due, which would wake the monitor
     async with client.monitor(ids, timeout=10.0) as monitor:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias, Union
+from typing import TypeAlias, Union, assert_never, cast
 
 from attrs import frozen
 
+from aiobench._watch import news as _news
 from aiobench.documents import Progress
 from aiobench.errors import APIError
 from aiobench.job import BenchmarkJob
@@ -20,6 +21,7 @@ __all__ = [
     "Progressed",
     "Stalled",
     "StatusChanged",
+    "event_of",
 ]
 
 
@@ -128,3 +130,26 @@ class MonitorStats:
     requests: int
     list_requests: int
     failed_polls: int
+
+
+def event_of(news: _news.News) -> MonitorEvent:
+    """Return the event that news of a watched job is to users."""
+    match news:
+        case _news.Ended():
+            return Finished(_job(news.job), news.snapshot)
+        case _news.Lost():
+            return Abandoned(_job(news.job), news.error)
+        case _news.Changed():
+            return StatusChanged(_job(news.job), news.previous, news.status)
+        case _news.Moved():
+            return Progressed(_job(news.job), news.progress)
+        case _news.Quiet():
+            return Stalled(_job(news.job), news.seconds)
+        case _news.Unanswered():
+            return PollFailed(tuple(map(_job, news.jobs)), news.error)
+        case _:
+            assert_never(news)
+
+
+def _job(job: object) -> BenchmarkJob:
+    return cast("BenchmarkJob", job)  # what is watched is what was handed in

@@ -15,11 +15,11 @@ import anyio.abc
 from aiobench._context import ClientBase, context_of
 from aiobench._display import Card, Displayed, figure
 from aiobench._seconds import checked_seconds
-from aiobench._watch.ledger import Ledger
-from aiobench._watch.mailbox import Mailbox
+from aiobench._watch.news import NewsQueue
 from aiobench._watch.scheduler import Scheduler
+from aiobench._watch.states import States
 from aiobench.errors import ClientStateError, ConfigurationError, JobsWaitTimeoutError
-from aiobench.events import Abandoned, Finished, MonitorEvent, MonitorStats
+from aiobench.events import Abandoned, Finished, MonitorEvent, MonitorStats, event_of
 from aiobench.job import BenchmarkJob, as_job, client_of, several_jobs
 from aiobench.policy import PollPolicy, checked_policy
 
@@ -65,13 +65,11 @@ class Monitor(Displayed):
         self._timeout = checked_seconds(timeout, "timeout")
         self._acks_by_next = ack == "next"
         self._is_open = keep_open
-        self._mailbox = Mailbox()
-        self._ledger = Ledger(
-            policy, stall_after=checked_seconds(stall_after, "stall_after"), mailbox=self._mailbox, now=session.now
+        self._news = NewsQueue()
+        self._states = States(
+            policy, stall_after=checked_seconds(stall_after, "stall_after"), news=self._news, now=session.now
         )
-        self._scheduler = Scheduler(
-            platform, policy, self._ledger, self._mailbox, max_in_flight=session.max_connections
-        )
+        self._scheduler = Scheduler(platform, policy, self._states, self._news, make_job=make_job)
         self._recorder: Recorder | None = None
         if journal is not None:
             from aiobench._watch.journal import Journal  # brings sqlite3
@@ -106,16 +104,16 @@ class Monitor(Displayed):
     @property
     def stats(self) -> MonitorStats:
         """The monitor in figures, as it stands."""
-        ledger, polls = self._ledger, self._scheduler.polls
-        pending = len(ledger.jobs) + len(self._newcomers)
+        states, polls = self._states, self._scheduler.polls
+        pending = len(states.jobs) + len(self._newcomers)
         return MonitorStats(
-            jobs=pending + len(ledger.ended),
-            finished=len(ledger.ended),
+            jobs=pending + len(states.ended),
+            finished=len(states.ended),
             pending=pending,
-            polls=ledger.polls,
+            polls=states.polls,
             requests=polls.requests,
             list_requests=polls.list_requests,
-            failed_polls=ledger.failed_polls,
+            failed_polls=states.failed_polls,
         )
 
     # -- jobs in -----------------------------------------------------------------------------------------------
@@ -144,12 +142,12 @@ class Monitor(Displayed):
 
     def _watch(self, jobs: Iterable[BenchmarkJob]) -> None:
         self._scheduler.add(jobs)
-        self._mailbox.wake()  # perhaps there is nothing to watch
+        self._news.wake()  # perhaps there is nothing to watch
 
     def drain(self) -> None:
         """End the iteration when the present jobs have ended, although the monitor was made with `keep_open`."""
         self._is_open = False
-        self._mailbox.wake()
+        self._news.wake()
 
     def _as_job(self, job: object) -> BenchmarkJob:
         handle = as_job(self._client, job)
@@ -165,8 +163,8 @@ class Monitor(Displayed):
     def _newcomers(self) -> set[str]:
         """The ids of the jobs that were handed over and are not watched yet: none, most of the time."""
         unrecorded = self._recorder.pending if self._recorder is not None else frozenset[str]()
-        ledger = self._ledger
-        return {each for each in chain(self._scheduler.incoming, unrecorded) if not ledger.knows(each)}
+        states = self._states
+        return {each for each in chain(self._scheduler.incoming, unrecorded) if not states.knows(each)}
 
     # -- events out --------------------------------------------------------------------------------------------
 
@@ -193,20 +191,21 @@ class Monitor(Displayed):
             patience = self._patience()
             if patience <= 0:
                 self._stop_polling()  # what is known by now is still told
-            event = self._mailbox.take()
-            if event is not None:
+            news = self._news.take()
+            if news is not None:
+                event = event_of(news)
                 if isinstance(event, Finished | Abandoned):
                     self._told = event
                 self._scheduler.wake()
                 return event
             if self._failure is not None:
                 raise self._failure
-            if self._is_over or not (self._is_open or self._ledger.jobs or self._newcomers):
+            if self._is_over or not (self._is_open or self._states.jobs or self._newcomers):
                 raise StopAsyncIteration
             if patience <= 0:
                 raise self._timed_out()
             with self._session.clock.move_on_after(patience):
-                await self._mailbox.wait()
+                await self._news.wait()
 
     def _patience(self) -> float:
         """Return the seconds that are left: until the deadline, and a little longer for the first round."""
@@ -215,7 +214,7 @@ class Monitor(Displayed):
         return left if self._scheduler.has_polled_all else left + FIRST_ROUND
 
     def _timed_out(self) -> JobsWaitTimeoutError:
-        finished, pending = frozenset(self._ledger.ended), self._ledger.jobs.keys() | self._newcomers
+        finished, pending = frozenset(self._states.ended), self._states.jobs.keys() | self._newcomers
         some = ", ".join(sorted(pending)[:3]) + (" and others" if len(pending) > 3 else "")
         return JobsWaitTimeoutError(
             f"{len(pending)} of {len(pending) + len(finished)} jobs are not done after {self._timeout:g} s: {some}",
@@ -284,7 +283,7 @@ class Monitor(Displayed):
         """Stop watching: the iteration ends and nothing more is sent. The jobs themselves go on."""
         self._is_over = True
         self._stop_polling()
-        self._mailbox.wake()
+        self._news.wake()
         if self._tasks is not None:
             await self._stopped.wait()
 
@@ -298,7 +297,7 @@ class Monitor(Displayed):
                         tasks.start_soon(self._until_failure, self._recorder.run)
         finally:
             self._stopped.set()
-            self._mailbox.wake()
+            self._news.wake()
 
     async def _until_failure(self, work: Callable[[], Awaitable[None]]) -> None:
         try:

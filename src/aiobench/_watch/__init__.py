@@ -1,5 +1,20 @@
-"""Waiting for jobs: when to ask, whom to ask about, what to tell.
+"""Waiting for jobs: when to ask, what to ask for, and what of a reply is news.
 
-Schedules, the watch of one job, the scheduler of many, events and the journal belong here. How a request is sent
-does not, and neither does what users hold.
+How a request is sent does not belong here, nor what users hold: jobs come in as objects with an id (`jobs.Job`), and
+news go out (`news`), which `aiobench.events` turns into the events that users see.
+
+Each state has one owner:
+
+| module | owns |
+|---|---|
+| `scheduler` | the loop: jobs that were added, requests in flight, sleeping |
+| `agenda` | what is asked for next: places in the queue, groups and their members, ends that want their document |
+| `due_queue` | the order of due times |
+| `polls` | one request: sending it and taking in the reply; the counts of requests |
+| `states` | the last state of each job, and what of a new one is news |
+| `news` | news on their way to the consumer |
+| `jobs` | what is kept of one job and of one benchmark |
+| `waits` | the arithmetic of a policy |
+| `watcher` | the watch of a single job |
+| `recorder`, `journal` | what must survive this process |
 """

@@ -1,25 +1,25 @@
-"""What the log is told of polls: not of each one, for there are thousands."""
+"""What is logged of polls: not each one, as there are thousands."""
 
 from __future__ import annotations
 
 import logging
 
-__all__ = ["is_told", "logger", "warn_of_unknown_status"]
+__all__ = ["logger", "reaches_a_power_of_ten", "warn_of_unknown_status"]
 
 logger = logging.getLogger("aiobench.watch")
 
 
-def is_told(times: int) -> bool:
-    """Tell whether the log is told of what happened so many times: the 1st, the 10th, the 100th and so on."""
+def reaches_a_power_of_ten(times: int) -> bool:
+    """Log the 1st, 10th, 100th … occurrence."""
     return times > 0 and times == 10 ** (len(str(times)) - 1)
 
 
 def warn_of_unknown_status(job_id: str, status: str, times: int) -> None:
-    """Warn of a status that nobody knows, at some of the *times* that it was seen (FAULTS F13)."""
-    if is_told(times):
+    """Warn of an unknown status at some of the *times* that it was seen (F13)."""
+    if reaches_a_power_of_ten(times):
         logger.warning(
-            "job %s: unknown status %r (seen %d times), taken for not terminal; "
-            "PollPolicy(terminal=) can say otherwise",
+            "job %s: unknown status %r (seen %d times), treated as not terminal; "
+            "set PollPolicy(terminal=) if it is terminal",
             job_id,
             status,
             times,

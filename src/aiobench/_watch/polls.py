@@ -1,69 +1,50 @@
-"""What a turn of a monitor does: asks for a job's document or a benchmark's list, and takes in what comes."""
+"""One turn of a monitor: ask for a job's document or a benchmark's list, and take in the reply."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import anyio.lowlevel
 
-from aiobench._errors import (
-    APIError,
-    APIStatusError,
-    AuthenticationError,
-    InvalidResponseError,
-)
 from aiobench._http.retries import asked_wait, is_retried
+from aiobench._watch.jobs import Group, WatchedJob
 from aiobench._watch.log import logger
-from aiobench._watch.roster import Group, Watched
 from aiobench._wire.heads import ListEntry, job_list
 from aiobench._wire.statuses import normalized
-from aiobench.events import Abandoned, Finished
+from aiobench.errors import APIError, APIStatusError, AuthenticationError, InvalidResponseError
 from aiobench.snapshot import JobSnapshot, snapshot_of
 
 if TYPE_CHECKING:
     from aiobench._http.platform import Platform
-    from aiobench._watch.confirmations import Confirmations
-    from aiobench._watch.grouping import Grouping
-    from aiobench._watch.ledger import Ledger
-    from aiobench._watch.schedule import Waits
-    from aiobench._watch.timetable import Unit
+    from aiobench._watch.agenda import Agenda
+    from aiobench._watch.due_queue import Unit
+    from aiobench._watch.states import States
 
 __all__ = ["SLICE", "Polls"]
+
+T = TypeVar("T")
 
 SLICE = 500  # list entries compared, or jobs taken in, before other tasks get a turn: a millisecond or two
 FAILED_LISTS = 3  # in a row that make no sense, after which the single jobs are asked for
 
 
 class Polls:
-    """Asks the platform, notes in the ledger what was learned, and gives each job its next turn.
+    """Asks the platform, notes what a reply says in the states, and gives each job its next turn.
 
     Args:
-        platform: Whom to ask.
-        ends: The statuses that are an end.
-        waits: The policy's arithmetic.
-        grouping: Who is asked for with whom, and when next.
-        ledger: Where it is noted what was learned.
-        confirmations: Which ends still want their document.
+        platform: The platform to ask.
+        ends: The statuses that are terminal, normalized.
+        agenda: What is asked for next.
+        states: The last state of each job.
     """
 
-    def __init__(
-        self,
-        platform: Platform,
-        ends: frozenset[str],
-        waits: Waits,
-        grouping: Grouping,
-        ledger: Ledger,
-        confirmations: Confirmations,
-    ) -> None:
+    def __init__(self, platform: Platform, ends: frozenset[str], agenda: Agenda, states: States) -> None:
         self._platform = platform
-        self._now = platform.session.now
         self._ends = ends
-        self._waits = waits
-        self._grouping = grouping
-        self._ledger = ledger
-        self._confirmations = confirmations
+        self._agenda = agenda
+        self._states = states
         self.requests = self.list_requests = 0
 
     async def ask(self, unit: Unit) -> None:
@@ -73,147 +54,196 @@ class Polls:
             AuthenticationError: If the key is not accepted.
             ClientStateError: If the client cannot be used (any more).
         """
-        if isinstance(unit, Group):
-            await self._ask_for_list(unit)
-            return
         try:
-            await self._ask_for_job(unit)
+            await (self._ask_for_list(unit) if isinstance(unit, Group) else self._ask_for_job(unit))
         finally:
-            self._confirmations.done(unit)
+            self._agenda.done(unit)
 
     # -- one job -----------------------------------------------------------------------------------------------
 
-    async def _ask_for_job(self, watched: Watched) -> None:
+    async def _ask_for_job(self, watched: WatchedJob) -> None:
         job = watched.job
-        size = 0
-
-        def decode(body: bytes) -> JobSnapshot:
-            nonlocal size
-            size = len(body)
-            return snapshot_of(job.id, body, polled_at=datetime.now(UTC), terminal=self._ends)
-
+        reading = Reading(
+            watched.digest,
+            lambda body: snapshot_of(job.id, body, polled_at=datetime.now(UTC), terminal=self._ends),
+        )
         try:
-            snapshot = await self._platform.poll(self._platform.job_request(job.id), decode, self._count_request)
+            snapshot = await self._platform.poll(self._platform.job_request(job.id), reading, self._count_request)
         except AuthenticationError:
             raise
         except APIError as error:
-            watched.is_asked = False
-            if is_retried(error):
-                self._grouping.note_disturbance()
-                self._ledger.note_failure([watched], watched, error)
-                self._again(watched, self._waits.grown(watched.wait), error)
-            else:
-                self._grouping.leave(watched)
-                self._ledger.end(watched, Abandoned(job, error))
+            self._agenda.answered(watched)
+            self._job_failed(watched, error)
             return
-        watched.is_asked = False
-        self._ledger.note_success(watched, polls=1)
-        self._grouping.note_document(size)
-        job.observe(snapshot.status, snapshot.benchmark_id)
-        if not snapshot.is_terminal:
-            changed = self._ledger.compare(watched, snapshot.status, snapshot.progress)
-            self._again(watched, self._waits.first if changed else self._waits.grown(watched.wait))
-        elif self._confirmations.may_end(watched):
-            self._grouping.leave(watched)
-            self._ledger.end(watched, Finished(job, snapshot))
-        else:  # to keep its document until the consumer has caught up would take memory without bound
-            self._confirmations.add(watched)
-
-    def _again(self, watched: Watched, wait: float, error: APIError | None = None) -> None:
-        """Give a job that was asked for singly its next turn."""
-        watched.wait = wait
-        due = self._now() + self._waits.drawn(wait, asked_wait(error))
-        if watched.group is not None:
-            watched.group.note_single()
-        if error is None and watched.job.benchmark_id:
-            self._grouping.join(watched, watched.job.benchmark_id, due=due)
+        self._agenda.answered(watched)
+        self._states.note_success(watched, polls=1)
+        self._agenda.note_document(reading.size)
+        if snapshot is None:
+            self._take_same_document(watched)
+        elif snapshot.is_terminal:
+            self._take_end(watched, snapshot)
         else:
-            self._grouping.arrange(watched, due)
+            watched.digest = reading.digest
+            job.observe(snapshot.status, snapshot.benchmark_id)
+            if self._states.compare(watched, snapshot.status, snapshot.progress):
+                watched.count_change()
+            else:
+                watched.count_quiet_poll()
+            self._agenda.ask_again(watched)
+
+    def _take_same_document(self, watched: WatchedJob) -> None:
+        """Take in a document that is the one before: it was not terminal, and changed nothing."""
+        assert watched.status is not None
+        watched.job.observe(watched.status)
+        if watched.unknown:
+            self._states.note_whether_known(watched, watched.status)
+        watched.count_quiet_poll()
+        self._agenda.ask_again(watched)
+
+    def _take_end(self, watched: WatchedJob, snapshot: JobSnapshot) -> None:
+        watched.digest = None
+        if self._agenda.may_end(watched):
+            self._agenda.leave(watched)
+            self._states.finish(watched, snapshot)
+        else:  # to keep its document until the consumer has caught up would take memory without bound
+            watched.job.observe(snapshot.status, snapshot.benchmark_id)
+            self._agenda.confirm(watched)
+
+    def _job_failed(self, watched: WatchedJob, error: APIError) -> None:
+        if is_retried(error):
+            self._agenda.note_disturbance()
+            self._states.note_failure([watched], watched, error)
+            watched.count_quiet_poll()
+            self._agenda.ask_again(watched, hint=asked_wait(error), may_join=False)
+        else:
+            self._agenda.leave(watched)
+            self._states.abandon(watched, error)
 
     # -- one list ----------------------------------------------------------------------------------------------
 
     async def _ask_for_list(self, group: Group) -> None:
-        size = 0
-
-        def decode(body: bytes) -> list[ListEntry]:
-            nonlocal size
-            size = len(body)
-            return job_list(body)
-
-        def count() -> None:
-            self._count_request()
-            self.list_requests += 1
-
+        reading = Reading(group.digest, job_list)
         try:
-            entries = await self._platform.poll(group.request, decode, count)
+            entries = await self._platform.poll(group.request, reading, self._count_list_request)
         except AuthenticationError:
             raise
         except APIError as error:
-            group.is_asked = False
+            self._agenda.answered(group)
             self._list_failed(group, error)
             return
-        await anyio.lowlevel.checkpoint()  # to decode and to compare are two turns
-        least = await self._take_list(group, entries, size)
-        group.is_asked = False
-        self._grouping.next_round(group, least)
+        if entries is not None:
+            group.round += 1
+            await anyio.lowlevel.checkpoint()  # to decode and to compare are two turns
+            await self._take_list(group, entries, reading)
+        elif group.digest == reading.digest:
+            group.round += 1
+            self._take_same_list(group)
+        else:  # something else changed meanwhile, so the list must be read after all
+            self._agenda.answered(group)
+            self._agenda.ask_for_list(group)
+            return
+        newest = max([group.quiet_from, *(watched.quiet_from for watched, _ in group.odd if watched.group is group)])
+        self._agenda.answered(group)
+        self._agenda.next_round(group, group.round - newest)
 
-    async def _take_list(self, group: Group, entries: Sequence[ListEntry], size: int) -> float:
-        """Hold a list against what is known; return the shortest wait of any member.
+    def _take_same_list(self, group: Group) -> None:
+        """Take in a list that is the one before: of the members that it shows plainly, only their round counts."""
+        self._states.note_success(group, polls=group.covered)
+        for watched, status in group.odd:
+            self._take_news(watched, status)
+        for watched in group.missing:
+            watched.leave_out_round()
+            self._agenda.ask_alone(watched)
 
-        This is the hot path: all but the last lines see every entry of every list.
+    async def _take_list(self, group: Group, entries: Sequence[ListEntry], reading: Reading[list[ListEntry]]) -> None:
+        """Compare a list with what is known.
+
+        The loop sees every entry of every list that differs from the one before: this is the hot path.
         """
-        group.round += 1
-        jobs, this_round, covered, least = self._ledger.jobs, group.round, 0, float("inf")
-        backoff, longest = self._waits.backoff, self._waits.longest
+        group.digest = reading.digest  # before the first checkpoint: whatever changes after it may reset this
+        group.odd, jobs, this_round, covered, newest = [], self._states.jobs, group.round, 0, float("-inf")
         for start in range(0, len(entries), SLICE):
             for entry in entries[start : start + SLICE]:
                 watched = jobs.get(entry.job_id)
-                if watched is None or (watched.group is not group and not self._grouping.adopt(group, watched, entry)):
+                if watched is None or (watched.group is not group and not self._agenda.adopt(group, watched, entry)):
                     continue
                 if watched.round == this_round:  # listed twice
                     continue
                 watched.round = this_round
                 covered += 1
                 if entry.status == watched.status is not None and not watched.unknown:
-                    watched.wait = wait = min(watched.wait * backoff, longest)
-                else:
-                    wait = self._take_news(watched, entry.status)
-                least = min(least, wait)
+                    watched.is_plain = True
+                elif not self._take_news(watched, entry.status):
+                    group.odd.append((watched, entry.status))
+                    continue
+                newest = max(newest, watched.quiet_from)
             await anyio.lowlevel.checkpoint()
-        self._ledger.note_success(group, polls=covered)
-        missing = [watched for watched in group.members.values() if watched.round != this_round]
-        group.note_list(size, len(missing))
-        for watched in missing:
-            self._grouping.ask_singly(watched)
-        return least
+        self._states.note_success(group, polls=covered)
+        group.covered, group.quiet_from = covered, newest
+        group.missing = [watched for watched in group.members.values() if watched.round != this_round]
+        group.note_list(reading.size)
+        for watched in group.missing:
+            watched.is_plain = False
+            watched.leave_out_round()
+            self._agenda.ask_alone(watched)
 
-    def _take_news(self, watched: Watched, status: str | None) -> float:
-        """Take in an entry that does not say what is known already; return the wait that follows."""
+    def _take_news(self, watched: WatchedJob, status: str | None) -> bool:
+        """Take in an entry that does not say what is known already; return whether that settles it.
+
+        What is not settled needs another look each time that the list says so.
+        """
+        watched.is_plain = False
         if status is None:  # it cannot be read
-            self._grouping.ask_singly(watched)
+            watched.leave_out_round()
+            self._agenda.ask_alone(watched)
         elif normalized(status) in self._ends:  # the document has the last word
-            watched.job.status = status
-            self._confirmations.add(watched)
+            watched.leave_out_round()
+            watched.job.observe(status)
+            self._agenda.confirm(watched)
         else:
-            changed = self._ledger.compare(watched, status)
-            watched.wait = self._waits.first if changed else self._waits.grown(watched.wait)
-        return watched.wait
+            if self._states.compare(watched, status):
+                watched.count_change()
+                watched.digest = None  # its document is news again, even if it is the one before
+            watched.is_plain = not watched.unknown
+        return watched.is_plain
 
     def _list_failed(self, group: Group, error: APIError) -> None:
         members = list(group.members.values())
         group.failures += 1
         is_refused = isinstance(error, APIStatusError) and not is_retried(error)
         if not is_refused:
-            self._grouping.note_disturbance()
-            self._ledger.note_failure(members, group, error)
+            self._agenda.note_disturbance()
+            self._states.note_failure(members, group, error)
         makes_no_sense = isinstance(error, InvalidResponseError) and group.failures >= FAILED_LISTS
         if not is_retried(error) or makes_no_sense:
             logger.info("%s; asking for %d jobs singly", error, len(members))
-            self._grouping.do_without_list(group)
+            self._agenda.do_without_list(group)
             return
-        for watched in members:
-            watched.wait = self._waits.grown(watched.wait)
-        self._grouping.next_round(group, min((each.wait for each in members), default=0.0), asked_wait(error))
+        group.round += 1  # a failed poll of all of them, which changed nothing
+        quiet = min((each.quiet for each in members), default=0)
+        self._agenda.next_round(group, quiet, hint=asked_wait(error))
 
     def _count_request(self) -> None:
         self.requests += 1
+
+    def _count_list_request(self) -> None:
+        self.requests += 1
+        self.list_requests += 1
+
+
+class Reading(Generic[T]):
+    """Decodes a reply, unless it is byte for byte the last one: most polls bring nothing new.
+
+    The digest is Python's own hash of bytes: 64 bits under a key of this process (SipHash), at a quarter of the cost of
+    a cryptographic one. A server that could make two bodies collide would only hide its own news.
+    """
+
+    def __init__(self, last: int | None, decode: Callable[[bytes], T]) -> None:
+        self._last = last
+        self._decode = decode
+        self.digest: int | None = None
+        self.size = 0
+
+    def __call__(self, body: bytes) -> T | None:
+        self.digest, self.size = hash(body), len(body)
+        return None if self.digest == self._last else self._decode(body)

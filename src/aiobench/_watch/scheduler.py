@@ -1,31 +1,28 @@
-"""The scheduler of a monitor: who is asked for when, with how many requests at once.
+"""The loop of a monitor: it takes in jobs, and asks for what is due with a bounded number of requests at once.
 
-One loop takes what is due out of the timetable; each request in flight is a task, of which there are at most as many
-as connections. What a turn does is the business of `polls`; how events reach the consumer, or what a journal is,
-nobody here knows.
+Each request in flight is a task, of which there are at most as many as connections. What is due is the agenda's
+business, and what a turn does that of the polls.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from collections.abc import Set as AbstractSet
-from itertools import islice
+from collections import deque
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 import anyio
 import anyio.lowlevel
 
-from aiobench._watch.confirmations import Confirmations
-from aiobench._watch.grouping import Grouping
-from aiobench._watch.ledger import Ledger
+from aiobench._watch.agenda import Agenda
+from aiobench._watch.jobs import Job
 from aiobench._watch.polls import SLICE, Polls
-from aiobench._watch.schedule import GAP, Waits
-from aiobench._watch.timetable import Timetable, Unit
+from aiobench._watch.waits import GAP, Waits
 
 if TYPE_CHECKING:
     from aiobench._http.platform import Platform
-    from aiobench._watch.mailbox import Mailbox
-    from aiobench.job import BenchmarkJob
+    from aiobench._watch.due_queue import Unit
+    from aiobench._watch.news import NewsQueue
+    from aiobench._watch.states import States
     from aiobench.policy import PollPolicy
 
 __all__ = ["Scheduler"]
@@ -35,49 +32,51 @@ class Scheduler:
     """Polls the jobs it is given until each has ended.
 
     Args:
-        platform: Whom to ask.
-        policy: When, and what counts as an end.
-        ledger: Where it is noted what was learned.
-        mailbox: Says whether more documents may be fetched.
-        max_in_flight: How many requests there may be at once.
+        platform: The platform to ask.
+        policy: When to poll, and which statuses are terminal.
+        states: The last state of each job.
+        news: The consumer's queue.
+        make_job: Makes a job of an id.
     """
 
     def __init__(
-        self, platform: Platform, policy: PollPolicy, ledger: Ledger, mailbox: Mailbox, *, max_in_flight: int
+        self,
+        platform: Platform,
+        policy: PollPolicy,
+        states: States,
+        news: NewsQueue,
+        *,
+        make_job: Callable[[str], Job],
     ) -> None:
         self._session = platform.session
-        self._ledger = ledger
-        self._mailbox = mailbox
-        self._free_slots = max_in_flight
-        self._waits = Waits(policy, self._session.random)
-        self._timetable = Timetable()
-        self._grouping = Grouping(
-            self._timetable, self._waits, list_request=platform.job_list_request, now=self._session.now
-        )
-        self._confirmations = Confirmations(mailbox)
-        self.polls = Polls(platform, policy.ends, self._waits, self._grouping, ledger, self._confirmations)
-        self._incoming: dict[str, BenchmarkJob] = {}
-        self._is_confirming = False
+        self._states = states
+        self._news = news
+        self._make_job = make_job
+        self._free_slots = self._session.max_connections
+        waits = Waits(policy, self._session.random)
+        self._agenda = Agenda(waits, news, list_request=platform.job_list_request, now=self._session.now)
+        self.polls = Polls(platform, policy.ends, self._agenda, states)
+        self._incoming: deque[Job | str] = deque()
         self._wake = anyio.Event()
 
-    def add(self, jobs: Iterable[BenchmarkJob]) -> None:
+    def add(self, jobs: Iterable[Job | str]) -> None:
         """Watch jobs; those that are watched already, or have ended here, are left as they are."""
-        for job in jobs:
-            self._incoming.setdefault(job.id, job)
+        self._incoming.extend(jobs)
         self.wake()
 
     @property
-    def incoming(self) -> AbstractSet[str]:
+    def incoming(self) -> set[str]:
         """The ids of the jobs that were added and are not taken in yet."""
-        return self._incoming.keys()
+        ids = {job if isinstance(job, str) else job.id for job in self._incoming}
+        return {job_id for job_id in ids if not self._states.knows(job_id)}
 
     @property
     def has_polled_all(self) -> bool:
         """Whether every job was asked for at least once."""
-        return self._ledger.has_polled_all and not self._incoming
+        return self._states.has_polled_all and not self._incoming
 
     def wake(self) -> None:
-        """Look again whether something can be done: jobs have come, or the mailbox has room."""
+        """Look again whether something can be done: jobs have come, or the consumer has room."""
         self._wake.set()
 
     # -- the loop ----------------------------------------------------------------------------------------------
@@ -94,7 +93,7 @@ class Scheduler:
             try:
                 while True:
                     await self._admit()
-                    self._ledger.report_stalled()
+                    self._states.report_stalled()
                     unit = self._next_unit()
                     if unit is None:
                         await self._rest()
@@ -114,29 +113,20 @@ class Scheduler:
     async def _admit(self) -> None:
         """Take in what was added, in slices: thousands of jobs at once must not hold the event loop."""
         while self._incoming:
-            batch = [self._incoming.pop(job_id) for job_id in list(islice(self._incoming, SLICE))]
-            self._grouping.admit([watched for job in batch if (watched := self._ledger.enter(job)) is not None])
-            self._mailbox.wake()  # perhaps all of them have ended before
+            now = self._session.now()
+            batch = [self._incoming.popleft() for _ in range(min(SLICE, len(self._incoming)))]
+            jobs = (job if not isinstance(job, str) else self._make_job(job) for job in batch)
+            self._agenda.admit([watched for job in jobs if (watched := self._states.enter(job, now=now)) is not None])
+            self._news.wake()  # perhaps all of them have ended before
             await anyio.lowlevel.checkpoint()
 
     def _next_unit(self) -> Unit | None:
         if not self._free_slots:
             return None
         if self._paused_for() > 0:
-            self._grouping.note_disturbance()
+            self._agenda.note_disturbance()
             return None
-        self._is_confirming = not self._is_confirming  # in turn: neither ends nor states shall wait for the other
-        sources = [self._next_due, self._confirmations.pop]
-        for source in reversed(sources) if self._is_confirming else sources:
-            if (unit := source()) is not None:
-                return unit
-        return None
-
-    def _next_due(self) -> Unit | None:
-        unit = self._timetable.pop(self._session.now(), self._waits.spread)
-        if unit is not None:
-            unit.is_asked = True
-        return unit
+        return self._agenda.next()
 
     def _paused_for(self) -> float:
         return self._session.pauses.remaining(self._session.origin, self._session.now())
@@ -144,13 +134,12 @@ class Scheduler:
     async def _rest(self) -> None:
         """Sleep until something is due or happens."""
         now = self._session.now()
-        wanted = now if self._confirmations.is_ready else self._timetable.next_due
-        due = max(wanted, now + self._paused_for()) if self._free_slots else float("inf")
-        until = min(due, self._ledger.next_stall)
+        due = max(self._agenda.next_due, now + self._paused_for()) if self._free_slots else float("inf")
+        until = min(due, self._states.next_stall)
         with self._session.clock.move_on_after(max(0.0, until - now)):
             await self._wake.wait()
         if self._session.now() - until > GAP:
-            self._grouping.note_disturbance()
+            self._agenda.note_disturbance()
         if self._wake.is_set():
             self._wake = anyio.Event()
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import anyio
 
 from aiobench._http.retries import asked_wait, is_retried
-from aiobench._watch.log import is_told, logger, warn_of_unknown_status
-from aiobench._watch.schedule import GAP, Waits
+from aiobench._watch.log import logger, reaches_a_power_of_ten, warn_of_unknown_status
+from aiobench._watch.waits import GAP, Waits
 from aiobench._wire.statuses import is_known, normalized
 from aiobench.errors import APIError, JobStalledError, WaitTimeoutError
 
@@ -51,7 +51,7 @@ class Watcher:
         self._timeout, self._stall_after, self._every_poll = timeout, stall_after, every_poll
         self._now, self._sleep, self._move_on_after = now, sleep, move_on_after
         self._waits = Waits(policy, random)
-        self._wait = self._waits.first
+        self._quiet = 0  # polls in a row that changed nothing
         self._due: float | None = None  # None before the first step
         self._deadline = self._changed_at = float("inf")
         self._last: JobSnapshot | None = None
@@ -81,8 +81,8 @@ class Watcher:
             snapshot = await self._one_poll(is_first=is_first)
             hint = asked_wait(self._last_error)
             changed = snapshot is not None and (self._last is None or snapshot.has_moved_since(self._last))
-            self._wait = self._waits.first if changed else self._waits.grown(self._wait)
-            self._due = self._now() + self._waits.drawn(self._wait, hint)
+            self._quiet = 0 if changed else self._quiet + 1
+            self._due = self._now() + self._waits.drawn(self._waits.after(self._quiet), hint)
             if changed:
                 self._changed_at = self._now()
             if snapshot is not None:
@@ -121,7 +121,7 @@ class Watcher:
                     raise
                 self._last_error = error
                 self._failed += 1
-                if is_told(self._failed):
+                if reaches_a_power_of_ten(self._failed):
                     logger.warning(
                         "job %s: poll failed (%d in a row), will ask again: %s",
                         self._job_id,

@@ -1,4 +1,4 @@
-"""The timetable: what is due, and what was held up."""
+"""The queue of due times: what is due, and what was held up."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aiobench._watch.timetable import Timetable
+from aiobench._watch.due_queue import DueQueue
 
 
 class Turn:
@@ -17,86 +17,91 @@ class Turn:
         self.ticket, self.is_new, self.wait = 0, is_new, wait
 
 
-def popped(timetable: Timetable, now: float) -> Any:
+def due_queue() -> DueQueue:
+    """Make a queue that puts a unit off by a quarter of its wait."""
+    return DueQueue(lambda unit: unit.wait, lambda wait: wait / 4)  # type: ignore[union-attr]
+
+
+def popped(queue: DueQueue, now: float) -> Any:
     """Take out what is due."""
-    return timetable.pop(now, lambda wait: wait / 4)
+    return queue.pop(now)
 
 
 @given(st.lists(st.floats(0, 100), max_size=50))
 def test_units_come_in_the_order_of_their_times(dues: list[float]) -> None:
     """Whatever order they are put in, units come out as they are due."""
-    timetable: Any = Timetable()
+    queue: Any = due_queue()
     units = {Turn(): due for due in dues}
     for unit, due in units.items():
-        timetable.put(unit, due)
-    found = [units[popped(timetable, 100.0)] for _ in dues]
+        queue.put(unit, due)
+    found = [units[popped(queue, 100.0)] for _ in dues]
     assert sorted(dues) == found
-    assert popped(timetable, 100.0) is None
+    assert popped(queue, 100.0) is None
 
 
 def test_nothing_comes_before_its_time() -> None:
     """A unit is not given out early."""
-    timetable: Any = Timetable()
-    timetable.put(Turn(), 10.0)
-    assert popped(timetable, 9.9) is None
-    assert 10.0 == timetable.next_due
+    queue: Any = due_queue()
+    queue.put(Turn(), 10.0)
+    assert popped(queue, 9.9) is None
+    assert 10.0 == queue.next_due
 
 
 def test_a_new_time_voids_the_old_one() -> None:
     """A unit has one place, the latest it was given."""
-    timetable: Any = Timetable()
+    queue: Any = due_queue()
     unit = Turn()
-    timetable.put(unit, 1.0)
-    timetable.put(unit, 5.0)
-    assert popped(timetable, 2.0) is None
-    assert unit is popped(timetable, 5.0)
-    assert popped(timetable, 9.0) is None
+    queue.put(unit, 1.0)
+    queue.put(unit, 5.0)
+    assert popped(queue, 2.0) is None
+    assert unit is popped(queue, 5.0)
+    assert popped(queue, 9.0) is None
 
 
 def test_a_removed_unit_does_not_come() -> None:
     """What was removed has no turn, and does not hold up what is due."""
-    timetable: Any = Timetable()
+    queue: Any = due_queue()
     unit = Turn()
-    timetable.put(unit, 1.0)
-    timetable.remove(unit)
-    assert float("inf") == timetable.next_due
-    assert popped(timetable, 9.0) is None
+    queue.put(unit, 1.0)
+    queue.remove(unit)
+    assert float("inf") == queue.next_due
+    assert popped(queue, 9.0) is None
 
 
 def test_what_is_late_by_itself_has_its_turn() -> None:
     """Without an outage, units are late because there is much to do: to put them off would starve them."""
-    timetable: Any = Timetable()
+    queue: Any = due_queue()
     unit = Turn(wait=2.0)
-    timetable.hold_up(100.0)
-    timetable.put(unit, 0.0)
-    assert unit is popped(timetable, 100.0)
+    queue.hold_up(100.0)
+    queue.put(unit, 0.0)
+    assert unit is popped(queue, 100.0)
 
 
 def test_what_is_too_late_is_put_off() -> None:
     """F24: a unit that was held up gets a new time within its wait."""
-    timetable: Any = Timetable()
+    queue: Any = due_queue()
     unit = Turn(wait=2.0)
-    timetable.hold_up(101.0)
-    timetable.put(unit, 0.0)
-    assert popped(timetable, 100.0) is None
-    assert 100.5 == timetable.next_due
-    assert unit is popped(timetable, 100.5)
+    queue.hold_up(101.0)
+    queue.put(unit, 0.0)
+    assert popped(queue, 100.0) is None
+    assert 100.5 == queue.next_due
+    assert unit is popped(queue, 100.5)
 
 
 def test_a_little_late_is_not_held_up() -> None:
     """What is late by less than a second, or a tenth of its wait, has its turn."""
-    timetable: Any = Timetable()
+    queue: Any = due_queue()
     quick, slow = Turn(wait=2.0), Turn(wait=30.0)
-    timetable.hold_up(101.0)
-    timetable.put(quick, 2.0)
-    timetable.put(slow, 0.1)
-    assert [slow, quick] == [popped(timetable, 2.9), popped(timetable, 2.9)]
+    queue.hold_up(101.0)
+    queue.put(quick, 2.0)
+    queue.put(slow, 0.1)
+    assert [slow, quick] == [popped(queue, 2.9), popped(queue, 2.9)]
 
 
 def test_a_first_poll_is_not_put_off() -> None:
     """What was never polled is late because there is much to do, not because of an outage."""
-    timetable: Any = Timetable()
+    queue: Any = due_queue()
     unit = Turn(is_new=True, wait=2.0)
-    timetable.hold_up(101.0)
-    timetable.put(unit, 0.0)
-    assert unit is popped(timetable, 100.0)
+    queue.hold_up(101.0)
+    queue.put(unit, 0.0)
+    assert unit is popped(queue, 100.0)

@@ -1,7 +1,8 @@
-"""When to poll next. Pure: the outcome of a poll goes in, seconds come out."""
+"""When to poll next. Pure: the outcome of polls goes in, seconds come out."""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from aiobench._http.retries import LONGEST_RETRY_AFTER
@@ -17,22 +18,24 @@ GAP = 5.0  # seconds by which a sleep that lasts too long shows that this machin
 
 
 class Waits:
-    """The arithmetic of a policy.
-
-    A wait starts at `first`, is `grown()` after each poll that changed nothing, and returns to `first` on a change;
-    what is slept is `drawn()` from it.
-    """
+    """The arithmetic of a policy: the wait `after()` so many polls without a change, and what is `drawn()` from it."""
 
     def __init__(self, policy: PollPolicy, random: random.Random) -> None:
         self.first = policy.interval
         self.longest = max(policy.max_interval, policy.interval)
-        self.backoff = policy.backoff
+        self._backoff = policy.backoff
         self._jitter = policy.jitter
         self._random = random
+        self._last_growth = 0.0
+        if policy.interval > 0 and policy.backoff > 1:
+            growth = min(math.log(self.longest) - math.log(self.first), 690.0)  # a power of more than e^709 overflows
+            self._last_growth = growth / math.log(policy.backoff)
 
-    def grown(self, wait: float) -> float:
-        """Return the wait after *wait* when nothing changed."""
-        return min(wait * self.backoff, self.longest)
+    def after(self, quiet: float) -> float:
+        """Return the wait after *quiet* polls in a row that changed nothing; 0 of them after a change."""
+        if quiet >= self._last_growth:
+            return self.longest if self._last_growth else self.first
+        return min(self.first * math.pow(self._backoff, quiet), self.longest)
 
     def drawn(self, wait: float, hint: float | None = None) -> float:
         """Draw the seconds to sleep for a wait; a longer *hint*, the server's `Retry-After`, replaces it."""

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from aiobench import ConfigurationError, PollPolicy
 from aiobench._http.retries import LONGEST_RETRY_AFTER
-from aiobench._watch.log import is_told
-from aiobench._watch.schedule import Waits
+from aiobench._watch.log import reaches_a_power_of_ten
+from aiobench._watch.waits import Waits
 
 policies = st.builds(
     PollPolicy,
-    interval=st.floats(0, 1e4),
+    interval=st.floats(0, 1e4, allow_subnormal=False),
     backoff=st.floats(1, 10),
     max_interval=st.floats(0, 1e4),
     jitter=st.floats(0, 2),
@@ -30,13 +30,14 @@ def test_each_wait_lies_between_the_policy_and_its_jitter(
 ) -> None:
     """Never faster than the policy or the server's hint allow, and never slower than the jitter adds."""
     waits = Waits(policy, random.Random(seed))
-    wait = expected = policy.interval
+    quiet, expected = 0, policy.interval
     for changed, hint in polls:
-        wait = waits.first if changed else waits.grown(wait)
+        quiet = 0 if changed else quiet + 1
+        wait = waits.after(quiet)
         cap = max(policy.interval, policy.max_interval)
         expected = policy.interval if changed else min(expected * policy.backoff, cap)
-        assert expected == wait
-        least = max(expected, min(hint or 0.0, LONGEST_RETRY_AFTER))
+        assert pytest.approx(expected) == wait
+        least = max(wait, min(hint or 0.0, LONGEST_RETRY_AFTER))
         assert least <= waits.drawn(wait, hint) <= least * (1 + policy.jitter) * (1 + 1e-9)
 
 
@@ -49,12 +50,16 @@ def test_a_spread_lies_within_one_interval(policy: PollPolicy, seed: int) -> Non
 def test_waits_grow_to_the_cap_and_return_on_a_change() -> None:
     """The wait is multiplied by the factor up to the cap, and returns to the interval on a change."""
     waits = Waits(PollPolicy(interval=2, backoff=2, max_interval=10, jitter=0), random.Random(0))
-    wait, seen = waits.first, []
-    for _ in range(4):
-        wait = waits.grown(wait)
-        seen.append(waits.drawn(wait))
-    assert [4, 8, 10, 10] == seen
-    assert 2 == waits.drawn(waits.first)
+    assert [2, 4, 8, 10, 10] == [waits.drawn(waits.after(quiet)) for quiet in range(5)]
+
+
+@given(policies)
+def test_a_very_long_silence_is_no_overflow(policy: PollPolicy) -> None:
+    """A job that does not change for a million polls is polled at the longest wait."""
+    waits = Waits(policy, random.Random(0))
+    longest = max(policy.interval, policy.max_interval)
+    assert policy.interval <= waits.after(1e6) <= longest
+    assert waits.after(float("inf")) == (longest if policy.interval and policy.backoff > 1 else policy.interval)
 
 
 def test_an_hour_is_the_longest_hint() -> None:
@@ -97,4 +102,4 @@ def test_a_policy_can_name_other_ends() -> None:
 
 def test_the_log_is_told_at_powers_of_ten() -> None:
     """F13: the 1st, 10th, 100th poll is told, no other."""
-    assert [1, 10, 100, 1000] == [times for times in range(2000) if is_told(times)]
+    assert [1, 10, 100, 1000] == [times for times in range(2000) if reaches_a_power_of_ten(times)]

@@ -1,4 +1,4 @@
-"""What is to be polled when: a heap of due times. No clock: times go in and come out."""
+"""What is due when: a heap of times. No clock: times go in and come out."""
 
 from __future__ import annotations
 
@@ -8,21 +8,28 @@ from typing import TYPE_CHECKING, TypeAlias, Union
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from aiobench._watch.roster import Group, Watched
+    from aiobench._watch.jobs import Group, WatchedJob
 
-__all__ = ["Timetable", "Unit"]
+__all__ = ["DueQueue", "Unit"]
 
-Unit: TypeAlias = Union["Group", "Watched"]
-"""What has a turn: a group whose list is asked for, or a single job."""
+Unit: TypeAlias = Union["Group", "WatchedJob"]
+"""What has a turn: a group, whose list is asked for, or a single job."""
 
 PATIENCE = 0.1  # of its wait: how late a unit may be without any outage, and
 LEAST_PATIENCE = 1.0  # seconds of it, for machines are busy
 
 
-class Timetable:
-    """Units in the order in which they are due."""
+class DueQueue:
+    """Units in the order in which they are due.
 
-    def __init__(self) -> None:
+    Args:
+        wait_of: Returns the seconds from one turn of a unit to the next.
+        spread: Draws the seconds by which a unit with that wait is put off when polls were held up.
+    """
+
+    def __init__(self, wait_of: Callable[[Unit], float], spread: Callable[[float], float]) -> None:
+        self._wait_of = wait_of
+        self._spread = spread
         self._heap: list[tuple[float, int, Unit]] = []
         self._tickets = 0
         self._held_up_until = float("-inf")
@@ -47,18 +54,20 @@ class Timetable:
         """Note that polls are held up, by an outage, a pause or a suspended machine, and that this shows until then."""
         self._held_up_until = until
 
-    def pop(self, now: float, spread: Callable[[float], float]) -> Unit | None:
+    def pop(self, now: float) -> Unit | None:
         """Take out a unit that is due at *now*, the longest overdue first.
 
         When polls were held up, a unit that is late by more than a little was so as all others were. So that they do
-        not all come at once, it gets a new time, *spread(wait)* seconds away.
+        not all come at once, it gets a new time.
         """
         is_held_up = now < self._held_up_until
         while self.next_due <= now:
             due, _, unit = heapq.heappop(self._heap)
             unit.ticket = 0
-            if is_held_up and now - due > max(PATIENCE * unit.wait, LEAST_PATIENCE) and not unit.is_new:
-                self.put(unit, now + spread(unit.wait))
-                continue
+            if is_held_up and not unit.is_new:
+                wait = self._wait_of(unit)
+                if now - due > max(PATIENCE * wait, LEAST_PATIENCE):
+                    self.put(unit, now + self._spread(wait))
+                    continue
             return unit
         return None

@@ -1,0 +1,159 @@
+"""What is kept of a watched job, and of the benchmark whose list answers for many."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from aiobench._http.session import ApiRequest
+    from aiobench.documents import Progress
+
+__all__ = ["Group", "Job", "WatchedJob"]
+
+REQUEST_COST = 16_000  # bytes: what a request costs besides its reply, in terms of the reply's size
+ROUNDS_BARRED = 10
+
+
+class Job(Protocol):
+    """What a watch needs of a job."""
+
+    id: str
+    benchmark_id: str
+
+    def observe(self, status: str, benchmark_id: str = "") -> None:
+        """Take in what a poll returned."""
+
+
+class WatchedJob:
+    """One job that is watched; a million of these may exist at once, so it holds little.
+
+    Attributes:
+        job: The job.
+        group: Its benchmark's group, or None while the benchmark is unknown.
+        status: The last status that was believed; None before the first poll.
+        progress: The last progress that a document showed.
+        changed_at: When the last change was seen, in monotonic seconds.
+        quiet_from: The round of its group after which nothing changed; see `quiet`.
+        round: The last round of its group in which the list named it.
+        is_plain: Whether the group's last list showed nothing about it that needs another look.
+        is_asked: Whether its document is being asked for, or about to be.
+        is_new: Whether it was never asked for, alone or with its group.
+        unknown: How many polls in a row brought a status that nobody knows.
+        digest: Of the last document, if it is asked for singly.
+        ticket: Its valid entry in the queue; 0 for none.
+    """
+
+    __slots__ = (
+        "changed_at", "digest", "group", "is_asked", "is_new", "is_plain", "job", "progress", "quiet_from", "round",
+        "status", "ticket", "unknown",
+    )  # fmt: skip
+
+    def __init__(self, job: Job, *, now: float) -> None:
+        self.job = job
+        self.group: Group | None = None
+        self.status: str | None = None
+        self.progress: Progress | None = None
+        self.changed_at = now
+        self.quiet_from = 0
+        self.round = 0
+        self.is_plain = False
+        self.is_asked = False
+        self.is_new = True
+        self.unknown = 0
+        self.digest: int | None = None
+        self.ticket = 0
+
+    @property
+    def quiet(self) -> int:
+        """How many polls in a row changed nothing.
+
+        Each round of the group counts as one, so that a round costs nothing for the jobs that it shows unchanged.
+        """
+        return (self.group.round if self.group is not None else 0) - self.quiet_from
+
+    def count_change(self) -> None:
+        self.quiet_from = self.group.round if self.group is not None else 0
+
+    def count_quiet_poll(self) -> None:
+        """Count a poll of this job alone that changed nothing."""
+        self.quiet_from -= 1
+
+    def leave_out_round(self) -> None:
+        """Do not count the present round of the group: it said nothing about this job."""
+        self.quiet_from += 1
+
+    def move(self, group: Group | None) -> None:
+        quiet, self.group = self.quiet, group
+        self.quiet_from = (group.round if group is not None else 0) - quiet
+
+
+class Group:
+    """The watched jobs of one benchmark, and what asking for its job list costs.
+
+    Attributes:
+        benchmark_id: The benchmark.
+        request: Asks for the list.
+        members: The jobs, by id.
+        due: When the list is asked for next, if the group is in the queue.
+        wait: Seconds from one list to the next, without jitter.
+        round: How many times the list was asked for.
+        failures: How many requests for the list have failed in a row.
+        is_asked: Whether the list is being asked for.
+        is_new: Whether no list has come yet.
+        ticket: Its valid entry in the queue; 0 for none.
+        digest: Of the last list, if one that is the same says nothing new but for `odd` and `missing`.
+        covered: How many members the last list named.
+        quiet_from: The latest `quiet_from` of the members that the last list showed plainly.
+        odd: The members of which the last list says what needs another look each time, with their status there.
+        missing: The members that the last list lacked.
+    """
+
+    __slots__ = (
+        "_barred", "_list_bytes", "benchmark_id", "covered", "digest", "due", "failures", "is_asked", "is_new",
+        "members", "missing", "odd", "quiet_from", "request", "round", "ticket", "wait",
+    )  # fmt: skip
+
+    def __init__(self, benchmark_id: str, request: ApiRequest) -> None:
+        self.benchmark_id = benchmark_id
+        self.request = request
+        self.members: dict[str, WatchedJob] = {}
+        self.due = float("inf")
+        self.wait = 0.0
+        self.round = 0
+        self.failures = 0
+        self.is_asked = False
+        self.is_new = True
+        self.ticket = 0
+        self.digest: int | None = None
+        self.covered = 0
+        self.quiet_from = float("-inf")
+        self.odd: list[tuple[WatchedJob, str | None]] = []
+        self.missing: list[WatchedJob] = []
+        self._barred = 0
+        self._list_bytes: int | None = None
+
+    def forget_list(self) -> None:
+        """See that the next list is read, even if it is the same: something else has changed."""
+        self.digest = None
+
+    def note_list(self, size: int) -> None:
+        """Remember what a list cost."""
+        self._list_bytes, self.failures, self.is_new = size, 0, False
+
+    def bar_list(self) -> None:
+        """Do without the list for ten rounds: the route answers 403 or 404, or more than the cap."""
+        self._barred = ROUNDS_BARRED * len(self.members)
+        self.failures = 0
+
+    def note_single(self) -> None:
+        """Count the poll of one member towards the rounds after which a barred list is tried again."""
+        self._barred = max(0, min(self._barred, ROUNDS_BARRED * len(self.members)) - 1)
+
+    def prefers_list(self, document_bytes: float) -> bool:
+        """Return whether one list is cheaper than asking for each member."""
+        if self._barred:
+            return False
+        if self._list_bytes is None:
+            return len(self.members) > 1
+        covered = len(self.members) - len(self.missing)
+        return REQUEST_COST + self._list_bytes < covered * (REQUEST_COST + document_bytes)

@@ -1,0 +1,121 @@
+"""News of jobs, and the queue in which they wait for a consumer that may be slow."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING, TypeAlias, Union
+
+import anyio
+from attrs import evolve, frozen
+
+from aiobench._watch.jobs import Job
+
+if TYPE_CHECKING:
+    from aiobench.documents import Progress
+    from aiobench.errors import APIError
+    from aiobench.snapshot import JobSnapshot
+
+__all__ = ["Changed", "Ended", "Lost", "Moved", "News", "NewsQueue", "Quiet", "Unanswered"]
+
+
+@frozen
+class Ended:
+    """A job has a terminal status."""
+
+    job: Job
+    snapshot: JobSnapshot
+
+
+@frozen
+class Lost:
+    """A job cannot be asked for."""
+
+    job: Job
+    error: APIError
+
+
+@frozen
+class Changed:
+    """A job has another status."""
+
+    job: Job
+    previous: str
+    status: str
+
+
+@frozen
+class Moved:
+    """A job shows other progress."""
+
+    job: Job
+    progress: Progress
+
+
+@frozen
+class Quiet:
+    """A job has not changed for a long time."""
+
+    job: Job
+    seconds: float
+
+
+@frozen
+class Unanswered:
+    """A request brought no usable reply."""
+
+    jobs: tuple[Job, ...]
+    error: APIError
+
+
+News: TypeAlias = Union[Ended, Lost, Changed, Moved, Quiet, Unanswered]  # noqa: UP007
+
+
+class NewsQueue:
+    """A queue in which later news of a job replaces earlier news of the same kind.
+
+    Ends are never dropped; `room` says how many more documents may be fetched until the consumer has caught up.
+    """
+
+    SIZE = 100  # ends, each of which holds a document
+
+    def __init__(self) -> None:
+        self._news: OrderedDict[tuple[type[News], object], News] = OrderedDict()
+        self._ends = 0
+        self._arrived = anyio.Event()
+
+    @property
+    def room(self) -> int:
+        return self.SIZE - self._ends
+
+    def put(self, news: News, subject: object) -> None:
+        """Add news about *subject*, a job or a group of jobs."""
+        key = (type(news), subject)
+        held = self._news.get(key)
+        if isinstance(news, Changed) and isinstance(held, Changed):
+            news = evolve(news, previous=held.previous)
+            if news.previous == news.status:  # there and back again, unseen
+                del self._news[key]
+                return
+        self._ends += isinstance(news, Ended | Lost)
+        self._news[key] = news
+        self.wake()
+
+    def take(self) -> News | None:
+        if not self._news:
+            return None
+        _, news = self._news.popitem(last=False)
+        self._ends -= isinstance(news, Ended | Lost)
+        return news
+
+    def forget_failure(self, subject: object) -> None:
+        """Take back a failure that nobody has seen: the next poll of *subject* went well."""
+        self._news.pop((Unanswered, subject), None)
+
+    def wake(self) -> None:
+        """Let the consumer have a look."""
+        self._arrived.set()
+
+    async def wait(self) -> None:
+        """Wait until something was put in, or `wake()` was called, since the last wait."""
+        await self._arrived.wait()
+        self._arrived = anyio.Event()
