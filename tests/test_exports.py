@@ -21,7 +21,7 @@ PROMISED = """
     Client PollPolicy ModelSpec MetricSpec Benchmark BenchmarkJob JobSnapshot Iteration Score Progress Metric
     ScoreDetail tidy ScoreRow Explanations PENDING_STATUSES TERMINAL_STATUSES
     Monitor MonitorStats MonitorEvent Finished Abandoned
-    StatusChanged Progressed Stalled PollFailed __version__
+    StatusChanged Progressed Stalled PollFailed StartInterrupted JobState JSON __version__
 """
 
 
@@ -161,7 +161,8 @@ def parameters(function: Any) -> str:
         (aiobench.tidy, "(snapshots)"),
         (
             aiobench.Client.monitor,
-            "(self, jobs=(), *, poll=None, timeout=None, stall_after=None, keep_open=False, journal=None, ack='next')",
+            """(self, jobs=(), *, poll=None, timeout=None, stall_after=None, keep_open=False, journal=None, \
+ack='next', replay=False, progress=False)""",
         ),
     ],
 )

@@ -7,7 +7,7 @@ from aiobench._version import __version__
 from aiobench._wire.statuses import PENDING_STATUSES, TERMINAL_STATUSES
 from aiobench.benchmark import Benchmark
 from aiobench.client import Client
-from aiobench.documents import Explanations, Iteration, Metric, Progress, Score, ScoreDetail, ScoreRow
+from aiobench.documents import JSON, Explanations, Iteration, Metric, Progress, Score, ScoreDetail, ScoreRow
 from aiobench.errors import (
     AiobenchError,
     APIConnectionError,
@@ -47,11 +47,13 @@ from aiobench.errors import (
 from aiobench.events import (
     Abandoned,
     Finished,
+    JobState,
     MonitorEvent,
     MonitorStats,
     PollFailed,
     Progressed,
     Stalled,
+    StartInterrupted,
     StatusChanged,
 )
 from aiobench.frames import tidy
@@ -62,6 +64,7 @@ from aiobench.snapshot import JobSnapshot
 from aiobench.specs import MetricSpec, ModelSpec
 
 __all__ = [
+    "JSON",
     "PENDING_STATUSES",
     "TERMINAL_STATUSES",
     "APIConnectionError",
@@ -90,6 +93,7 @@ __all__ = [
     "JobFailedError",
     "JobSnapshot",
     "JobStalledError",
+    "JobState",
     "JobsWaitTimeoutError",
     "JournalError",
     "LocalStorageError",
@@ -116,6 +120,7 @@ __all__ = [
     "ScoreRow",
     "ServerError",
     "Stalled",
+    "StartInterrupted",
     "StartOutcomeUnknownError",
     "StatusChanged",
     "UnsafeURLError",

@@ -245,6 +245,8 @@ class Client(ClientBase):
         keep_open: bool = False,
         journal: str | os.PathLike[str] | None = None,
         ack: Literal["next", "manual"] = "next",
+        replay: bool = False,
+        progress: bool = False,
     ) -> Monitor:
         """Return a monitor, which watches many jobs in one stream of events. Enter it with `async with`.
 
@@ -259,6 +261,8 @@ class Client(ClientBase):
                 does not exist.
             ack: Whether the end of a job counts as handled when you ask for the next event, or when you call
                 `monitor.ack(event)`.
+            replay: Report the ends that an earlier run with this journal handled once more.
+            progress: Show one line with how many jobs have ended and failed, in a terminal or a notebook.
 
         Returns:
             The monitor. It sends no request until you enter it.
@@ -275,6 +279,8 @@ class Client(ClientBase):
             keep_open=keep_open,
             journal=journal,
             ack=ack,
+            replay=replay,
+            progress=progress,
         )
 
     async def wait_all(

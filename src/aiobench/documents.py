@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias, TypedDict
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias, TypedDict, Union
 
 from attrs import frozen
 
-__all__ = ["Explanations", "Iteration", "Metric", "Progress", "Score", "ScoreDetail", "ScoreRow"]
+__all__ = ["JSON", "Explanations", "Iteration", "Metric", "Progress", "Score", "ScoreDetail", "ScoreRow"]
+
+JSON: TypeAlias = Union[bool, int, float, str, Sequence["JSON"], Mapping[str, "JSON"], None]  # noqa: UP007
+"""A value that JSON can hold, such as the note of a watched job."""
 
 
 @frozen

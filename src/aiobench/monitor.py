@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AsyncExitStack
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, NoReturn, Self
+from typing import TYPE_CHECKING, Literal, NoReturn, Self, cast
 
-import anyio
-import anyio.abc
-
+from aiobench import _progress
 from aiobench._context import ClientBase, context_of
 from aiobench._display import Card, Displayed, figure
 from aiobench._seconds import checked_seconds
-from aiobench._watch.news import NewsQueue
+from aiobench._watch.background import Background
+from aiobench._watch.jobs import Job
+from aiobench._watch.live import LiveMapping
+from aiobench._watch.log import logger
+from aiobench._watch.news import Ended, Interrupted, Lost, News, NewsQueue
+from aiobench._watch.notes import Notes, checked_note
 from aiobench._watch.scheduler import Scheduler
+from aiobench._watch.starts import Starts
 from aiobench._watch.states import States
+from aiobench._wire.routes import checked_id
+from aiobench.documents import JSON
 from aiobench.errors import ClientStateError, ConfigurationError, JobsWaitTimeoutError
-from aiobench.events import Abandoned, Finished, MonitorEvent, MonitorStats, event_of
+from aiobench.events import Abandoned, Finished, JobState, MonitorEvent, MonitorStats, event_of
 from aiobench.job import BenchmarkJob, as_job, client_of, several_jobs
 from aiobench.policy import PollPolicy, checked_policy
 
@@ -32,11 +39,15 @@ FIRST_ROUND = 1.0  # seconds past the deadline that the one poll which is always
 
 
 class Monitor(Displayed):
-    """Watches many jobs with few requests, and tells what becomes of them.
+    """Watches many jobs with few requests, and reports what becomes of them.
 
-    Made by `client.monitor()`. Enter it with `async with` and iterate over it with `async for`, in one task or thread;
+    Made by `client.monitor()`. Enter it with `async with` and iterate over it with `async for`, both in one task;
     each job ends with exactly one `Finished` or `Abandoned`. A slow consumer gets the newest state of each job, and
     every end.
+
+    With a journal, the monitor of a later process goes on where this one stops, killed or not. Jobs are recorded when
+    they are added, and ends when they are handled, on the disk: a power cut loses neither. The newest 100,000 handled
+    ends are remembered.
     """
 
     def __init__(
@@ -50,41 +61,51 @@ class Monitor(Displayed):
         keep_open: bool,
         journal: str | os.PathLike[str] | None,
         ack: Literal["next", "manual"],
+        replay: bool,
+        progress: bool,
     ) -> None:
         if ack not in {"next", "manual"}:
             raise ConfigurationError(f"ack= must be 'next' or 'manual', not {ack!r}")
         context = context_of(client)
         platform, session = context.platform, context.platform.session
         policy = checked_policy(poll, context.poll)
-
-        def make_job(job_id: str, benchmark_id: str = "") -> BenchmarkJob:
-            return BenchmarkJob(job_id, "", benchmark_id, client=client)
-
+        path = None if journal is None else _checked_path(journal)
         self._client, self._session = client, session
         self._now = session.now
         self._timeout = checked_seconds(timeout, "timeout")
         self._acks_by_next = ack == "next"
         self._is_open = keep_open
+        self._progress = progress
+        self._show: Callable[..., None] | None = None
+        self._exits = AsyncExitStack()
         self._news = NewsQueue()
+        self._notes = Notes()
         self._states = States(
             policy, stall_after=checked_seconds(stall_after, "stall_after"), news=self._news, now=session.now
         )
-        self._scheduler = Scheduler(platform, policy, self._states, self._news, make_job=make_job)
+        self._scheduler = Scheduler(platform, policy, self._states, self._news, make_job=self._make_job)
         self._recorder: Recorder | None = None
-        if journal is not None:
-            from aiobench._watch.journal import Journal  # brings sqlite3
+        if path is not None:
+            from aiobench._watch.journal import JournalFile  # brings sqlite3
             from aiobench._watch.recorder import Recorder
 
-            file = Journal(Path(journal), str(session.base_url))
-            self._recorder = Recorder(file, watch=self._watch, make_job=make_job)
-        self._tasks: anyio.abc.TaskGroup | None = None
-        self._scope: anyio.CancelScope | None = None  # made on entering: it belongs to an event loop
-        self._stopped = anyio.Event()
-        self._failure: Exception | None = None
+            self._recorder = Recorder(
+                JournalFile(path, str(session.base_url)),
+                self._notes,
+                watch=self._watch,
+                make_job=self._make_job,
+                replay=replay,
+                busy=session.clock.busy,
+            )
+        self._starts = Starts(
+            platform, self._recorder, self._notes, self._news, watch=self._watch, make_job=self._make_job
+        )
+        self._background = Background(self._news.wake)
         self._deadline: float | None = None
-        self._told: Finished | Abandoned | None = None
+        self._told: News | None = None  # the end that the consumer is handling
         self._is_consumed = False
         self._is_over = False
+        self._jobs = LiveMapping(self._watched_ids, self._state_of)
         self.add(*several_jobs(jobs))
 
     def _line(self) -> str:
@@ -114,11 +135,30 @@ class Monitor(Displayed):
             requests=polls.requests,
             list_requests=polls.list_requests,
             failed_polls=states.failed_polls,
+            handled_before=self._recorder.handled_before if self._recorder is not None else 0,
         )
+
+    @property
+    def jobs(self) -> Mapping[str, JobState]:
+        """The jobs that are being watched, by id: a live, read-only view, which may be read at any time."""
+        return self._jobs
+
+    def _watched_ids(self) -> list[str]:
+        return [*self._states.jobs, *self._newcomers]
+
+    def _state_of(self, job_id: str) -> JobState | None:
+        watched = self._states.jobs.get(job_id)
+        if watched is not None:
+            quiet = max(0.0, self._now() - watched.changed_at)
+            job = cast("BenchmarkJob", watched.job)
+            return JobState(job, watched.status or "", watched.progress, quiet, self._notes.of(job_id))
+        if job_id in self._newcomers:
+            return JobState(self._make_job(job_id, ""), "", None, 0.0, self._notes.of(job_id))
+        return None
 
     # -- jobs in -----------------------------------------------------------------------------------------------
 
-    def add(self, *jobs: BenchmarkJob | str) -> None:
+    def add(self, *jobs: BenchmarkJob | str, note: JSON = None) -> None:
         """Watch more jobs, at any time until the monitor is left; from any task, or any thread in `aiobench.sync`.
 
         One that is watched already is watched once, and one whose end was told is not watched again. With a journal,
@@ -126,33 +166,74 @@ class Monitor(Displayed):
 
         Args:
             *jobs: Jobs or job ids.
+            note: A JSON value of at most 4 kB that comes back with every event of these jobs, after a restart as well.
+                None keeps the note that a job has.
 
         Raises:
-            ConfigurationError: If one is neither a job nor a job id.
+            ConfigurationError: If one is neither a job nor a job id, or the note is not JSON or too long.
             ClientStateError: If the monitor is over.
             JournalError: If the journal cannot be written.
         """
-        if self._is_over:
-            raise ClientStateError("this monitor is over; make another with client.monitor()")
-        found = [self._as_job(job) for job in jobs]
+        self._check_open()
+        text = checked_note(note)
+        found = [self._checked(job) for job in jobs]
+        if text is not None:
+            for job in found:
+                self._notes.put_text(job if isinstance(job, str) else job.id, text)
         if self._recorder is None:
             self._watch(found)
         else:
             self._recorder.add(found)
 
-    def _watch(self, jobs: Iterable[BenchmarkJob]) -> None:
-        self._scheduler.add(jobs)
-        self._news.wake()  # perhaps there is nothing to watch
+    async def start(self, benchmark_id: str, *, note: JSON = None) -> BenchmarkJob:
+        """Start a job of a benchmark, exactly once, and watch it; works from any task.
+
+        With a journal, the wish is on disk before the request is sent. If this process is killed before the answer is
+        recorded, or this call is cancelled, the job list shows what came of it: exactly one new job that the journal
+        does not know is watched, with its note. Otherwise the monitor emits one `StartInterrupted`.
+
+        Args:
+            benchmark_id: The benchmark's id.
+            note: A JSON value of at most 4 kB that comes back with every event of the job, after a restart as well.
+
+        Returns:
+            The job. Its status is "" until the monitor has polled it.
+
+        Raises:
+            ConfigurationError: If *benchmark_id* is empty, or the note is not JSON or too long.
+            ClientStateError: If the monitor is not entered, or over.
+            StartOutcomeUnknownError: If the answer was lost and the job list cannot tell what happened.
+            APIError: If no job was started; the subclass says why.
+            JournalError: If the journal cannot be written.
+        """
+        self._check_open()
+        if not self._background.is_entered:
+            raise ClientStateError("enter the monitor first: async with client.monitor(...) as monitor")
+        checked_id(benchmark_id, "benchmark id")
+        return cast("BenchmarkJob", await self._starts.start(benchmark_id, checked_note(note)))
 
     def drain(self) -> None:
         """End the iteration when the present jobs have ended, although the monitor was made with `keep_open`."""
         self._is_open = False
         self._news.wake()
 
-    def _as_job(self, job: object) -> BenchmarkJob:
+    def _check_open(self) -> None:
+        if self._is_over:
+            raise ClientStateError("this monitor is over; make another with client.monitor()")
+
+    def _make_job(self, job_id: str, benchmark_id: str = "") -> BenchmarkJob:
+        return BenchmarkJob(job_id, "", benchmark_id, client=self._client)
+
+    def _watch(self, jobs: Iterable[Job | str]) -> None:
+        self._scheduler.add(jobs)
+        self._news.wake()  # perhaps there is nothing to watch
+
+    def _checked(self, job: object) -> Job | str:
+        if isinstance(job, str):
+            return checked_id(job, "job id")
         handle = as_job(self._client, job)
         client = client_of(handle)
-        if client is not None and context_of(client).platform.session is not self._session:
+        if client not in (None, self._client) and context_of(client).platform.session is not self._session:
             raise ConfigurationError(
                 f"job {handle.id} belongs to another client ({client!r}) than this monitor: "
                 "watch it with a monitor of that client, or pass its id to ask with this one"
@@ -172,7 +253,7 @@ class Monitor(Displayed):
         return self
 
     async def __anext__(self) -> MonitorEvent:
-        if self._tasks is None and not self._is_over:
+        if not self._background.is_entered and not self._is_over:
             raise ClientStateError("enter the monitor first: async with client.monitor(...) as monitor")
         if self._is_consumed:
             raise ClientStateError("another task is iterating over this monitor; it has one consumer")
@@ -185,27 +266,41 @@ class Monitor(Displayed):
     async def _next_event(self) -> MonitorEvent:
         if self._deadline is None:
             self._deadline = self._now() + (float("inf") if self._timeout is None else self._timeout)
-        if self._told is not None and self._acks_by_next:
-            await self.ack(self._told)
+        await self._handle_told()
         while True:
             patience = self._patience()
             if patience <= 0:
-                self._stop_polling()  # what is known by now is still told
+                self._background.stop()  # what is known by now is still told
             news = self._news.take()
+            self._update_progress()
             if news is not None:
-                event = event_of(news)
-                if isinstance(event, Finished | Abandoned):
-                    self._told = event
+                if isinstance(news, Ended | Lost | Interrupted):
+                    self._told = news
                 self._scheduler.wake()
-                return event
-            if self._failure is not None:
-                raise self._failure
-            if self._is_over or not (self._is_open or self._states.jobs or self._newcomers):
+                return event_of(news, self._notes.of)
+            if self._background.failure is not None:
+                raise self._background.failure
+            is_waiting = self._is_open or self._states.jobs or self._starts.is_busy or self._newcomers
+            if self._is_over or not is_waiting:
                 raise StopAsyncIteration
             if patience <= 0:
                 raise self._timed_out()
             with self._session.clock.move_on_after(patience):
                 await self._news.wait()
+
+    async def _handle_told(self) -> None:
+        """Note that the consumer, who asks for more, has handled the event before."""
+        told = self._told
+        if isinstance(told, Interrupted):
+            await self._starts.told(told)
+        elif isinstance(told, Ended | Lost) and self._acks_by_next:
+            await self._handle(told.job)
+        self._told = None
+
+    async def _handle(self, job: Job) -> None:
+        if self._recorder is not None:
+            await self._recorder.handle(job.id, job.benchmark_id)
+        self._notes.drop(job.id)
 
     def _patience(self) -> float:
         """Return the seconds that are left: until the deadline, and a little longer for the first round."""
@@ -222,11 +317,16 @@ class Monitor(Displayed):
             pending=pending,
         )
 
+    def _update_progress(self) -> None:
+        if self._show is not None:
+            ended = len(self._states.ended)
+            self._show(ended, ended + len(self._states.jobs) + len(self._newcomers), self._states.failed)
+
     async def ack(self, event: Finished | Abandoned) -> None:
         """Note in the journal that an end was handled, so that it does not come again after a restart.
 
-        Needed where the monitor was made with `ack="manual"`; else asking for the next event does it. Without a
-        journal it does nothing. Works from any task.
+        Needed where the monitor was made with `ack="manual"`; otherwise asking for the next event does it. Without a
+        journal it does nothing. Works from any task, or any thread in `aiobench.sync`.
 
         Args:
             event: The end that was handled.
@@ -237,22 +337,28 @@ class Monitor(Displayed):
         """
         if not isinstance(event, Finished | Abandoned):
             raise TypeError(f"only Finished and Abandoned are acknowledged, not {type(event).__name__}")
-        if self._told is event:
+        if isinstance(self._told, Ended | Lost) and self._told.job is event.job:
             self._told = None
-        if self._recorder is not None:
-            await self._recorder.handle(event.job.id)
+        await self._handle(event.job)
 
     # -- lifecycle ---------------------------------------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
-        if self._tasks is not None or self._is_over:
+        if self._background.is_entered or self._is_over:
             raise ClientStateError("a monitor is entered once; make another with client.monitor()")
-        self._scope = anyio.CancelScope()
+        work = [self._scheduler.run, self._starts.run]
         if self._recorder is not None:
-            await self._recorder.open()
-        self._tasks = anyio.create_task_group()
-        await self._tasks.__aenter__()
-        self._tasks.start_soon(self._run, self._scope)
+            contents = await self._recorder.open()
+            work.append(self._recorder.run)
+            self._starts.clear_up(contents.starts)
+            if self._recorder.handled_before:
+                logger.info(
+                    "%d jobs of this journal ended and were handled before; monitor(replay=True) reports them again",
+                    self._recorder.handled_before,
+                )
+        await self._background.start(*work)
+        if self._progress:
+            self._show = await self._exits.enter_async_context(_progress.of_jobs("jobs", progress=True))
         return self
 
     async def __aexit__(
@@ -261,16 +367,13 @@ class Monitor(Displayed):
         exc_value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        assert self._tasks is not None
         self._is_over = True
-        self._stop_polling()
         try:
-            if exc_value is not None and isinstance(exc_value, anyio.get_cancelled_exc_class()):
-                await self._tasks.__aexit__(exc_type, exc_value, traceback)
-            else:  # the body's own exception is not the task group's to wrap
-                await self._tasks.__aexit__(None, None, None)
+            self._update_progress()
+            await self._exits.aclose()
+            await self._background.leave(exc_value)
         finally:
-            self._tasks = self._failure = None  # they hold this monitor, and all that it refers to
+            self._show = None
             if self._recorder is not None:
                 await self._recorder.aclose()
 
@@ -282,30 +385,24 @@ class Monitor(Displayed):
     async def aclose(self) -> None:
         """Stop watching: the iteration ends and nothing more is sent. The jobs themselves go on."""
         self._is_over = True
-        self._stop_polling()
+        self._background.stop()
         self._news.wake()
-        if self._tasks is not None:
-            await self._stopped.wait()
+        await self._background.stopped()
 
-    async def _run(self, scope: anyio.CancelScope) -> None:
-        """Poll in a scope of our own: stopping that does not cancel the task that entered the monitor."""
-        try:
-            with scope:
-                async with anyio.create_task_group() as tasks:
-                    tasks.start_soon(self._until_failure, self._scheduler.run)
-                    if self._recorder is not None:
-                        tasks.start_soon(self._until_failure, self._recorder.run)
-        finally:
-            self._stopped.set()
-            self._news.wake()
 
-    async def _until_failure(self, work: Callable[[], Awaitable[None]]) -> None:
-        try:
-            await work()
-        except Exception as error:  # noqa: BLE001 - kept for the consumer, as it is
-            self._failure = self._failure or error
-            self._stop_polling()
+def _checked_path(journal: object) -> Path:
+    """Return the path of a journal.
 
-    def _stop_polling(self) -> None:
-        if self._scope is not None:
-            self._scope.cancel()
+    Raises:
+        ConfigurationError: If it is not a path of a file.
+    """
+    if not isinstance(journal, str | os.PathLike) or not isinstance(os.fspath(journal), str):
+        raise ConfigurationError(f"journal= must be the path of a file, not {journal!r}")
+    if os.fspath(journal) == ":memory:":
+        raise ConfigurationError(
+            "journal=':memory:' would be lost with the process, and a journal is what must outlive it: name a file"
+        )
+    try:
+        return Path(journal).expanduser()
+    except RuntimeError as error:  # no such user
+        raise ConfigurationError(f"journal={os.fspath(journal)!r}: {error}") from error

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import anyio
 import pytest
@@ -186,15 +187,15 @@ async def test_f26_a_job_added_while_the_journal_opens(
         server.add_job(job_id, "completed", "b1")
     monitor = new_client().monitor(["b1-0"], journal=tmp_path / "journal", timeout=30)
     assert monitor._recorder is not None
-    journal = monitor._recorder._journal
-    record = journal.record
+    recorder = monitor._recorder
+    record = recorder._recording
 
-    def record_and_add(jobs: list[tuple[str, str]]) -> object:
+    def record_and_add(jobs: list[Any]) -> object:
         recording = record(jobs)
-        if jobs == [("b1-0", "")]:
+        if jobs == ["b1-0"]:
             monitor.add("b1-1")
         return recording
 
-    monkeypatch.setattr(journal, "record", record_and_add)
+    monkeypatch.setattr(recorder, "_recording", record_and_add)
     async with monitor:
         assert ["b1-0", "b1-1"] == sorted([event.job.id async for event in monitor if isinstance(event, Finished)])

@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "src" / "aiobench"
 RENAMED = {"aclose": "close", "__aenter__": "__enter__", "__aexit__": "__exit__"}
 VIEWS = ["Client", "BenchmarkJob", "Benchmark", "Monitor"]
-EVENTS = ["Finished", "Abandoned", "StatusChanged", "Progressed", "Stalled", "PollFailed"]
+EVENTS = ["JobState", "Finished", "Abandoned", "StatusChanged", "Progressed", "Stalled", "PollFailed"]
 
 
 @pytest.fixture(scope="module")

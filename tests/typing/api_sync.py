@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, assert_type
@@ -19,6 +20,7 @@ from aiobench.sync import (
     Finished,
     Iteration,
     JobSnapshot,
+    JobState,
     Metric,
     MetricSpec,
     ModelSpec,
@@ -33,6 +35,7 @@ from aiobench.sync import (
     ScoreDetail,
     ScoreRow,
     Stalled,
+    StartInterrupted,
     StatusChanged,
     tidy,
 )
@@ -75,7 +78,9 @@ def monitor_calls(client: Client, job: BenchmarkJob) -> None:
     with client.monitor([job, "JOB"], timeout=1.0, journal=Path("journal"), ack="manual") as monitor:
         assert_type(monitor, Monitor)
         assert_type(monitor.stats, MonitorStats)
-        monitor.add(job, "JOB")
+        monitor.add(job, "JOB", note={"asked_by": "somebody", "tags": ["x", 1]})
+        assert_type(monitor.start("BENCHMARK", note=None), BenchmarkJob)
+        assert_type(monitor.jobs, Mapping[str, JobState])
         monitor.drain()
         for event in monitor:
             assert_type(event, MonitorEvent)
@@ -96,6 +101,9 @@ def monitor_calls(client: Client, job: BenchmarkJob) -> None:
                 case Stalled(stalled, seconds):
                     assert_type(stalled, BenchmarkJob)
                     assert_type(seconds, float)
+                case StartInterrupted(benchmark_id, _, candidates):
+                    assert_type(benchmark_id, str)
+                    assert_type(candidates, tuple[str, ...])
                 case PollFailed(jobs, failure):
                     assert_type(jobs, tuple[BenchmarkJob, ...])
                     assert_type(failure, APIError)

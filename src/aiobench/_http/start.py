@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from aiobench._errors import APIError, APIStatusError, InvalidResponseError, StartOutcomeUnknownError
@@ -20,7 +21,12 @@ LEAST_LOOK = 0.5  # seconds from one look to the next, at least
 LOOKS = 3  # at the job list, for a job that the platform may still be making
 
 
-async def start_job(platform: Platform, benchmark_id: str) -> str:
+async def start_job(
+    platform: Platform,
+    benchmark_id: str,
+    *,
+    about_to_send: Callable[[frozenset[str] | None], Awaitable[None]] | None = None,
+) -> str:
     """Start a job of a benchmark; return the job's id.
 
     Cases: 1. an answer with a job: that is it. 2. Surely not received: sent again, within `max_retries`. 3. Refused
@@ -28,15 +34,28 @@ async def start_job(platform: Platform, benchmark_id: str) -> str:
     from before: 4a. one new job: that is it; 4b. none, and the server itself said that it failed: that error;
     4c. none, or several: nobody can tell.
 
+    Args:
+        platform: The platform.
+        benchmark_id: The benchmark.
+        about_to_send: Awaited before the request, with the ids of the jobs that there are; None if their list is too
+            long.
+
+    Returns:
+        The job's id.
+
     Raises:
         StartOutcomeUnknownError: In case 4c.
         APIError: In cases 2, 3 and 4b, and when the job list cannot be had before the start.
     """
     async with platform.session.starting(benchmark_id):  # two at once could take one new job for both of them
-        return await _start_job(platform, benchmark_id)
+        return await _start_job(platform, benchmark_id, about_to_send)
 
 
-async def _start_job(platform: Platform, benchmark_id: str) -> str:
+async def _start_job(
+    platform: Platform,
+    benchmark_id: str,
+    about_to_send: Callable[[frozenset[str] | None], Awaitable[None]] | None,
+) -> str:
     before: frozenset[str] | None
     try:
         before = await _job_ids(platform, benchmark_id)
@@ -45,6 +64,8 @@ async def _start_job(platform: Platform, benchmark_id: str) -> str:
             raise
         before = None
     request = platform.start_request(benchmark_id)
+    if about_to_send is not None:
+        await about_to_send(before)
     try:
         return await platform.session.call(request, started_job_id, platform.options)  # 1; 2 is tried again inside
     except APIError as error:

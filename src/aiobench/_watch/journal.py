@@ -1,194 +1,352 @@
-"""The journal of a monitor: a SQLite file that lets a killed process go on. One worker thread does the writing.
+"""The file of a monitor's journal, with SQLite in it: what must survive the process.
 
-Format (`PRAGMA application_id` 0x61696f62, "aiob"; `PRAGMA user_version` 1):
+Format (`PRAGMA application_id` 0x61696f62, "aiob"; `PRAGMA user_version` 2; version 1 lacked notes and starts):
 
-- `origin(base_url)`: one row, the platform that the jobs are of.
+- `origin(base_url)`: one row, the platform that the jobs belong to.
 - `pending(job_id, benchmark_id)`: jobs whose end is not handled.
-- `handled(number, job_id)`: ends that were; only the newest `HANDLED_KEPT` are kept, so that the file does not grow
-  for ever.
+- `handled(number, job_id, benchmark_id)`: ends that were handled; the newest `HANDLED_KEPT` are kept.
+- `notes(job_id, note)`: the notes of both, as JSON.
+- `starts(number, benchmark_id, note, before, at)`: starts whose outcome is not recorded: the ids of the jobs that the
+  benchmark had before, as JSON, and the Unix time.
 
-The file is locked as long as it is open. Committed writes survive the process; those of the last moments before a
-power cut may not, and then an end is told again.
+Every change is synced to the disk before it counts as made (F36). The file is locked as long as it is open: by `flock`,
+as the locks that SQLite takes on POSIX are lost when the process closes any other handle of the file, for example
+after copying it. Where there is no `flock`, SQLite's own locks hold.
 """
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+import stat
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
-import anyio
-import anyio.to_thread
+from attrs import frozen
 
-from aiobench.errors import JournalError
+from aiobench._wire.routes import checked_id
+from aiobench.errors import ConfigurationError, JournalError
 
-__all__ = ["HANDLED_KEPT", "Journal", "until_done"]
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
-T = TypeVar("T")
+__all__ = ["HANDLED_KEPT", "Contents", "JournalFile", "Record", "Wish"]
+
 
 APPLICATION_ID = 0x61696F62
-VERSION = 1
+VERSION = 2
 HANDLED_KEPT = 100_000
 
-SCHEMA = f"""
-PRAGMA application_id = {APPLICATION_ID};
-PRAGMA user_version = {VERSION};
-CREATE TABLE origin (base_url TEXT NOT NULL);
-CREATE TABLE pending (job_id TEXT PRIMARY KEY, benchmark_id TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE handled (number INTEGER PRIMARY KEY AUTOINCREMENT, job_id TEXT NOT NULL UNIQUE);
-"""
+TABLES = (
+    f"PRAGMA application_id = {APPLICATION_ID}",
+    "CREATE TABLE origin (base_url TEXT NOT NULL)",
+    "CREATE TABLE pending (job_id TEXT PRIMARY KEY, benchmark_id TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE handled (number INTEGER PRIMARY KEY AUTOINCREMENT, job_id TEXT NOT NULL UNIQUE)",
+)
+FROM_1_TO_2 = (
+    "CREATE TABLE notes (job_id TEXT PRIMARY KEY, note TEXT NOT NULL) WITHOUT ROWID",
+    "ALTER TABLE handled ADD COLUMN benchmark_id TEXT NOT NULL DEFAULT ''",
+    """CREATE TABLE starts (
+        number INTEGER PRIMARY KEY AUTOINCREMENT, benchmark_id TEXT NOT NULL, note TEXT, before TEXT, at REAL NOT NULL
+    )""",
+    f"PRAGMA user_version = {VERSION}",
+)
 
 
-class Journal:
-    """A journal; whatever is done with its file is done by one thread of its own, in order."""
+@frozen
+class Record:
+    """A job in the journal; the note is JSON text, None for none."""
+
+    job_id: str
+    benchmark_id: str = ""
+    note: str | None = None
+
+
+@frozen
+class Wish:
+    """A start that was about to be requested.
+
+    Attributes:
+        number: Its number in the journal.
+        benchmark_id: The benchmark.
+        note: The note for the job, as JSON text.
+        before: The ids of the jobs that the benchmark had before; None if their list was too long.
+        at: When it was recorded, in Unix time.
+    """
+
+    number: int
+    benchmark_id: str
+    note: str | None
+    before: frozenset[str] | None
+    at: float
+
+
+@frozen
+class Contents:
+    """What an earlier process left: jobs to go on with, how many ends it handled, and starts to clear up."""
+
+    pending: tuple[Record, ...]
+    handled: int
+    starts: tuple[Wish, ...]
+
+
+class JournalFile:
+    """A journal; used by one thread at a time.
+
+    Every method raises `JournalError` if the file is in use, damaged, of something else, deleted, replaced, or cannot
+    be written.
+    """
 
     def __init__(self, path: Path, base_url: str) -> None:
         self._path = path
         self._base_url = base_url
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="aiobench-journal")
         self._database: sqlite3.Connection | None = None
+        self._lock: int | None = None
+        self._files: dict[Path, tuple[int, int]] = {}
 
-    async def open(self) -> list[tuple[str, str]]:
-        """Open or make the file, and lock it.
-
-        Returns:
-            The jobs to go on with: (job id, benchmark id) of each whose end was not handled.
-
-        Raises:
-            JournalError: If the file is locked, foreign, damaged, of another platform, or cannot be written.
-        """
-        return await self._done(self._open)
-
-    def record(self, jobs: Iterable[tuple[str, str]]) -> Future[set[str]]:
-        """Have jobs recorded.
-
-        Returns:
-            The ids of those whose end was handled before, which are not to be watched again.
-        """
-        found = list(jobs)
-        return self._soon(lambda: self._record(found))
-
-    async def handle(self, job_id: str) -> None:
-        """Record that the end of a job was handled."""
-        await self._done(lambda: self._handle(job_id))
-
-    async def aclose(self) -> None:
-        """Close the file."""
-        with anyio.CancelScope(shield=True):
-            await self._done(self._close)
-            self._thread.shutdown(wait=False)
-
-    def _soon(self, step: Callable[[], T]) -> Future[T]:
-        def translated() -> T:
-            with self._errors():
-                return step()
-
+    def open(self) -> Contents:
+        """Open or make the file, lock it, and read what an earlier process left."""
         try:
-            return self._thread.submit(translated)
-        except RuntimeError as error:  # the thread has ended
-            raise self._foreign("it is closed") from error
+            with self._errors():
+                self._take_lock()
+                self._database = database = sqlite3.connect(
+                    self._path, timeout=0.0, isolation_level=None, check_same_thread=False
+                )
+                database.execute("PRAGMA locking_mode = EXCLUSIVE")
+                database.execute("BEGIN EXCLUSIVE")  # takes SQLite's lock, and keeps it
+                self._check(database)
+                database.execute("COMMIT")
+                database.execute("PRAGMA journal_mode = WAL")
+                database.execute("PRAGMA synchronous = FULL")
+                database.execute("UPDATE origin SET base_url = base_url")  # begins the log now: that takes a while
+                self._sync_folder()
+                self._remember_files()
+                return self._contents(database)
+        except BaseException:
+            self.close()
+            raise
 
-    async def _done(self, step: Callable[[], T]) -> T:
-        return await until_done(self._soon(step))
+    def handled(self) -> list[Record]:
+        """Return the jobs whose ends were handled, the oldest first."""
+        with self._transaction() as database:
+            query = "SELECT job_id, benchmark_id, note FROM handled LEFT JOIN notes USING (job_id) ORDER BY number"
+            return [self._record(row) for row in database.execute(query).fetchall()]
+
+    def add(self, records: Iterable[Record]) -> set[str]:
+        """Record jobs; return the ids of those whose end was handled before, which are not recorded again."""
+        found = list(records)
+        with self._transaction() as database:
+            known = {each.job_id for each in found if self._is_in(database, "handled", each.job_id)}
+            self._insert(database, (each for each in found if each.job_id not in known))
+        return known
+
+    def handle(self, record: Record) -> None:
+        """Record that the end of a job was handled."""
+        with self._transaction() as database:
+            database.execute("DELETE FROM pending WHERE job_id = ?", (record.job_id,))
+            added = database.execute(
+                "INSERT OR IGNORE INTO handled (job_id, benchmark_id) VALUES (?, ?)",
+                (record.job_id, record.benchmark_id),
+            )
+            if added.rowcount and added.lastrowid:
+                last = (added.lastrowid - HANDLED_KEPT,)
+                database.execute(
+                    "DELETE FROM notes WHERE job_id IN (SELECT job_id FROM handled WHERE number <= ?)", last
+                )
+                database.execute("DELETE FROM handled WHERE number <= ?", last)
+
+    def begin_start(self, benchmark_id: str, note: str | None, before: frozenset[str] | None) -> Wish:
+        """Record that a job is about to be started."""
+        now, ids = time.time(), None if before is None else json.dumps(sorted(before))
+        insert = "INSERT INTO starts (benchmark_id, note, before, at) VALUES (?, ?, ?, ?)"
+        with self._transaction() as database:
+            number = database.execute(insert, (benchmark_id, note, ids, now)).lastrowid
+        return Wish(number or 0, benchmark_id, note, before, now)
+
+    def end_start(self, number: int, job: Record | None) -> None:
+        """Record what came of a start: a job to watch, or none."""
+        with self._transaction() as database:
+            database.execute("DELETE FROM starts WHERE number = ?", (number,))
+            if job is not None and not self._is_in(database, "handled", job.job_id):
+                self._insert(database, [job])
+
+    def unknown(self, job_ids: Iterable[str]) -> set[str]:
+        """Return those of the ids that the journal does not know."""
+        with self._transaction() as database:
+            return {
+                each
+                for each in job_ids
+                if not self._is_in(database, "pending", each) and not self._is_in(database, "handled", each)
+            }
+
+    def close(self) -> None:
+        """Close the file and give up the lock."""
+        try:
+            if self._database is not None:
+                self._database.close()
+        finally:
+            self._database = None
+            if self._lock is not None:
+                os.close(self._lock)
+            self._lock = None
+
+    # -- the file ----------------------------------------------------------------------------------------------
+
+    def _take_lock(self) -> None:
+        if not self._path.parent.is_dir():
+            raise self._unusable(f"there is no folder {self._path.parent}")
+        if self._path.exists() and not stat.S_ISREG(self._path.stat().st_mode):
+            raise self._unusable("it is not a file")
+        if fcntl is None:
+            return
+        self._lock = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise self._unusable("it is in use by another monitor") from error
+        except OSError:  # a file system without such locks
+            return
+
+    def _sync_folder(self) -> None:
+        """See that a new file has its name in the folder, even after a power cut."""
+        if os.name != "posix":
+            return
+        with contextlib.suppress(OSError):  # a file system that refuses it
+            folder = os.open(self._path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+
+    def _remember_files(self) -> None:
+        for path in (self._path, self._path.with_name(self._path.name + "-wal")):
+            with contextlib.suppress(FileNotFoundError):  # no log, where the file system cannot have one
+                found = path.stat()
+                self._files[path] = found.st_dev, found.st_ino
+
+    def _check_files(self) -> None:
+        for path, identity in self._files.items():
+            try:
+                found = path.stat()
+            except FileNotFoundError as error:
+                raise self._unusable(f"{path} was deleted while a monitor used it") from error
+            if (found.st_dev, found.st_ino) != identity:
+                raise self._unusable(f"{path} was replaced while a monitor used it")
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
         try:
             yield
-        except (sqlite3.Error, OSError) as error:
-            why = str(error)
-            if isinstance(error, sqlite3.OperationalError) and "locked" in why:
-                why = "it is in use by another monitor"
-            raise JournalError(f"the journal {self._path} cannot be used: {why}", path=str(self._path)) from error
+        except (sqlite3.Error, OSError, ValueError, OverflowError) as error:
+            is_locked = isinstance(error, sqlite3.OperationalError) and "locked" in str(error)
+            raise self._unusable("it is in use by another program" if is_locked else str(error)) from error
 
-    def _foreign(self, why: str) -> JournalError:
-        return JournalError(f"the journal {self._path} cannot be used: {why}", path=str(self._path))
+    def _unusable(self, why: str) -> JournalError:
+        path = str(self._path).encode(errors="replace").decode()
+        return JournalError(f"the journal {path} cannot be used: {why}", path=path)
 
-    @property
-    def _open_database(self) -> sqlite3.Connection:
-        if self._database is None:
-            raise self._foreign("it is closed")
-        return self._database
-
-    def _open(self) -> list[tuple[str, str]]:
-        database = sqlite3.connect(self._path, timeout=0.0, isolation_level=None, check_same_thread=False)
-        try:
-            database.execute("PRAGMA locking_mode = EXCLUSIVE")
-            database.execute("BEGIN EXCLUSIVE")  # takes the lock, and keeps it
-            self._check(database)
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._errors():
+            database = self._database
+            if database is None:
+                raise self._unusable("it is closed")
+            self._check_files()
+            database.execute("BEGIN")
+            try:
+                yield database
+            except BaseException:
+                with contextlib.suppress(sqlite3.Error):  # the first error says more
+                    database.execute("ROLLBACK")
+                raise
             database.execute("COMMIT")
-            database.execute("PRAGMA journal_mode = WAL")
-            database.execute("PRAGMA synchronous = NORMAL")
-            database.execute("UPDATE origin SET base_url = base_url")  # begins the log now: that takes a while
-            pending = database.execute("SELECT job_id, benchmark_id FROM pending").fetchall()
-        except BaseException:
-            database.close()
-            raise
-        self._database = database
-        return pending
+
+    # -- what is in it -----------------------------------------------------------------------------------------
 
     def _check(self, database: sqlite3.Connection) -> None:
-        """Make the tables of a new file; refuse one that is not ours."""
+        """Make the tables of a new file, take over those of an old one, and refuse a file that is not ours."""
         (application,) = database.execute("PRAGMA application_id").fetchone()
         (version,) = database.execute("PRAGMA user_version").fetchone()
         (tables,) = database.execute("SELECT count(*) FROM sqlite_master").fetchone()
         if not tables and not application:
-            for statement in filter(str.strip, SCHEMA.split(";")):
+            for statement in (*TABLES, *FROM_1_TO_2):
                 database.execute(statement)
             database.execute("INSERT INTO origin VALUES (?)", (self._base_url,))
             return
         if application != APPLICATION_ID:
-            raise self._foreign("it is a database of something else")
-        if version != VERSION:
-            raise self._foreign(f"it has format {version}, and this aiobench knows format {VERSION}")
-        (base_url,) = database.execute("SELECT base_url FROM origin").fetchone()
-        if base_url != self._base_url:
-            raise self._foreign(f"its jobs are of {base_url}, not of {self._base_url}")
-
-    def _record(self, jobs: list[tuple[str, str]]) -> set[str]:
-        database = self._open_database
-        with self._transaction(database):
-            known = {
-                job_id
-                for job_id, _ in jobs
-                if database.execute("SELECT 1 FROM handled WHERE job_id = ?", (job_id,)).fetchone()
-            }
-            fresh = [job for job in jobs if job[0] not in known]
-            database.executemany(
-                "INSERT INTO pending VALUES (?, ?) ON CONFLICT (job_id) DO UPDATE SET benchmark_id = "
-                "CASE WHEN excluded.benchmark_id = '' THEN benchmark_id ELSE excluded.benchmark_id END",
-                fresh,
+            raise self._unusable("it is a database of something else")
+        if not 1 <= version <= VERSION:
+            raise self._unusable(
+                f"it has format {version}, and this version of aiobench reads formats 1 to {VERSION}: "
+                "use the version that wrote it, or another file"
             )
-        return known
+        origins = database.execute("SELECT base_url FROM origin").fetchall()
+        if len(origins) != 1:
+            raise self._unusable("it is damaged: it must name one platform")
+        (base_url,) = origins[0]
+        if base_url != self._base_url:
+            raise self._unusable(f"its jobs are of {base_url}, not of {self._base_url}")
+        if version == 1:
+            for statement in FROM_1_TO_2:
+                database.execute(statement)
 
-    def _handle(self, job_id: str) -> None:
-        database = self._open_database
-        with self._transaction(database):
-            database.execute("DELETE FROM pending WHERE job_id = ?", (job_id,))
-            added = database.execute("INSERT OR IGNORE INTO handled (job_id) VALUES (?)", (job_id,))
-            if added.lastrowid:
-                database.execute("DELETE FROM handled WHERE number <= ?", (added.lastrowid - HANDLED_KEPT,))
+    def _contents(self, database: sqlite3.Connection) -> Contents:
+        query = "SELECT job_id, benchmark_id, note FROM pending LEFT JOIN notes USING (job_id)"
+        pending = database.execute(query).fetchall()
+        (handled,) = database.execute("SELECT count(*) FROM handled").fetchone()
+        starts = database.execute("SELECT number, benchmark_id, note, before, at FROM starts").fetchall()
+        return Contents(tuple(map(self._record, pending)), handled, tuple(map(self._wish, starts)))
 
-    def _close(self) -> None:
-        if self._database is not None:
-            self._database.close()
-            self._database = None
+    def _record(self, row: tuple[Any, ...]) -> Record:
+        job_id, benchmark_id, note = row
+        with self._sense():
+            checked_id(job_id, "job id")
+            if benchmark_id != "":
+                checked_id(benchmark_id, "benchmark id")
+            self._check_note(note)
+        return Record(job_id, benchmark_id, note)
+
+    def _wish(self, row: tuple[Any, ...]) -> Wish:
+        number, benchmark_id, note, before, at = row
+        with self._sense():
+            checked_id(benchmark_id, "benchmark id")
+            self._check_note(note)
+            ids = None if before is None else frozenset(map(str, json.loads(before)))
+            return Wish(number, benchmark_id, note, ids, float(at))
 
     @staticmethod
+    def _check_note(note: object) -> None:
+        if note is not None:
+            json.loads(note)  # type: ignore[arg-type]
+
     @contextmanager
-    def _transaction(database: sqlite3.Connection) -> Iterator[None]:
-        database.execute("BEGIN")
+    def _sense(self) -> Iterator[None]:
         try:
             yield
-        except BaseException:
-            database.execute("ROLLBACK")
-            raise
-        database.execute("COMMIT")
+        except (ConfigurationError, ValueError, TypeError, AttributeError, RecursionError) as error:
+            raise self._unusable(f"it is damaged: {error}") from error
 
+    @staticmethod
+    def _is_in(database: sqlite3.Connection, table: str, job_id: str) -> bool:
+        query = f"SELECT 1 FROM {table} WHERE job_id = ?"  # noqa: S608 - one of two tables
+        return database.execute(query, (job_id,)).fetchone() is not None
 
-async def until_done(future: Future[T]) -> T:
-    """Wait for what another thread does; it is not cancelled with the one who waits."""
-    return await anyio.to_thread.run_sync(future.result)
+    @staticmethod
+    def _insert(database: sqlite3.Connection, records: Iterable[Record]) -> None:
+        found = list(records)
+        database.executemany(
+            "INSERT INTO pending (job_id, benchmark_id) VALUES (?, ?) ON CONFLICT (job_id) DO UPDATE SET "
+            "benchmark_id = CASE WHEN excluded.benchmark_id = '' THEN benchmark_id ELSE excluded.benchmark_id END",
+            ((each.job_id, each.benchmark_id) for each in found),
+        )
+        database.executemany(
+            "INSERT OR REPLACE INTO notes (job_id, note) VALUES (?, ?)",
+            ((each.job_id, each.note) for each in found if each.note is not None),
+        )

@@ -11,11 +11,12 @@ from attrs import evolve, frozen
 from aiobench._watch.jobs import Job
 
 if TYPE_CHECKING:
+    from aiobench._watch.journal import Wish
     from aiobench.documents import Progress
     from aiobench.errors import APIError
     from aiobench.snapshot import JobSnapshot
 
-__all__ = ["Changed", "Ended", "Lost", "Moved", "News", "NewsQueue", "Quiet", "Unanswered"]
+__all__ = ["Changed", "Ended", "Interrupted", "Lost", "Moved", "News", "NewsQueue", "Quiet", "Unanswered"]
 
 
 @frozen
@@ -67,7 +68,15 @@ class Unanswered:
     error: APIError
 
 
-News: TypeAlias = Union[Ended, Lost, Changed, Moved, Quiet, Unanswered]  # noqa: UP007
+@frozen
+class Interrupted:
+    """A start was interrupted, and the job list does not show what came of it."""
+
+    wish: Wish
+    candidates: tuple[str, ...]
+
+
+News: TypeAlias = Union[Ended, Lost, Changed, Moved, Quiet, Unanswered, Interrupted]  # noqa: UP007
 
 
 class NewsQueue:

@@ -1,72 +1,104 @@
-"""Jobs on their way through the journal: none is watched before it is recorded, so that none ends unrecorded."""
+"""The journal of a monitor, written by a thread of its own: no job is watched before it is recorded."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
-from concurrent.futures import Future, wait
-from typing import TYPE_CHECKING
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, TypeVar
 
 import anyio
+import anyio.to_thread
 
-from aiobench._watch.journal import Journal, until_done
+from aiobench._watch.jobs import Job
+from aiobench._watch.journal import Contents, JournalFile, Record, Wish
+from aiobench.errors import JournalError
 
 if TYPE_CHECKING:
-    from aiobench.job import BenchmarkJob
+    from aiobench._watch.notes import Notes
 
 __all__ = ["Recorder"]
+
+T = TypeVar("T")
 
 MOMENT = 0.01  # seconds that the event loop may be held while a job is recorded
 
 
 class Recorder:
-    """Records jobs and hands them on.
+    """Records jobs and hands them on, and the starts that must survive a crash.
 
     Args:
-        journal: Where they are recorded; opened and closed here.
-        watch: Takes the jobs whose end was not handled before.
+        file: The journal; opened and closed here.
+        notes: The notes of the jobs.
+        watch: Takes the jobs that are recorded.
         make_job: Makes a job of what an earlier process recorded: its id and its benchmark's.
+        replay: Whether ends that were handled before are watched, and so told, again.
+        busy: Marks what waits for a thread rather than for time.
     """
 
     def __init__(
         self,
-        journal: Journal,
+        file: JournalFile,
+        notes: Notes,
         *,
-        watch: Callable[[Iterable[BenchmarkJob]], None],
-        make_job: Callable[[str, str], BenchmarkJob],
+        watch: Callable[[Iterable[Job | str]], None],
+        make_job: Callable[[str, str], Job],
+        replay: bool,
+        busy: Callable[[], AbstractContextManager[None]],
     ) -> None:
-        self._journal = journal
+        self._file = file
+        self._notes = notes
         self._watch = watch
         self._make_job = make_job
-        self._unrecorded: dict[str, BenchmarkJob] = {}
-        self._under_way: deque[tuple[list[BenchmarkJob], Future[set[str]]]] = deque()
+        self._replay = replay
+        self._busy = busy
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="aiobench-journal")
+        self._threads = anyio.CapacityLimiter(float("inf"))  # that wait for it: the user's may all be busy (F35)
+        self._unrecorded: dict[str, Job | str] = {}
+        self._under_way: deque[tuple[list[Job | str], Future[set[str]]]] = deque()
         self._came_in = anyio.Event()
         self._is_open = False
+        self.handled_before = 0
 
     @property
     def pending(self) -> AbstractSet[str]:
         """The ids of the jobs that are not recorded yet."""
         return self._unrecorded.keys()
 
-    async def open(self) -> None:
+    async def open(self) -> Contents:
         """Take up what an earlier process left, and record the jobs that were added so far.
 
         Raises:
             JournalError: If the journal cannot be used.
         """
         try:
-            for job_id, benchmark_id in await self._journal.open():
-                self._unrecorded.setdefault(job_id, self._make_job(job_id, benchmark_id))
+            contents = await self._done(self._file.open)
+            earlier = [*contents.pending]
+            if self._replay:
+                earlier += await self._done(self._file.handled)
+            else:
+                self.handled_before = contents.handled
+            for number, record in enumerate(earlier):
+                self._notes.put_text(record.job_id, record.note)
+                if number % 500 == 499:  # thousands of jobs must not hold the event loop
+                    await anyio.lowlevel.checkpoint()
+                self._watch([self._made(record)])
             while batch := list(self._unrecorded.values()):  # others may come in while these are recorded
-                handled = await until_done(self._recording(batch))
+                handled = await self._until(self._recording(batch))
                 self._hand_on(batch, handled)
         except BaseException:
             await self.aclose()
             raise
         self._is_open = True
+        return contents
 
-    def add(self, jobs: list[BenchmarkJob]) -> None:
+    def _made(self, record: Record) -> Job | str:
+        given = self._unrecorded.get(record.job_id)
+        return given if given is not None else self._make_job(record.job_id, record.benchmark_id)
+
+    def add(self, jobs: list[Job | str]) -> None:
         """Have jobs recorded and then watched; wait for that, but only a moment.
 
         Raises:
@@ -81,7 +113,7 @@ class Recorder:
             self._under_way.append((jobs, recording))
             self._came_in.set()
         for job in jobs:
-            self._unrecorded.setdefault(job.id, job)
+            self._unrecorded.setdefault(_id(job), job)
 
     async def run(self) -> None:
         """Hand on the jobs whose recording took longer, until cancelled.
@@ -92,28 +124,72 @@ class Recorder:
         while True:
             while self._under_way:
                 jobs, recording = self._under_way[0]
-                handled = await until_done(recording)
+                handled = await self._until(recording)
                 self._under_way.popleft()
                 self._hand_on(jobs, handled)
             self._came_in = anyio.Event()
             await self._came_in.wait()
 
-    async def handle(self, job_id: str) -> None:
+    async def handle(self, job_id: str, benchmark_id: str) -> None:
         """Record that the end of a job was handled.
 
         Raises:
             JournalError: If the journal cannot be written.
         """
-        await self._journal.handle(job_id)
+        record = Record(job_id, benchmark_id or "", self._notes.text(job_id))
+        await self._done(lambda: self._file.handle(record))
+
+    async def begin_start(self, benchmark_id: str, note: str | None, before: frozenset[str] | None) -> Wish:
+        """Record that a job is about to be started."""
+        return await self._done(lambda: self._file.begin_start(benchmark_id, note, before))
+
+    async def end_start(self, wish: Wish, job_id: str | None) -> None:
+        """Record what came of a start: a job, or none."""
+        job = None if job_id is None else Record(job_id, wish.benchmark_id, wish.note)
+        await self._done(lambda: self._file.end_start(wish.number, job))
+
+    async def unknown(self, job_ids: Iterable[str]) -> set[str]:
+        """Return those of the ids that the journal does not know."""
+        return await self._done(lambda: self._file.unknown(job_ids))
 
     async def aclose(self) -> None:
         """Close the journal."""
-        await self._journal.aclose()
+        with anyio.CancelScope(shield=True):
+            await self._done(self._file.close)
+            self._thread.shutdown(wait=False)
 
-    def _recording(self, jobs: list[BenchmarkJob]) -> Future[set[str]]:
-        return self._journal.record([(job.id, job.benchmark_id) for job in jobs])
+    def _recording(self, jobs: list[Job | str]) -> Future[set[str]]:
+        notes = {_id(job): self._notes.text(_id(job)) for job in jobs} if self._notes else {}
 
-    def _hand_on(self, jobs: list[BenchmarkJob], handled: AbstractSet[str]) -> None:
-        self._watch(job for job in jobs if job.id not in handled)
+        def record() -> set[str]:
+            return self._file.add(
+                Record(_id(job), "" if isinstance(job, str) else job.benchmark_id or "", notes.get(_id(job)))
+                for job in jobs
+            )
+
+        return self._soon(record)
+
+    def _hand_on(self, jobs: list[Job | str], handled: AbstractSet[str]) -> None:
+        self._watch([job for job in jobs if self._replay or _id(job) not in handled])
         for job in jobs:
-            self._unrecorded.pop(job.id, None)
+            self._unrecorded.pop(_id(job), None)
+
+    # -- the thread --------------------------------------------------------------------------------------------
+
+    def _soon(self, step: Callable[[], T]) -> Future[T]:
+        try:
+            return self._thread.submit(step)
+        except RuntimeError as error:  # the thread has ended
+            raise JournalError("the journal cannot be used: it is closed", path="") from error
+
+    async def _done(self, step: Callable[[], T]) -> T:
+        return await self._until(self._soon(step))
+
+    async def _until(self, future: Future[T]) -> T:
+        """Wait for what the thread does; it is not cancelled with the one who waits."""
+        with self._busy():
+            return await anyio.to_thread.run_sync(future.result, limiter=self._threads)
+
+
+def _id(job: Job | str) -> str:
+    return job if isinstance(job, str) else job.id

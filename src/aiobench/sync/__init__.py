@@ -7,7 +7,7 @@ core.
 
 from aiobench._version import __version__
 from aiobench._wire.statuses import PENDING_STATUSES, TERMINAL_STATUSES
-from aiobench.documents import Explanations, Iteration, Metric, Progress, Score, ScoreDetail, ScoreRow
+from aiobench.documents import JSON, Explanations, Iteration, Metric, Progress, Score, ScoreDetail, ScoreRow
 from aiobench.errors import (
     AiobenchError,
     APIConnectionError,
@@ -44,7 +44,7 @@ from aiobench.errors import (
     WaitTimeoutError,
     WrongEventLoopError,
 )
-from aiobench.events import MonitorStats
+from aiobench.events import MonitorStats, StartInterrupted
 from aiobench.frames import tidy
 from aiobench.policy import PollPolicy
 from aiobench.snapshot import JobSnapshot
@@ -55,6 +55,7 @@ from aiobench.sync._generated import (
     BenchmarkJob,
     Client,
     Finished,
+    JobState,
     Monitor,
     MonitorEvent,
     PollFailed,
@@ -64,6 +65,7 @@ from aiobench.sync._generated import (
 )
 
 __all__ = [
+    "JSON",
     "PENDING_STATUSES",
     "TERMINAL_STATUSES",
     "APIConnectionError",
@@ -92,6 +94,7 @@ __all__ = [
     "JobFailedError",
     "JobSnapshot",
     "JobStalledError",
+    "JobState",
     "JobsWaitTimeoutError",
     "JournalError",
     "LocalStorageError",
@@ -118,6 +121,7 @@ __all__ = [
     "ScoreRow",
     "ServerError",
     "Stalled",
+    "StartInterrupted",
     "StartOutcomeUnknownError",
     "StatusChanged",
     "UnsafeURLError",

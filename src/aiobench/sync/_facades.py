@@ -5,19 +5,30 @@ from __future__ import annotations
 import copy
 import os
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from operator import attrgetter, methodcaller
 from types import TracebackType
 from typing import Any, Generic, NoReturn, Protocol, Self, TypeVar, cast
 from weakref import WeakValueDictionary
 
 from aiobench._display import Card, Displayed, card_of
+from aiobench._watch.live import LiveMapping
 from aiobench.errors import ClientClosedError, ClientStateError, ConfigurationError
 from aiobench.job import BenchmarkJob
 from aiobench.sync._bridge import Owner, default_owner
 from aiobench.sync._lanes import Lane
 
-__all__ = ["ClientFacade", "Counterpart", "Facade", "StreamFacade", "core_of", "cores_of", "owner_of", "view_of"]
+__all__ = [
+    "ClientFacade",
+    "Counterpart",
+    "Facade",
+    "StreamFacade",
+    "core_of",
+    "cores_of",
+    "mapping_of",
+    "owner_of",
+    "view_of",
+]
 
 C = TypeVar("C")
 F = TypeVar("F", bound="Facade[Any]")
@@ -210,6 +221,19 @@ def cores_of(values: Any) -> Any:
     if isinstance(values, str) or not hasattr(values, "__iter__"):
         return core_of(values)
     return [core_of(value) for value in values]
+
+
+def mapping_of(core: Mapping[str, C], make: Callable[[C], T], owner: Owner) -> Mapping[str, T]:
+    """Return a live view of a mapping of the core, read on its event loop."""
+
+    def find(key: str) -> T | None:
+        value = owner.read(lambda: core.get(key))
+        return None if value is None else make(value)
+
+    def everything() -> list[tuple[str, T]]:
+        return [(key, make(value)) for key, value in owner.read(lambda: list(core.items()))]
+
+    return LiveMapping(lambda: owner.read(lambda: list(core)), find, everything)
 
 
 def owner_of(client: Any) -> Owner:
