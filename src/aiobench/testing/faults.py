@@ -1,0 +1,66 @@
+"""What goes wrong, on request: refusals, dropped connections, lost replies, delays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from attrs import define, field, frozen
+
+from aiobench.testing.replies import FakeRequest, Reply
+
+__all__ = ["Fault", "Faults"]
+
+START = "sdk/benchmarks/{id}/start"
+
+
+@define
+class Fault:
+    """Something that happens to the next *times* requests of a kind.
+
+    Attributes:
+        instead: The reply to send instead of asking the platform; None: ask it.
+        is_lost: Whether the reply is lost on its way.
+        route: The route it is for; None: any.
+    """
+
+    times: float
+    instead: Reply | None = None
+    is_lost: bool = False
+    route: str | None = None
+
+    def concerns(self, request: FakeRequest) -> bool:
+        return self.times > 0 and self.route in (None, request.route)
+
+
+@frozen
+class Faults:
+    """The faults still to come, the oldest first; one request meets one of them."""
+
+    _coming: list[Fault] = field(factory=list[Fault])
+    _delays: list[tuple[float, float]] = field(factory=list[tuple[float, float]])
+
+    def add(self, fault: Fault) -> None:
+        self._coming.append(fault)
+
+    def delay(self, seconds: float, times: float) -> None:
+        """Have the next *times* replies take *seconds*; replaces the delay there was."""
+        self._delays[:] = [(seconds, times)]
+
+    def reply(self, request: FakeRequest, ask: Callable[[], Reply]) -> Reply:
+        """Answer a request: by *ask*, unless a fault concerns it."""
+        after = self._next_delay()
+        fault = next((each for each in self._coming if each.concerns(request)), None)
+        if fault is None:
+            found, is_lost = ask(), False
+        else:
+            fault.times -= 1
+            found, is_lost = fault.instead or ask(), fault.is_lost
+        self._coming[:] = [each for each in self._coming if each.times > 0]
+        return Reply(found.status, found.body, found.headers, after, is_lost or found.is_lost)
+
+    def _next_delay(self) -> float:
+        if not self._delays or self._delays[0][1] <= 0:
+            return 0.0
+        seconds, times = self._delays[0]
+        self._delays[0] = seconds, times - 1
+        return seconds

@@ -1,0 +1,327 @@
+"""The fake platform: jobs that move by a clock of their own, and trouble on request."""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Any
+
+from aiobench import Client, ConfigurationError, PollPolicy, sync
+from aiobench._clock import using_clock
+from aiobench.testing.assets import Assets
+from aiobench.testing.clock import VirtualClock
+from aiobench.testing.courses import checked_course, outcome_of
+from aiobench.testing.faults import START, Fault, Faults
+from aiobench.testing.jobs import FakeBenchmark, FakeJob
+from aiobench.testing.replies import FakeRequest, Reply, json_reply
+from aiobench.testing.routes import Incoming, Routes
+from aiobench.testing.transport import FakeTransport
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["FakePlatform"]
+
+MESSAGES = {401: "Unauthorized", 403: "Forbidden", 404: "Not found", 429: "Too many requests"}
+BASE_URL = "https://platform.test"
+
+
+class FakePlatform:
+    """A benchmark platform for tests, in this process, with a clock of its own.
+
+    It speaks the wire protocol that the client speaks, and its job list and job documents always agree. The clock
+    stands still while anything can happen, and jumps ahead when everything waits: an hour passes in a moment. Your
+    own waits (`asyncio.sleep`, a database) take real time and do not hold the clock; `stopped()` does.
+
+    Attributes:
+        api_key: The key that it accepts.
+        requests: What was asked, the oldest first.
+    """
+
+    def __init__(self) -> None:
+        self.api_key = "fake-key"
+        self.requests: list[FakeRequest] = []
+        self._clock = VirtualClock()
+        self._lock = threading.RLock()
+        self._assets = Assets(self._clock.now)
+        self._faults = Faults()
+        self._routes = Routes(self._assets, self.api_key, self._clock.now)
+
+    def __repr__(self) -> str:
+        return f"<FakePlatform at {self.now:g} s, {len(self.requests)} requests>"
+
+    # -- jobs --------------------------------------------------------------------------------------------------
+
+    def job(
+        self,
+        *statuses: str,
+        every: float = 5.0,
+        scores: Mapping[str, Mapping[str, float | Mapping[str, Any]]] | None = None,
+        failures: Mapping[str, int] | None = None,
+        segments: pd.DataFrame | None = None,
+        explanation: Mapping[str, Any] | None = None,
+        benchmark: FakeBenchmark | str | None = None,
+        id: str | None = None,
+    ) -> FakeJob:
+        """Add a job, started now. Further jobs of its benchmark, started by a client, follow the same history.
+
+        Args:
+            *statuses: Its history. Without any: queued, in_progress, completed.
+            every: Seconds that each status lasts; the last one stays.
+            scores: Averages by model and metric: `{"model-a": {"BLEU by sacrebleu": 31.2}}`. A mapping in place of a
+                number replaces fields of the score. By default those of *segments*.
+            failures: The number of failed segments by model. By default those of *segments*.
+            segments: The results, a frame with the column `Model`. None: there is no file to download.
+            explanation: The document's explanation, once the job has ended.
+            benchmark: Its benchmark, or the id of one, which is made if there is none. By default one for all jobs.
+            id: The job's id. By default `job-1` and so on.
+
+        Returns:
+            The job.
+
+        Raises:
+            ConfigurationError: If the history goes backwards, the id is taken, or an argument has another shape.
+        """
+        course, outcome = checked_course(statuses, every), outcome_of(scores, failures, segments, explanation)
+        with self._lock:
+            if id is not None and self._assets.has_job(id):
+                raise ConfigurationError(f"there is a job {id!r} already")
+            found = benchmark.id if isinstance(benchmark, FakeBenchmark) else benchmark or "benchmark"
+            if not self._assets.has_benchmark(found):
+                self.benchmark(id=found)
+            parent = self._assets.benchmark(found)
+            parent.course, parent.outcome = course, outcome
+            return self._assets.start(found, id)
+
+    def benchmark(
+        self,
+        *statuses: str,
+        every: float = 5.0,
+        scores: Mapping[str, Mapping[str, float | Mapping[str, Any]]] | None = None,
+        failures: Mapping[str, int] | None = None,
+        segments: pd.DataFrame | None = None,
+        explanation: Mapping[str, Any] | None = None,
+        name: str = "Fake benchmark",
+        models: Sequence[str] = ("model-a",),
+        dataset: str = "dataset",
+        metrics: Sequence[str] = ("bleu",),
+        id: str | None = None,
+    ) -> FakeBenchmark:
+        """Add a benchmark that has no job yet; the jobs started of it follow the history given here.
+
+        Args:
+            *statuses: The history of its jobs; see `job()`, here and for the next five.
+            every: Seconds that each status lasts.
+            scores: Averages by model and metric.
+            failures: The number of failed segments by model.
+            segments: The results.
+            explanation: The explanation.
+            name: Its name.
+            models: The ids of its models.
+            dataset: The id of its dataset.
+            metrics: The ids of its metrics.
+            id: Its id. By default `benchmark-1` and so on.
+
+        Returns:
+            The benchmark.
+
+        Raises:
+            ConfigurationError: If the history goes backwards, the id is taken, or an argument has another shape.
+        """
+        course, outcome = checked_course(statuses, every), outcome_of(scores, failures, segments, explanation)
+        with self._lock:
+            if id is not None and self._assets.has_benchmark(id):
+                raise ConfigurationError(f"there is a benchmark {id!r} already")
+            made = FakeBenchmark(
+                id or self._assets.new_id("benchmark"), name, list(models), dataset, list(metrics), course, outcome
+            )
+            self._assets.add_benchmark(made)
+            return made
+
+    # -- time --------------------------------------------------------------------------------------------------
+
+    @property
+    def now(self) -> float:
+        """Seconds that have passed on the platform's clock."""
+        return self._clock.now()
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock ahead at once, as a laptop's when it wakes up.
+
+        Args:
+            seconds: How far.
+
+        Raises:
+            ConfigurationError: If *seconds* is negative or no number.
+        """
+        if not isinstance(seconds, int | float) or not 0 <= seconds < math.inf:
+            raise ConfigurationError(f"a clock is advanced by seconds, 0 or more, not by {seconds!r}")
+        self._clock.advance(seconds)
+
+    def stopped(self) -> AbstractContextManager[None]:
+        """Stop the clock for the block: it moves by `advance()` alone."""
+        return self._clock.busy()
+
+    # -- trouble -----------------------------------------------------------------------------------------------
+
+    def answer(
+        self,
+        status: int,
+        *,
+        retry_after: float | None = None,
+        times: float = 1,
+        message: str | None = None,
+        body: str | bytes | None = None,
+        route: str | None = None,
+    ) -> None:
+        """Answer the next requests with a status of your choice.
+
+        Args:
+            status: The HTTP status.
+            retry_after: Seconds for the header `Retry-After`.
+            times: How many requests; `math.inf`: all.
+            message: What the error document says.
+            body: The whole body, in place of an error document.
+            route: Only requests for this route, as in `requests`.
+        """
+        headers = () if retry_after is None else (("retry-after", f"{math.ceil(retry_after)}"),)
+        if body is None:
+            text = message or MESSAGES.get(status, "Internal server error" if status >= 500 else "Refused")
+            reply = json_reply({"statusCode": status, "message": text}, status, headers)
+        else:
+            content = body.encode() if isinstance(body, str) else body
+            reply = Reply(status, content, (("content-type", "text/html"), *headers))
+        self._faults.add(Fault(times, reply, route=route))
+
+    def drop_connection(self, times: float = 1, *, route: str | None = None) -> None:
+        """Drop the connections of the next requests, which do nothing.
+
+        A client that finds a kept connection dropped asks once more by itself, as after any connection that has idled
+        for too long.
+
+        Args:
+            times: How many requests; `math.inf`: all.
+            route: Only requests for this route.
+        """
+        self._faults.add(Fault(times, Reply(is_lost=True), route=route))
+
+    def lose_start_reply(self, times: float = 1) -> None:
+        """Start the jobs of the next requests for that, and drop the connections before the replies.
+
+        Args:
+            times: How many requests.
+        """
+        self._faults.add(Fault(times, is_lost=True, route=START))
+
+    def delay(self, seconds: float, times: float = math.inf) -> None:
+        """Take time for each reply, by the platform's clock.
+
+        Args:
+            seconds: How long; 0 ends a delay, `math.inf` never replies.
+            times: How many replies.
+        """
+        self._faults.delay(seconds, times)
+
+    # -- ways in -----------------------------------------------------------------------------------------------
+
+    def client(
+        self,
+        *,
+        timeout: float = 30.0,
+        max_retries: int = 4,
+        max_retry_after: float = 60.0,
+        max_connections: int = 25,
+        poll: PollPolicy = PollPolicy(),  # noqa: B008 - frozen
+        default_headers: Mapping[str, str] | None = None,
+    ) -> Client:
+        """Make a client of this platform, without sockets and on its clock. The settings are those of `Client`.
+
+        Returns:
+            The client. It need not be closed.
+        """
+        with using_clock(self._clock):
+            return Client(
+                self.api_key,
+                base_url=BASE_URL,
+                timeout=timeout,
+                max_retries=max_retries,
+                max_retry_after=max_retry_after,
+                max_connections=max_connections,
+                transport=self._transport,
+                poll=poll,
+                default_headers=default_headers,
+            )
+
+    def sync_client(
+        self,
+        *,
+        timeout: float = 30.0,
+        max_retries: int = 4,
+        max_retry_after: float = 60.0,
+        max_connections: int = 25,
+        poll: PollPolicy = PollPolicy(),  # noqa: B008 - frozen
+        default_headers: Mapping[str, str] | None = None,
+    ) -> sync.Client:
+        """Make a blocking client of this platform, without sockets and on its clock.
+
+        Returns:
+            The client.
+        """
+        with using_clock(self._clock):
+            return sync.Client(
+                self.api_key,
+                base_url=BASE_URL,
+                timeout=timeout,
+                max_retries=max_retries,
+                max_retry_after=max_retry_after,
+                max_connections=max_connections,
+                transport=self._transport,
+                poll=poll,
+                default_headers=default_headers,
+            )
+
+    @contextmanager
+    def served(self) -> Iterator[dict[str, str]]:
+        """Serve on loopback, for code that makes its own client from the environment.
+
+        Until the block is left, `BACKEND_URL` and `TEAM_API_KEY` are set in this process, and every client made in it
+        is on this platform's clock. A client in another process has its own clock: move this one by `advance()`.
+
+        Yields:
+            The environment's variables.
+        """
+        from aiobench.testing.server import serving
+
+        with serving(self._respond, self._clock) as url, using_clock(self._clock):
+            environment = {"BACKEND_URL": url, "TEAM_API_KEY": self.api_key}
+            with _environment(environment):
+                yield environment
+
+    def _transport(self) -> FakeTransport:
+        return FakeTransport(self._respond, self._clock)
+
+    def _respond(self, incoming: Incoming) -> Reply:
+        with self._lock:
+            request = self._routes.find(incoming)
+            self.requests.append(request)
+            return self._faults.reply(request, lambda: self._routes.answer(request, incoming))
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Set variables of this process, and what would get in their way, until the block is left."""
+    bypass = ",".join(filter(None, [os.environ.get("NO_PROXY") or os.environ.get("no_proxy"), "127.0.0.1"]))
+    before = dict(os.environ)
+    os.environ.update(variables, NO_PROXY=bypass, no_proxy=bypass)
+    os.environ.pop("AIXPLAIN_API_KEY", None)
+    try:
+        yield
+    finally:
+        for name in (*variables, "NO_PROXY", "no_proxy", "AIXPLAIN_API_KEY"):
+            if name in before:
+                os.environ[name] = before[name]
+            else:
+                os.environ.pop(name, None)

@@ -1,0 +1,151 @@
+"""The routes of the wire page: which one a request is for, and what it answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from attrs import frozen
+
+from aiobench.testing import documents
+from aiobench.testing.replies import FakeRequest, RefusedError, Reply, json_reply
+
+if TYPE_CHECKING:
+    from aiobench.testing.assets import Assets
+
+__all__ = ["Incoming", "RESULTS", "Routes"]
+
+RESULTS = "{reportUrl}"
+URL_SECONDS = 3600.0  # how long the URL of a results file is good for
+PARAMETERS = ("{jobId}", "{id}")
+
+
+@frozen
+class Incoming:
+    """A request as it arrives: `target` with its query, header names in lower case."""
+
+    method: str
+    target: str
+    headers: Mapping[str, str]
+    body: bytes
+    origin: str  # where the results are, such as "https://results.test"
+
+
+class Routes:
+    """Answers requests out of what a platform has."""
+
+    def __init__(self, assets: Assets, api_key: str, now: Callable[[], float]) -> None:
+        self._assets = assets
+        self._api_key = api_key
+        self._now = now
+        self._table: dict[tuple[str, str], Callable[[Incoming, str], Reply]] = {
+            ("GET", "sdk/benchmarks/jobs/{jobId}"): self._job,
+            ("GET", "sdk/benchmarks/{id}/jobs"): self._jobs,
+            ("POST", "sdk/benchmarks/{id}/start"): self._start,
+            ("POST", "sdk/benchmarks"): self._create,
+            ("POST", "sdk/benchmarks/normalization-options"): self._normalization_options,
+            ("GET", "sdk/benchmarks/{id}"): self._benchmark,
+            ("GET", "sdk/models/{id}"): lambda _, id: json_reply(documents.model_document(id)),
+            ("GET", "sdk/datasets/{id}/overview"): lambda _, id: json_reply(documents.dataset_document(id)),
+            ("GET", "sdk/metrics/{id}"): lambda _, id: json_reply(documents.metric_document(id)),
+            ("GET", "sdk/metrics"): self._metrics,
+            ("GET", RESULTS): self._results,
+        }
+
+    def find(self, incoming: Incoming) -> FakeRequest:
+        """Find out what a request is for."""
+        parts = _parts(incoming.target)
+        if parts[:1] == ["results"]:
+            return FakeRequest(incoming.method, RESULTS, parts[-1].removesuffix(".csv"), at=self._now())
+        for method, route in self._table:
+            found = _match(route.split("/"), parts)
+            if method == incoming.method and found is not None:
+                job = found if "{jobId}" in route else None
+                benchmark = found if route.startswith("sdk/benchmarks/{id}") else None
+                return FakeRequest(method, route, job, benchmark, self._now())
+        return FakeRequest(incoming.method, "/".join(parts), at=self._now())
+
+    def answer(self, request: FakeRequest, incoming: Incoming) -> Reply:
+        """Answer a request as the platform does."""
+        handler = self._table.get((request.method, request.route))
+        try:
+            if request.route != RESULTS and incoming.headers.get("authorization") != f"Token {self._api_key}":
+                raise RefusedError(401, "Missing or wrong API key; send the header Authorization: Token <key>")
+            if handler is None:
+                raise RefusedError(404, f"Cannot {request.method} /{request.route}")
+            found = request.job or request.benchmark or _match(request.route.split("/"), _parts(incoming.target)) or ""
+            return handler(incoming, found)
+        except RefusedError as error:
+            return json_reply({"statusCode": error.status, "message": str(error)}, error.status)
+
+    def _job(self, incoming: Incoming, job_id: str) -> Reply:
+        job, benchmark = self._assets.job(job_id)
+        expires = self._now() + URL_SECONDS
+        url = f"{incoming.origin}/results/{job.id}.csv?expires={expires}&signature={self._signature(job.id, expires)}"
+        return json_reply(documents.job_document(job, benchmark, url))
+
+    def _jobs(self, _: Incoming, benchmark_id: str) -> Reply:
+        return json_reply([documents.job_list_entry(job) for job in self._assets.benchmark(benchmark_id).jobs])
+
+    def _start(self, _: Incoming, benchmark_id: str) -> Reply:
+        return json_reply({"jobId": self._assets.start(benchmark_id).id}, 201)
+
+    def _benchmark(self, _: Incoming, benchmark_id: str) -> Reply:
+        return json_reply(documents.benchmark_document(self._assets.benchmark(benchmark_id)))
+
+    def _create(self, incoming: Incoming, _: str) -> Reply:
+        return json_reply({"id": self._assets.create(_object(incoming.body)).id}, 201)
+
+    def _normalization_options(self, incoming: Incoming, _: str) -> Reply:
+        asked = _object(incoming.body)
+        if not isinstance(asked.get("metricId"), str) or not isinstance(asked.get("modelIds"), list):
+            raise RefusedError(400, "metricId must be a string, and modelIds a list")
+        return json_reply([{"value": "lowercase"}, {"value": "remove-punctuation"}])
+
+    def _metrics(self, _: Incoming, __: str) -> Reply:
+        return json_reply({"results": [documents.metric_document(metric) for metric in documents.METRICS]})
+
+    def _results(self, incoming: Incoming, job_id: str) -> Reply:
+        query = parse_qs(urlsplit(incoming.target).query)
+        expires = float(query.get("expires", ["0"])[0])
+        if "authorization" in incoming.headers:
+            return _xml(400, "InvalidArgument", "Only one way of authentication is allowed")
+        if query.get("signature") != [self._signature(job_id, expires)]:
+            return _xml(403, "SignatureDoesNotMatch", "The signature does not match the address")
+        if expires < self._now():
+            return _xml(403, "AccessDenied", "Request has expired")
+        job, _ = self._assets.job(job_id)
+        return Reply(200, (job.outcome.csv or "").encode(), (("content-type", "text/csv; charset=utf-8"),))
+
+    def _signature(self, job_id: str, expires: float) -> str:
+        return f"{hash((self._api_key, job_id, expires)) & 0xFFFFFFFFFFFFFFFF:016x}"
+
+
+def _parts(target: str) -> list[str]:
+    return [unquote(part) for part in urlsplit(target).path.removeprefix("/").split("/")]
+
+
+def _match(route: list[str], parts: list[str]) -> str | None:
+    """Return what stands for the route's parameter ("" if it has none), or None if this is not the route."""
+    if len(route) != len(parts):
+        return None
+    if any(wanted not in (part, *PARAMETERS) for wanted, part in zip(route, parts, strict=True)):
+        return None
+    return next((part for wanted, part in zip(route, parts, strict=True) if wanted in PARAMETERS), "")
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        document = json.loads(body)
+    except ValueError as error:
+        raise RefusedError(400, "The body is not valid JSON") from error
+    if not isinstance(document, dict):
+        raise RefusedError(400, "A JSON object was expected")
+    return document
+
+
+def _xml(status: int, code: str, message: str) -> Reply:
+    body = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code><Message>{message}</Message></Error>'
+    return Reply(status, body.encode(), (("content-type", "application/xml"),))
