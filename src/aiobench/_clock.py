@@ -20,6 +20,8 @@ _idle = nullcontext()
 class Clock:
     """The real clock, and the interface of any other. All times are in seconds."""
 
+    seed: int | None = None  # of the randomness in waits; None: none
+
     now = staticmethod(monotonic)
     sleep = staticmethod(anyio.sleep)
 

@@ -94,7 +94,7 @@ class Session:
         self.sleep: Callable[[float], Awaitable[None]] = clock.sleep
         self.max_connections = max_connections
         self._max_document = max_document
-        self.random: random.Random = random.Random()  # noqa: S311 - jitter, not a secret
+        self.random: random.Random = random.Random(clock.seed)  # noqa: S311 - jitter, not a secret
         self.origin: str = str(base_url.copy_with(path="/"))
         self._api = Connections(transports.make, limit=max_connections, keep_idle=KEEPALIVE, clock=clock)
         self.results: Connections = Connections(

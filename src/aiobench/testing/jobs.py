@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from attrs import define, field
 
 from aiobench import TERMINAL_STATUSES
-from aiobench.testing.courses import Course, Outcome, checked_course
+from aiobench.testing._courses import Course, Outcome, checked_course
 
 __all__ = ["FakeBenchmark", "FakeJob"]
 

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from aiobench import Client, ConfigurationError, PollPolicy, sync
 from aiobench._clock import using_clock
-from aiobench.testing.assets import Assets
-from aiobench.testing.clock import VirtualClock
-from aiobench.testing.courses import checked_course, outcome_of
-from aiobench.testing.faults import START, Fault, Faults
+from aiobench.testing._assets import Assets
+from aiobench.testing._clock import VirtualClock
+from aiobench.testing._courses import checked_course, outcome_of
+from aiobench.testing._faults import START, Fault, Faults
+from aiobench.testing._routes import Incoming, Routes
+from aiobench.testing._transport import FakeTransport
 from aiobench.testing.jobs import FakeBenchmark, FakeJob
 from aiobench.testing.replies import FakeRequest, Reply, json_reply
-from aiobench.testing.routes import Incoming, Routes
-from aiobench.testing.transport import FakeTransport
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -293,7 +293,7 @@ class FakePlatform:
         Yields:
             The environment's variables.
         """
-        from aiobench.testing.server import serving
+        from aiobench.testing._server import serving
 
         with serving(self._respond, self._clock) as url, using_clock(self._clock):
             environment = {"BACKEND_URL": url, "TEAM_API_KEY": self.api_key}

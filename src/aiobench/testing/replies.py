@@ -57,4 +57,5 @@ class RefusedError(Exception):
 
 
 def json_reply(document: Any, status: int = 200, headers: tuple[tuple[str, str], ...] = ()) -> Reply:
+    """Make a reply of a JSON document."""
     return Reply(status, json.dumps(document).encode(), (("content-type", "application/json"), *headers))

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import httpx
 
-from aiobench.testing.clock import VirtualClock
+from aiobench.testing._clock import VirtualClock
+from aiobench.testing._routes import Incoming
 from aiobench.testing.replies import Reply
-from aiobench.testing.routes import Incoming
 
 __all__ = ["FakeTransport"]
 

@@ -13,12 +13,14 @@ import anyio.lowlevel
 from attrs import frozen
 
 from aiobench._clock import Clock
-from aiobench.testing.loops import LoopClosedError, Observer, current_observer
+from aiobench.testing._loops import LoopClosedError, Observer, current_observer
 
 if TYPE_CHECKING:
     from types import TracebackType
 
 __all__ = ["VirtualClock"]
+
+PATIENCE = 0.01  # real seconds until another thread's loop is looked at again
 
 
 @frozen(eq=False)
@@ -43,13 +45,14 @@ class VirtualClock(Clock):
         self._now = 0.0
         self._lock = threading.RLock()
         self._timers: set[_Timer] = set()
+        self._awake: set[Observer] = set()  # those of the loops that the last jump has woken
         self._busy = _Busy(self.look_again, self._lock)
 
-    def now(self) -> float:  # type: ignore[override]  # the real clock's is a plain function
+    def now(self) -> float:
         """Return the seconds since this clock was made."""
         return self._now
 
-    async def sleep(self, seconds: float) -> None:  # type: ignore[override]
+    async def sleep(self, seconds: float) -> None:
         """Wait until *seconds* have passed on this clock."""
         if seconds > 0:
             passed = anyio.Event()
@@ -77,12 +80,35 @@ class VirtualClock(Clock):
 
     @contextmanager
     def idle(self) -> Iterator[None]:
-        """Mark a block, inside of a `busy()` one, that does wait for time."""
+        """Mark a block, inside of a `busy()` one of this event loop, that does wait for time."""
         self._busy.change(-1)
         try:
             yield
         finally:
             self._busy.change(+1)
+
+    @contextmanager
+    def idle_until(self, seconds: float, ring: Callable[[], object]) -> Iterator[None]:
+        """As `alarm()`, while some loop's `busy()` block waits for this thread: it is busy again when this rings."""
+        is_idle = True
+
+        def end() -> None:
+            nonlocal is_idle
+            with self._lock:
+                if is_idle:
+                    is_idle = False
+                    self._busy.come_back()
+
+        def fire() -> None:
+            end()
+            ring()
+
+        with self._timer(seconds, fire, None):
+            self._busy.change(-1)
+            try:
+                yield
+            finally:
+                end()
 
     def advance(self, seconds: float) -> None:
         """Move the clock, and wake whoever has waited for that long; it may wake late, as after a suspension."""
@@ -93,13 +119,14 @@ class VirtualClock(Clock):
     def look_again(self) -> None:
         """Let every loop that waits find out whether it has run out of things to do."""
         with self._lock:
-            if self._busy.count > 0 or not self._timers:
+            if self._busy.count or not self._timers:
                 return
-            observers = {timer.observer for timer in self._timers if timer.observer is not None}
+            observers = self._observers()
             for observer in observers:
                 try:
                     observer.watch(self._settled)
                 except LoopClosedError:  # its waits were left behind
+                    self._awake.discard(observer)
                     self._timers -= {timer for timer in self._timers if timer.observer is observer}
             if not observers:
                 self._jump_to_next()
@@ -107,9 +134,20 @@ class VirtualClock(Clock):
     def _settled(self) -> None:
         """Jump if nothing else can happen: called by an observer whose loop has nothing left to do."""
         with self._lock:
-            is_all = all(timer.observer is None or timer.observer.is_settled for timer in self._timers)
-            if self._busy.count <= 0 and is_all and self._jump_to_next():
+            if self._busy.count:
+                return
+            if not all(observer.is_settled for observer in self._observers()):
+                # the loop of another thread may stop without a word: have a look at it
+                later = threading.Timer(PATIENCE, self.look_again)
+                later.daemon = True
+                later.start()
+                return
+            self._awake.clear()
+            if self._jump_to_next():
                 self.look_again()
+
+    def _observers(self) -> set[Observer]:
+        return {timer.observer for timer in self._timers if timer.observer is not None} | self._awake
 
     def _jump_to_next(self) -> bool:
         deadline = min((timer.deadline for timer in self._timers), default=math.inf)
@@ -130,6 +168,7 @@ class VirtualClock(Clock):
                 timer.observer.call(timer.fire)
             except LoopClosedError:
                 continue
+            self._awake.add(timer.observer)
 
     @contextmanager
     def _timer(self, seconds: float, fire: Callable[[], object], observer: Observer | None) -> Iterator[None]:
@@ -155,12 +194,24 @@ class _Busy:
         self._changed = changed
         self._lock = lock
         self.count = 0
+        self._left = 0  # blocks that were left while a thread still thought to wait for time on their behalf
 
     def change(self, by: int) -> None:
         with self._lock:
             self.count += by
-        if self.count <= 0:
+            if self.count < 0:
+                self.count = 0
+                self._left += 1
+        if not self.count:
             self._changed()
+
+    def come_back(self) -> None:
+        """Count a block again that waited for time, unless it was left meanwhile."""
+        with self._lock:
+            if self._left:
+                self._left -= 1
+                return
+        self.change(+1)
 
     def __enter__(self) -> None:
         self.change(+1)

@@ -9,13 +9,13 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from attrs import frozen
 
-from aiobench.testing import documents
+from aiobench.testing import _documents as documents
 from aiobench.testing.replies import FakeRequest, RefusedError, Reply, json_reply
 
 if TYPE_CHECKING:
-    from aiobench.testing.assets import Assets
+    from aiobench.testing._assets import Assets
 
-__all__ = ["Incoming", "RESULTS", "Routes"]
+__all__ = ["RESULTS", "Incoming", "Routes"]
 
 RESULTS = "{reportUrl}"
 URL_SECONDS = 3600.0  # how long the URL of a results file is good for
@@ -69,16 +69,19 @@ class Routes:
 
     def answer(self, request: FakeRequest, incoming: Incoming) -> Reply:
         """Answer a request as the platform does."""
-        handler = self._table.get((request.method, request.route))
         try:
-            if request.route != RESULTS and incoming.headers.get("authorization") != f"Token {self._api_key}":
-                raise RefusedError(401, "Missing or wrong API key; send the header Authorization: Token <key>")
-            if handler is None:
-                raise RefusedError(404, f"Cannot {request.method} /{request.route}")
-            found = request.job or request.benchmark or _match(request.route.split("/"), _parts(incoming.target)) or ""
-            return handler(incoming, found)
+            return self._allowed(request, incoming)
         except RefusedError as error:
             return json_reply({"statusCode": error.status, "message": str(error)}, error.status)
+
+    def _allowed(self, request: FakeRequest, incoming: Incoming) -> Reply:
+        if request.route != RESULTS and incoming.headers.get("authorization") != f"Token {self._api_key}":
+            raise RefusedError(401, "Missing or wrong API key; send the header Authorization: Token <key>")
+        handler = self._table.get((request.method, request.route))
+        if handler is None:
+            raise RefusedError(404, f"Cannot {request.method} /{request.route}")
+        found = request.job or request.benchmark or _match(request.route.split("/"), _parts(incoming.target)) or ""
+        return handler(incoming, found)
 
     def _job(self, incoming: Incoming, job_id: str) -> Reply:
         job, benchmark = self._assets.job(job_id)

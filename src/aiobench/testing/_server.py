@@ -6,13 +6,13 @@ import select
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from aiobench.testing.clock import VirtualClock
+from aiobench.testing._clock import VirtualClock
+from aiobench.testing._routes import Incoming
 from aiobench.testing.replies import Reply
-from aiobench.testing.routes import Incoming
 
 __all__ = ["serving"]
 
@@ -85,17 +85,17 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(reply.body)
 
-    do_POST = do_GET
+    do_POST = do_GET  # noqa: N815 - the standard library's names, here and below
 
     def _let_pass(self, seconds: float, *, is_ours: bool) -> bool:
         """Wait by the platform's clock; return whether the client is still there then."""
         if seconds <= 0:
             return True
         mine, other = socket.socketpair()
-        with mine, other, self.clock.idle() if is_ours else nullcontext():
-            with self.clock.alarm(seconds, lambda: other.send(b"!")):
-                ready, _, _ = select.select([self.connection, mine], [], [])
+        waiting = self.clock.idle_until if is_ours else self.clock.alarm
+        with mine, other, waiting(seconds, lambda: other.send(b"!")):
+            ready, _, _ = select.select([self.connection, mine], [], [])
         return mine in ready
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         """Say nothing: `FakePlatform.requests` tells."""

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any, NoReturn
 
-from aiobench.testing.courses import Course, Outcome, checked_course
-from aiobench.testing.documents import METRICS
+from aiobench.testing._courses import Course, Outcome, checked_course
+from aiobench.testing._documents import METRICS
 from aiobench.testing.jobs import FakeBenchmark, FakeJob
 from aiobench.testing.replies import RefusedError
 
@@ -56,8 +56,8 @@ class Assets:
     def create(self, payload: dict[str, Any]) -> FakeBenchmark:
         """Make a benchmark of the body of a `POST sdk/benchmarks`; its models all score 50."""
         name, datasets = payload.get("name"), payload.get("datasets")
-        metrics = [each.get("id") for each in payload.get("metrics") or () if isinstance(each, dict)]
-        named = {
+        metrics = [str(each.get("id")) for each in payload.get("metrics") or () if isinstance(each, dict)]
+        named: dict[str, Any] = {
             str(each.get("id")): each.get("displayName")
             for each in payload.get("models") or ()
             if isinstance(each, dict)

@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from aiobench.testing.courses import SUCCEEDED
+from aiobench.testing._courses import SUCCEEDED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -1,0 +1,507 @@
+"""The fake platform: jobs that move by its clock, trouble on request, and every way in."""
+
+from __future__ import annotations
+
+import math
+import os
+from typing import TYPE_CHECKING
+
+import anyio
+import httpx
+import pandas as pd
+import pytest
+
+import aiobench
+from aiobench import AiobenchError, Client, ConfigurationError, Finished, PollPolicy, Stalled
+from aiobench.testing import FakePlatform
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+pytestmark = pytest.mark.anyio
+
+SCORES = {"model-a": {"BLEU by sacrebleu": 31.2}, "model-b": {"BLEU by sacrebleu": 28.7}}
+EXACT = PollPolicy(interval=10.0, backoff=1.0, jitter=0.0)
+JOB = "sdk/benchmarks/jobs/{jobId}"
+SEGMENTS = pd.DataFrame(
+    {
+        "segment_id": [0, 1, 0, 1],
+        "Model": ["model-a", "model-a", "model-b", "model-b"],
+        "Model_success": [True, False, True, True],
+        "hypothesis": ["Hallo", None, "None", "007"],
+        "BLEU by sacrebleu": [100.0, None, 3.5, 0.5],
+    }
+)
+
+
+@pytest.fixture
+def fake() -> FakePlatform:
+    """Make a platform of the test's own."""
+    return FakePlatform()
+
+
+async def test_job_moves_by_the_clock(fake: FakePlatform) -> None:
+    """A job goes through its history, and each status lasts as long as it was said to."""
+    job = fake.job("queued", "in_progress", "completed", every=60.0, scores=SCORES)
+
+    async with fake.client(poll=EXACT) as client:
+        snapshot = await client.job(job.id).wait()
+
+    assert ("completed", 120.0) == (snapshot.status, fake.now)
+    assert {"model-a": 31.2, "model-b": 28.7} == {
+        row["Model"]: row["BLEU by sacrebleu"] for row in snapshot.score_rows()
+    }
+
+
+async def test_statuses_are_seen_at_their_times(fake: FakePlatform) -> None:
+    """Moving the clock moves the jobs, without a client."""
+    job = fake.job("queued", "in_progress", "failed", every=5.0)
+
+    seen = [job.status]
+    for _ in range(4):
+        fake.advance(2.5)
+        seen.append(job.status)
+
+    assert ["queued", "queued", "in_progress", "in_progress", "failed"] == seen
+
+
+async def test_list_and_documents_agree_at_any_time(fake: FakePlatform) -> None:
+    """What the job list says of a job, its document says, too."""
+    jobs = [fake.job("queued", "in_progress", "completed", every=every) for every in (1.0, 3.0, 9.0)]
+
+    async with fake.client() as client:
+        for _ in range(12):
+            listed = {job.id: job.status for job in await client.list_jobs(jobs[0].benchmark_id)}
+            assert listed == {job.id: await client.job(job.id).check_status() for job in jobs}
+            fake.advance(2.0)
+
+
+async def test_waits_count_in_the_platforms_time(fake: FakePlatform) -> None:
+    """`timeout` ends a wait at its second of the fake's clock."""
+    job = fake.job("in_progress")
+
+    async with fake.client() as client:
+        with pytest.raises(aiobench.WaitTimeoutError):
+            await client.job(job.id).wait(timeout=3600.0)
+
+    assert 3600.0 == fake.now
+
+
+async def test_stalls_count_in_the_platforms_time(fake: FakePlatform) -> None:
+    """`stall_after` counts by the fake's clock, in a wait and in a monitor."""
+    job = fake.job("in_progress")
+
+    async with fake.client(poll=EXACT) as client:
+        with pytest.raises(aiobench.JobStalledError):
+            await client.job(job.id).wait(stall_after=900.0)
+        assert 900.0 == fake.now
+        async with client.monitor([job.id], stall_after=600.0) as monitor:
+            stalled = [event async for event in _until(monitor, Stalled)]
+
+    assert (1, 1500.0) == (len(stalled), fake.now)
+
+
+async def _until(monitor: aiobench.Monitor, kind: type[object]):  # noqa: ANN202 - a generator of events
+    async for event in monitor:
+        if isinstance(event, kind):
+            yield event
+            return
+
+
+async def test_attempt_times_out_in_the_platforms_time(fake: FakePlatform) -> None:
+    """A reply that takes longer than the client's `timeout` is given up on at that second."""
+    job = fake.job()
+    fake.delay(31.0)
+
+    async with fake.client(timeout=30.0, max_retries=0) as client:
+        with pytest.raises(aiobench.APITimeoutError):
+            await client.job(job.id).check_status()
+        assert 30.0 == fake.now
+        fake.delay(29.0)
+        assert "completed" == await client.job(job.id).check_status()
+
+    assert 59.0 == fake.now
+
+
+async def test_reply_that_never_comes_is_given_up_on(fake: FakePlatform) -> None:
+    """A delay may be endless."""
+    job = fake.job()
+    fake.delay(math.inf, times=1)
+
+    async with fake.client(max_retries=0) as client:
+        with pytest.raises(aiobench.APITimeoutError):
+            await client.job(job.id).check_status()
+
+    assert 30.0 == fake.now
+
+
+async def test_retry_after_is_kept_by_the_platforms_clock(fake: FakePlatform) -> None:
+    """A 429 that asks for 45 seconds is asked again 45 seconds later, and not before."""
+    job = fake.job()
+    fake.answer(429, retry_after=45)
+
+    async with fake.client() as client:
+        await client.job(job.id).check_status()
+
+    first, second = (request.at for request in fake.requests)
+    assert 0.0 == first
+    assert 45.0 <= second <= 50.0
+
+
+async def test_answer_is_for_the_route_it_names(fake: FakePlatform) -> None:
+    """A fault for one route leaves the others alone."""
+    job = fake.job()
+    fake.answer(403, route="sdk/benchmarks/{id}/jobs", message="Not yours")
+
+    async with fake.client() as client:
+        assert "queued" == await client.job(job.id).check_status()
+        with pytest.raises(aiobench.PermissionDeniedError, match="Not yours"):
+            await client.list_jobs(job.benchmark_id)
+
+
+async def test_body_that_is_no_document_is_given_as_it_is(fake: FakePlatform) -> None:
+    """A gateway's page comes with the status of a success, and is no job."""
+    job = fake.job()
+    fake.answer(200, body="<html>Please sign in</html>", times=math.inf)
+
+    async with fake.client(max_retries=0) as client:
+        with pytest.raises(aiobench.APIError):
+            await client.job(job.id).check_status()
+
+
+async def test_dropped_connections_are_asked_again(fake: FakePlatform) -> None:
+    """A connection that drops brings no reply, and the next request one."""
+    job = fake.job("in_progress")
+    fake.drop_connection(times=2)
+
+    async with fake.client() as client:
+        assert "in_progress" == await client.job(job.id).check_status()
+
+    assert [JOB] * 3 == [request.route for request in fake.requests]
+
+
+async def test_lost_reply_of_a_start_starts_one_job(fake: FakePlatform) -> None:
+    """The job is started, the reply is lost, and the client finds the job in the list."""
+    benchmark = fake.benchmark("queued", "completed")
+    fake.lose_start_reply()
+
+    async with fake.client() as client:
+        started = await client.start_job(benchmark.id)
+
+    assert [started.id] == [job.id for job in benchmark.jobs]
+
+
+async def test_dropped_start_starts_no_job(fake: FakePlatform) -> None:
+    """A start whose connection drops before it is read starts nothing, and says that nobody knows."""
+    benchmark = fake.benchmark()
+    fake.drop_connection(times=math.inf, route="sdk/benchmarks/{id}/start")
+
+    async with fake.client() as client:
+        with pytest.raises(AiobenchError):
+            await client.start_job(benchmark.id)
+
+    assert [] == benchmark.jobs
+
+
+async def test_requests_say_what_was_asked(fake: FakePlatform) -> None:
+    """Each request is kept with its method, route, ids and time."""
+    job = fake.job("in_progress")
+
+    async with fake.client() as client:
+        await client.list_jobs(job.benchmark_id)
+        fake.advance(3.0)
+        await client.job(job.id).check_status()
+        await client.start_job(job.benchmark_id)
+
+    assert [
+        ("GET", "sdk/benchmarks/{id}/jobs", None, "benchmark", 0.0),
+        ("GET", JOB, "job-1", None, 3.0),
+        ("GET", "sdk/benchmarks/{id}/jobs", None, "benchmark", 3.0),
+        ("POST", "sdk/benchmarks/{id}/start", None, "benchmark", 3.0),
+        ("GET", JOB, "job-2", None, 3.0),
+    ] == [(each.method, each.route, each.job, each.benchmark, each.at) for each in fake.requests]
+
+
+async def test_segments_are_downloaded_as_they_were_given(fake: FakePlatform) -> None:
+    """The frame comes back, with scores and failures that fit it."""
+    job = fake.job("completed", segments=SEGMENTS)
+
+    async with fake.client() as client:
+        snapshot = await client.job(job.id).fetch()
+        frame = await client.job(job.id).download_results_as_csv(return_dataframe=True)
+
+    pd.testing.assert_frame_equal(SEGMENTS, frame, check_dtype=False)
+    assert {"model-a": 100.0, "model-b": 2.0} == {
+        row["Model"]: row["BLEU by sacrebleu"] for row in snapshot.score_rows()
+    }
+    assert {"model-a": 50.0, "model-b": 0.0} == snapshot.failure_rates()
+
+
+async def test_job_without_segments_has_no_results(fake: FakePlatform) -> None:
+    """Where no frame was given there is no file, and the client says so."""
+    job = fake.job("completed", scores=SCORES)
+
+    async with fake.client() as client:
+        with pytest.raises(aiobench.ResultsNotReadyError):
+            await client.job(job.id).download_results_as_csv(return_dataframe=True)
+
+
+async def test_url_of_results_expires(fake: FakePlatform) -> None:
+    """An hour later the URL in a document is refused, as a presigned one is, and a fresh one works."""
+    job = fake.job("completed", segments=SEGMENTS)
+
+    async with fake.client() as client:
+        first = await client.job(job.id).fetch()
+        fake.advance(3601.0)
+        second = await client.job(job.id).fetch()
+
+    answers = [fake._respond(_results_request(url)) for url in (first.report_url, second.report_url)]
+    assert [403, 200] == [answer.status for answer in answers]
+    assert b"<Code>AccessDenied</Code>" in answers[0].body
+
+
+def _results_request(url: str | None):  # noqa: ANN202 - a request as it arrives
+    from aiobench.testing._routes import Incoming
+
+    assert url is not None
+    return Incoming("GET", httpx.URL(url).raw_path.decode(), {}, b"", "https://results.test")
+
+
+async def test_explanations_and_failures_are_in_the_document(fake: FakePlatform) -> None:
+    """What a job is said to bring is there once it has ended, and not before."""
+    explanation = {"metricInDependent": [{"datasetId": "dataset"}], "metricDependent": []}
+    job = fake.job("in_progress", "completed", scores=SCORES, failures={"model-b": 2}, explanation=explanation)
+
+    async with fake.client() as client:
+        before = await client.job(job.id).fetch()
+        after = await client.job(job.id).wait()
+
+    assert ([], []) == (before.score_rows() and [], before.explanations()["metricInDependent"])
+    assert explanation == after.explanations()
+    assert {"model-a": 0.0, "model-b": 25.0} == after.failure_rates()
+
+
+async def test_benchmark_that_a_client_creates_can_be_run(fake: FakePlatform) -> None:
+    """Create, load, start, wait, read: as on the platform."""
+    async with fake.client() as client:
+        made = await client.create_benchmark("Mine", dataset="d", models=["m"], metrics=["bleu"])
+        loaded = await client.get_benchmark(made.id)
+        snapshot = await (await loaded.start()).wait()
+
+    assert ("Mine", ("m",), ("d",), ("bleu",)) == (
+        loaded.name,
+        tuple(loaded.model_ids),
+        tuple(loaded.dataset_ids),
+        tuple(loaded.metric_ids),
+    )
+    assert [{"Model": "m", "BLEU by sacrebleu": 50.0}] == snapshot.score_rows()
+
+
+async def test_unknown_ids_are_not_found(fake: FakePlatform) -> None:
+    """A job or benchmark that is not there is a 404."""
+    async with fake.client() as client:
+        with pytest.raises(aiobench.NotFoundError):
+            await client.get_job("nowhere")
+        with pytest.raises(aiobench.NotFoundError):
+            await client.list_jobs("nowhere")
+
+
+async def test_wrong_key_is_refused(fake: FakePlatform) -> None:
+    """The platform knows its key."""
+    job = fake.job()
+    with fake.served() as environment:
+        async with Client("another", base_url=environment["BACKEND_URL"]) as client:
+            with pytest.raises(aiobench.AuthenticationError):
+                await client.get_job(job.id)
+
+
+async def test_set_status_moves_a_job_by_hand(fake: FakePlatform) -> None:
+    """A job can be moved without time, and only forwards."""
+    job = fake.job("in_progress")
+    job.set_status("canceling", "canceled", every=30.0)
+    assert "canceling" == job.status
+
+    fake.advance(30.0)
+
+    assert ("canceled", 30.0) == (job.status, job.updated_at)
+    with pytest.raises(ConfigurationError, match="ends with 'canceled'"):
+        job.set_status("completed")
+
+
+@pytest.mark.parametrize(
+    ("use", "message"),
+    [
+        (lambda fake: fake.job("in_progress", "queued"), "cannot go backwards, from 'in_progress' to 'queued'"),
+        (lambda fake: fake.job("completed", "failed"), "ends with 'completed': 'failed' cannot come after it"),
+        (lambda fake: fake.job("queued", 7), "not of 7"),
+        (lambda fake: fake.job(every=-1.0), "every= must be a number of seconds"),
+        (lambda fake: fake.job(every=math.inf), "every= must be a number of seconds"),
+        (lambda fake: fake.job(scores={"model-a": 3.0}), "{model: {metric: average}}"),
+        (lambda fake: fake.job(segments=[1]), "must be a frame of results, not list"),
+        (lambda fake: fake.job(segments=pd.DataFrame({"model": []})), "needs a column 'Model'; it has model"),
+        (lambda fake: [fake.job(id="a"), fake.job(id="a")], "there is a job 'a' already"),
+        (lambda fake: [fake.benchmark(id="b"), fake.benchmark(id="b")], "there is a benchmark 'b' already"),
+        (lambda fake: fake.advance(-1.0), "0 or more, not by -1.0"),
+        (lambda fake: fake.advance("1"), "0 or more, not by '1'"),
+    ],
+)
+async def test_bad_input_is_refused_with_a_sentence(
+    fake: FakePlatform, use: Callable[[FakePlatform], object], message: str
+) -> None:
+    """A fake that cannot be says why."""
+    with pytest.raises(ConfigurationError) as caught:
+        use(fake)
+
+    assert message in str(caught.value)
+
+
+async def test_monitor_sees_every_end(fake: FakePlatform) -> None:
+    """A monitor of a hundred jobs sees each end once, in an hour that passes at once."""
+    jobs = [
+        fake.job("in_progress", "completed", every=36.0 * number, benchmark=f"b{number % 7}")
+        for number in range(1, 100)
+    ]
+
+    async with fake.client() as client, client.monitor([job.id for job in jobs], timeout=7200.0) as monitor:
+        ends = [event.job.id async for event in monitor if isinstance(event, Finished)]
+
+    assert sorted(job.id for job in jobs) == sorted(ends)
+    assert 3564.0 <= fake.now <= 3700.0
+
+
+async def test_same_test_takes_the_same_time_each_time() -> None:
+    """Time, jitter included, is the same in every run: a test that passes once passes always."""
+
+    async def one_run() -> tuple[float, int]:
+        fake = FakePlatform()
+        jobs = [fake.job(every=100.0 + number) for number in range(20)]
+        fake.answer(503, times=5)
+        async with fake.client() as client:
+            await client.wait_all([job.id for job in jobs])
+        return fake.now, len(fake.requests)
+
+    assert 1 == len({await one_run() for _ in range(5)})
+
+
+async def test_stopped_clock_moves_by_hand_alone(fake: FakePlatform) -> None:
+    """Inside of `stopped()`, nothing passes but what the test lets pass."""
+    job = fake.job("in_progress", "completed", every=60.0)
+
+    async with fake.client(poll=EXACT) as client, anyio.create_task_group() as tasks:
+        with fake.stopped():
+            tasks.start_soon(client.job(job.id).wait)
+            await anyio.wait_all_tasks_blocked()
+            assert ("in_progress", 0.0) == (job.status, fake.now)
+            fake.advance(60.0)
+            await anyio.wait_all_tasks_blocked()
+            assert 60.0 == fake.now
+
+
+async def test_service_that_makes_its_own_client_is_on_the_platforms_clock(fake: FakePlatform) -> None:
+    """Over real sockets, with settings from the environment, an hour takes a moment just the same."""
+    job = fake.job("in_progress", "completed", every=3600.0, segments=SEGMENTS)
+
+    with fake.served():
+        async with Client(poll=EXACT) as client:
+            snapshot = await client.job(job.id).wait()
+            frame = await client.job(job.id).download_results_as_csv(return_dataframe=True)
+
+    assert ("completed", 3600.0, 4) == (snapshot.status, fake.now, len(frame))
+
+
+async def test_job_without_a_client_is_on_the_platforms_clock(fake: FakePlatform) -> None:
+    """A job that finds its client by itself does so, also where one was made before."""
+    for _ in range(2):
+        platform = FakePlatform()
+        job = platform.job("in_progress", "completed", every=600.0)
+        with platform.served():
+            await aiobench.BenchmarkJob(job.id, "", "").wait(poll=EXACT)
+        assert 600.0 == platform.now
+
+
+async def test_served_replies_take_time_of_the_platform(fake: FakePlatform) -> None:
+    """A delay is as long over sockets: a client gives up at its second, and waits for less."""
+    job = fake.job("in_progress")
+
+    with fake.served():
+        async with Client(timeout=10.0, max_retries=0) as client:
+            fake.delay(11.0, times=1)
+            with pytest.raises(aiobench.APITimeoutError):
+                await client.job(job.id).check_status()
+            assert 10.0 == fake.now
+            fake.delay(9.0, times=1)
+            assert "in_progress" == await client.job(job.id).check_status()
+
+    assert 19.0 == fake.now
+
+
+async def test_endless_delay_does_not_outlive_the_server(fake: FakePlatform) -> None:
+    """A request that is never answered ends with the server, which does not wait for it."""
+    fake.delay(math.inf)
+
+    with fake.served() as environment:
+        async with Client(timeout=5.0, max_retries=0) as client:
+            with pytest.raises(aiobench.APITimeoutError):
+                await client.get_job("any")
+
+    async with Client(base_url=environment["BACKEND_URL"], api_key="key", max_retries=0) as client:
+        with pytest.raises(aiobench.APIConnectionError):
+            await client.get_job("any")
+
+
+async def test_served_environment_is_set_and_put_back(fake: FakePlatform, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variables are there inside of the block alone, and what was there before comes back."""
+    monkeypatch.setenv("TEAM_API_KEY", "mine")
+    monkeypatch.setenv("AIXPLAIN_API_KEY", "mine")
+    before = dict(os.environ)
+
+    with fake.served() as environment:
+        assert environment == {name: os.environ[name] for name in ("BACKEND_URL", "TEAM_API_KEY")}
+        assert "AIXPLAIN_API_KEY" not in os.environ
+
+    assert before == dict(os.environ)
+
+
+async def test_clients_after_the_block_have_real_time(fake: FakePlatform) -> None:
+    """The clock of the fake is not left behind."""
+    import time
+
+    with fake.served():
+        pass
+
+    async with Client("key") as client:
+        assert time.monotonic is client._context.platform.session.clock.now
+
+
+def test_blocking_client_waits_in_the_platforms_time(fake: FakePlatform) -> None:
+    """The loop of a blocking client runs in another thread, and an hour passes there, too."""
+    job = fake.job("in_progress", "completed", every=3600.0, scores=SCORES)
+
+    with fake.sync_client(poll=EXACT) as client:
+        snapshot = client.job(job.id).wait()
+
+    assert ("completed", 3600.0) == (snapshot.status, fake.now)
+
+
+def test_incumbents_shapes_hold(fake: FakePlatform, tmp_path: Path) -> None:
+    """A download to a file by the blocking client brings the CSV of the frame."""
+    job = fake.job("completed", segments=SEGMENTS)
+
+    with fake.sync_client() as client:
+        path = client.job(job.id).download_results_as_csv(tmp_path / "results.csv")
+
+    assert SEGMENTS.to_csv(index=False) == path.read_text()
+
+
+async def test_client_is_used_in_one_loop(fake: FakePlatform) -> None:
+    """A client that another loop has used says so."""
+    job = fake.job()
+    client = fake.client()
+    await client.get_job(job.id)
+
+    def elsewhere() -> None:
+        anyio.run(client.get_job, job.id, backend="asyncio")
+
+    with pytest.raises(aiobench.ClientStateError, match="event loop"):
+        await anyio.to_thread.run_sync(elsewhere)
