@@ -56,6 +56,13 @@ def soak(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def kills(session: nox.Session) -> None:
+    """Kill a service 300 times while it starts jobs, and judge what came of each; `nox -s kills -- 1000 SEED`."""
+    install(session, "-e", ".[all]", group="test")
+    session.run("python", "-m", "faults.killed_starts", *session.posargs, env={"PYTHONPATH": "tests"})
+
+
+@nox.session(default=False)
 def guards(session: nox.Session) -> None:
     """Remove what guards each promise, one guard after the other, and see that a test fails: `nox -s guards -- F16`."""
     install(session, "-e", ".[all]", group="test")

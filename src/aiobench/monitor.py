@@ -152,9 +152,11 @@ class Monitor(Displayed):
             quiet = max(0.0, self._now() - watched.changed_at)
             job = cast("BenchmarkJob", watched.job)
             return JobState(job, watched.status or "", watched.progress, quiet, self._notes.of(job_id))
-        if job_id in self._newcomers:
-            return JobState(self._make_job(job_id, ""), "", None, 0.0, self._notes.of(job_id))
-        return None
+        newcomer = self._newcomers.get(job_id)
+        if newcomer is None:
+            return None
+        job = self._make_job(newcomer) if isinstance(newcomer, str) else cast("BenchmarkJob", newcomer)
+        return JobState(job, "", None, 0.0, self._notes.of(job_id))
 
     # -- jobs in -----------------------------------------------------------------------------------------------
 
@@ -241,11 +243,11 @@ class Monitor(Displayed):
         return handle
 
     @property
-    def _newcomers(self) -> set[str]:
-        """The ids of the jobs that were handed over and are not watched yet: none, most of the time."""
-        unrecorded = self._recorder.pending if self._recorder is not None else frozenset[str]()
-        states = self._states
-        return {each for each in chain(self._scheduler.incoming, unrecorded) if not states.knows(each)}
+    def _newcomers(self) -> dict[str, Job | str]:
+        """The jobs that were handed over and are not watched yet, by id: none, most of the time."""
+        unrecorded = self._recorder.pending if self._recorder is not None else {}
+        handed_over = chain(unrecorded.items(), self._scheduler.incoming.items())
+        return {job_id: job for job_id, job in handed_over if not self._states.knows(job_id)}
 
     # -- events out --------------------------------------------------------------------------------------------
 
@@ -309,7 +311,7 @@ class Monitor(Displayed):
         return left if self._scheduler.has_polled_all else left + FIRST_ROUND
 
     def _timed_out(self) -> JobsWaitTimeoutError:
-        finished, pending = frozenset(self._states.ended), self._states.jobs.keys() | self._newcomers
+        finished, pending = frozenset(self._states.ended), self._states.jobs.keys() | self._newcomers.keys()
         some = ", ".join(sorted(pending)[:3]) + (" and others" if len(pending) > 3 else "")
         return JobsWaitTimeoutError(
             f"{len(pending)} of {len(pending) + len(finished)} jobs are not done after {self._timeout:g} s: {some}",

@@ -15,6 +15,7 @@ import anyio
 import pytest
 
 from aiobench import Abandoned, Client, Finished, PollPolicy
+from faults.killed_starts import killed_starts
 from faults.server import Answer, FaultServer, hold, reset
 
 pytestmark = pytest.mark.anyio
@@ -199,3 +200,9 @@ async def test_f26_a_job_added_while_the_journal_opens(
     monkeypatch.setattr(recorder, "_recording", record_and_add)
     async with monitor:
         assert ["b1-0", "b1-1"] == sorted([event.job.id async for event in monitor if isinstance(event, Finished)])
+
+
+def test_f37_killed_around_starts(server: FaultServer, tmp_path: Path, seed: int) -> None:
+    """F37: killed at random points around starts, each wish ends as one watched job, or as one event that is right."""
+    ends = killed_starts(server, tmp_path / "journal", kills=4, seed=seed)
+    assert ends["watched"] > 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
@@ -63,9 +63,9 @@ class Recorder:
         self.handled_before = 0
 
     @property
-    def pending(self) -> AbstractSet[str]:
-        """The ids of the jobs that are not recorded yet."""
-        return self._unrecorded.keys()
+    def pending(self) -> Mapping[str, Job | str]:
+        """The jobs that are not recorded yet, by id."""
+        return self._unrecorded
 
     async def open(self) -> Contents:
         """Take up what an earlier process left, and record the jobs that were added so far.

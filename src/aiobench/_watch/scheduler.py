@@ -65,10 +65,9 @@ class Scheduler:
         self.wake()
 
     @property
-    def incoming(self) -> set[str]:
-        """The ids of the jobs that were added and are not taken in yet."""
-        ids = {job if isinstance(job, str) else job.id for job in self._incoming}
-        return {job_id for job_id in ids if not self._states.knows(job_id)}
+    def incoming(self) -> dict[str, Job | str]:
+        """The jobs that were added and are not taken in yet, by id."""
+        return {job if isinstance(job, str) else job.id: job for job in reversed(self._incoming)}
 
     @property
     def has_polled_all(self) -> bool:
