@@ -44,7 +44,7 @@ def anyio_backend(request):
 def outcome_of(folder: Path, test: str, *options: str) -> str:
     """Run a test file in a pytest of its own, far from our settings, and return what it prints."""
     (folder / "test_it.py").write_text(test)
-    (folder / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n")
+    (folder / "pytest.ini").write_text("[pytest]\nfilterwarnings =\n error\n ignore::pytest.PytestDeprecationWarning\n")
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *options],
         cwd=folder,
