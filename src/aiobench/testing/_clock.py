@@ -13,7 +13,7 @@ import anyio.lowlevel
 from attrs import frozen
 
 from aiobench._clock import Clock
-from aiobench.testing._loops import LoopClosedError, Observer, current_observer
+from aiobench.testing._loops import LoopClosedError, Observer, current_observer, prepare
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -25,11 +25,22 @@ PATIENCE = 0.01  # real seconds until another thread's loop is looked at again
 
 @frozen(eq=False)
 class _Timer:
-    """Something to be done at *deadline*, on the event loop of *observer* (or in any thread, if there is none)."""
+    """A block inside of which something happens at *deadline*, on the event loop of *observer*, or in any thread."""
 
+    clock: VirtualClock
     deadline: float
     fire: Callable[[], object]
     observer: Observer | None
+
+    def __enter__(self) -> None:
+        if self.deadline < math.inf:
+            self.clock.start(self)
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self.deadline < math.inf:
+            self.clock.end(self)
 
 
 class VirtualClock(Clock):
@@ -42,6 +53,7 @@ class VirtualClock(Clock):
     seed = 0
 
     def __init__(self) -> None:
+        prepare()
         self._now = 0.0
         self._lock = threading.RLock()
         self._timers: set[_Timer] = set()
@@ -170,21 +182,20 @@ class VirtualClock(Clock):
                 continue
             self._awake.add(timer.observer)
 
-    @contextmanager
-    def _timer(self, seconds: float, fire: Callable[[], object], observer: Observer | None) -> Iterator[None]:
-        if not seconds < math.inf or seconds <= 0:
-            yield
-            return
-        timer = _Timer(self._now + seconds, fire, observer)
+    def _timer(self, seconds: float, fire: Callable[[], object], observer: Observer | None) -> _Timer:
+        return _Timer(self, self._now + seconds if seconds > 0 else math.inf, fire, observer)
+
+    def start(self, timer: _Timer) -> None:
+        """Fire *timer* when its time has come."""
         with self._lock:
             self._timers.add(timer)
         self.look_again()
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._timers.discard(timer)
-            self.look_again()
+
+    def end(self, timer: _Timer) -> None:
+        """Forget *timer*."""
+        with self._lock:
+            self._timers.discard(timer)
+        self.look_again()
 
 
 class _Busy:

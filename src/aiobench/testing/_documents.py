@@ -85,7 +85,7 @@ def job_document(job: FakeJob, benchmark: FakeBenchmark, report_url: str) -> dic
             "usedCredits": 0.0,
         },
         "segmentsCount": str(outcome.segments),
-        "reportUrl": report_url if status in SUCCEEDED and outcome.csv is not None else "",
+        "reportUrl": report_url,
         "overheadCredits": 0,
         "metadata": [],
     }

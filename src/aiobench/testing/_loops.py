@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary, ref
 if TYPE_CHECKING:
     import trio
 
-__all__ = ["LoopClosedError", "Observer", "current_observer"]
+__all__ = ["LoopClosedError", "Observer", "current_observer", "prepare"]
 
 PATIENCE = 50  # rounds of a loop that never comes to rest, such as one in which a test polls without waiting
 BLIND = 10  # rounds on a loop that does not show what it has to do, such as uvloop's
@@ -22,6 +22,12 @@ PATIENCE_SECONDS = 0.05  # the same for trio, which counts no rounds
 
 class LoopClosedError(Exception):
     """Raised when a loop that is no longer running is asked for something."""
+
+
+def prepare() -> None:
+    """Import what trio's loops are watched with, if trio is in use: that takes a quarter of a second."""
+    if "trio" in sys.modules:
+        import trio.testing  # noqa: F401
 
 
 def current_observer() -> Observer:

@@ -14,6 +14,7 @@ from aiobench.testing.replies import FakeRequest, RefusedError, Reply, json_repl
 
 if TYPE_CHECKING:
     from aiobench.testing._assets import Assets
+    from aiobench.testing.jobs import FakeJob
 
 __all__ = ["RESULTS", "Incoming", "Routes"]
 
@@ -40,6 +41,7 @@ class Routes:
         self._assets = assets
         self._api_key = api_key
         self._now = now
+        self._last_replies: dict[str, tuple[object, Reply]] = {}
         self._table: dict[tuple[str, str], Callable[[Incoming, str], Reply]] = {
             ("GET", "sdk/benchmarks/jobs/{jobId}"): self._job,
             ("GET", "sdk/benchmarks/{id}/jobs"): self._jobs,
@@ -85,9 +87,19 @@ class Routes:
 
     def _job(self, incoming: Incoming, job_id: str) -> Reply:
         job, benchmark = self._assets.job(job_id)
+        url = self._results_url(incoming.origin, job)
+        state, reply = self._last_replies.get(job_id, (None, Reply()))
+        if state != (job.state, url):  # most polls find what the one before has found
+            state = job.state, url
+            reply = json_reply(documents.job_document(job, benchmark, url))
+            self._last_replies[job_id] = state, reply
+        return reply
+
+    def _results_url(self, origin: str, job: FakeJob) -> str:
+        if not job.has_results:
+            return ""
         expires = self._now() + URL_SECONDS
-        url = f"{incoming.origin}/results/{job.id}.csv?expires={expires}&signature={self._signature(job.id, expires)}"
-        return json_reply(documents.job_document(job, benchmark, url))
+        return f"{origin}/results/{job.id}.csv?expires={expires}&signature={self._signature(job.id, expires)}"
 
     def _jobs(self, _: Incoming, benchmark_id: str) -> Reply:
         return json_reply([documents.job_list_entry(job) for job in self._assets.benchmark(benchmark_id).jobs])

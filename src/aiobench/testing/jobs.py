@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from attrs import define, field
 
 from aiobench import TERMINAL_STATUSES
-from aiobench.testing._courses import Course, Outcome, checked_course
+from aiobench.testing._courses import SUCCEEDED, Course, Outcome, checked_course
 
 __all__ = ["FakeBenchmark", "FakeJob"]
 
@@ -54,6 +54,16 @@ class FakeJob:
         if self.has_ended:
             return 100
         return 100 * self._index // max(1, len(self.course.statuses) - 1)
+
+    @property
+    def has_results(self) -> bool:
+        """Whether there is a file to download."""
+        return self.outcome.csv is not None and self.status in SUCCEEDED
+
+    @property
+    def state(self) -> tuple[object, ...]:
+        """What the job's document depends on."""
+        return self.course, self._since, self._index
 
     @property
     def _index(self) -> int:
