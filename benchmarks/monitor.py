@@ -1,4 +1,7 @@
-"""`client.monitor()`: 100 to 100,000 jobs in benchmarks of 100; steady, with ends, and its memory."""
+"""`client.monitor()`: 100 to 100,000 jobs in benchmarks of 100; steady, with ends, and its memory. Then a million.
+
+The million is simulated: the platform answers from memory, and time jumps (`benchmarks/simulated.py`).
+"""
 
 from __future__ import annotations
 
@@ -39,3 +42,5 @@ def run(bench: Bench) -> None:
         settings = {"root": root, "jobs": jobs, "interval": INTERVAL[jobs]}
         entries = [Entry("aiobench", WATCHERS + "Memory", settings)]
         bench.compare("monitor", f"{jobs:,} jobs, memory", "job", entries, rounds=1, warm_up=False)
+    million = Entry("aiobench", WATCHERS + "Simulated", {"jobs": 1_000_000, "span": 300.0})
+    bench.compare("monitor", "1,000,000 jobs, simulated", "job-poll", [million], rounds=1, warm_up=False)

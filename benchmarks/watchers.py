@@ -14,13 +14,14 @@ from benchmarks.clients import KEY
 from benchmarks.contender import Contender, Meter
 from benchmarks.held import Held
 from benchmarks.scene import Scene, job_name
+from benchmarks.simulated import watched
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from aiobench import Client, Monitor
 
-__all__ = ["Ending", "Entering", "Memory", "Steady"]
+__all__ = ["Ending", "Entering", "Memory", "Simulated", "Steady"]
 
 PATIENCE = 60.0  # seconds that the first rounds, or the last ends, may take
 
@@ -152,6 +153,19 @@ class Memory(_Watcher):
                     await asyncio.wait([consumer])
             tracemalloc.stop()
         return {"units": self._count, "bytes_a_job": held / self._count}
+
+
+class Simulated(Contender):
+    """Watch a million jobs on a platform in memory, for some minutes of a clock that jumps."""
+
+    def __init__(self, jobs: int, span: float) -> None:
+        self._jobs, self._span = jobs, span
+
+    async def round(self, seconds: float, meter: Meter) -> dict[str, Any]:
+        """Watch; *seconds* does not matter."""
+        with meter:
+            figures = await asyncio.to_thread(watched, self._jobs, self._span)
+        return {"units": figures.pop("polls"), **figures}
 
 
 async def _drop(events: AsyncIterator[object]) -> None:

@@ -178,7 +178,7 @@ class Monitor(Displayed):
         """
         self._check_open()
         text = checked_note(note)
-        found = [self._checked(job) for job in jobs]
+        found = self._checked(jobs)
         if text is not None:
             for job in found:
                 self._notes.put_text(job if isinstance(job, str) else job.id, text)
@@ -230,17 +230,35 @@ class Monitor(Displayed):
         self._scheduler.add(jobs)
         self._news.wake()  # perhaps there is nothing to watch
 
-    def _checked(self, job: object) -> Job | str:
+    def _checked(self, jobs: tuple[BenchmarkJob | str, ...]) -> list[Job | str]:
+        """Check jobs and ids without looping over those that are fine: there may be a hundred thousand."""
+        if set(map(type, jobs)) == {BenchmarkJob}:
+            clients = set(map(client_of, cast("tuple[BenchmarkJob, ...]", jobs)))
+            strangers = {each for each in clients - {None, self._client} if not self._is_ours(each)}
+            if not strangers:
+                return list(jobs)
+        return [self._checked_one(job) for job in jobs]
+
+    def _checked_one(self, job: object) -> Job | str:
         if isinstance(job, str):
             return checked_id(job, "job id")
         handle = as_job(self._client, job)
         client = client_of(handle)
-        if client not in (None, self._client) and context_of(client).platform.session is not self._session:
+        if not self._is_ours(client):
             raise ConfigurationError(
                 f"job {handle.id} belongs to another client ({client!r}) than this monitor: "
                 "watch it with a monitor of that client, or pass its id to ask with this one"
             )
         return handle
+
+    def _is_ours(self, client: ClientBase | None) -> bool:
+        return client is None or context_of(client).platform.session is self._session
+
+    @property
+    def _is_taking_in(self) -> bool:
+        """Whether there are newcomers, or will be."""
+        is_recording = self._recorder is not None and bool(self._recorder.pending)
+        return self._scheduler.has_incoming or is_recording or self._starts.is_busy
 
     @property
     def _newcomers(self) -> dict[str, Job | str]:
@@ -282,8 +300,7 @@ class Monitor(Displayed):
                 return event_of(news, self._notes.of)
             if self._background.failure is not None:
                 raise self._background.failure
-            is_waiting = self._is_open or self._states.jobs or self._starts.is_busy or self._newcomers
-            if self._is_over or not is_waiting:
+            if self._is_over or not (self._is_open or self._states.jobs or self._is_taking_in):
                 raise StopAsyncIteration
             if patience <= 0:
                 raise self._timed_out()

@@ -42,6 +42,7 @@ class Polls:
 
     def __init__(self, platform: Platform, ends: frozenset[str], agenda: Agenda, states: States) -> None:
         self._platform = platform
+        self._now = platform.session.now
         self._ends = ends
         self._agenda = agenda
         self._states = states
@@ -149,8 +150,9 @@ class Polls:
     def _take_same_list(self, group: Group) -> None:
         """Take in a list that is the one before: of the members that it shows plainly, only their round counts."""
         self._states.note_success(group, polls=group.covered)
+        now = self._now()
         for watched, status in group.odd:
-            self._take_news(watched, status)
+            self._take_news(watched, status, now)
         for watched in group.missing:
             watched.leave_out_round()
             self._agenda.ask_alone(watched)
@@ -163,6 +165,7 @@ class Polls:
         group.digest = reading.digest  # before the first checkpoint: whatever changes after it may reset this
         group.odd, jobs, this_round, covered, newest = [], self._states.jobs, group.round, 0, float("-inf")
         for start in range(0, len(entries), SLICE):
+            now = self._now()
             for entry in entries[start : start + SLICE]:
                 watched = jobs.get(entry.job_id)
                 if watched is None or (watched.group is not group and not self._agenda.adopt(group, watched, entry)):
@@ -173,7 +176,7 @@ class Polls:
                 covered += 1
                 if entry.status == watched.status is not None and not watched.unknown:
                     watched.is_plain = True
-                elif not self._take_news(watched, entry.status):
+                elif not self._take_news(watched, entry.status, now):
                     group.odd.append((watched, entry.status))
                     continue
                 newest = max(newest, watched.quiet_from)
@@ -187,7 +190,7 @@ class Polls:
             watched.leave_out_round()
             self._agenda.ask_alone(watched)
 
-    def _take_news(self, watched: WatchedJob, status: str | None) -> bool:
+    def _take_news(self, watched: WatchedJob, status: str | None, now: float) -> bool:
         """Take in an entry that does not say what is known already; return whether that settles it.
 
         What is not settled needs another look each time that the list says so.
@@ -201,7 +204,7 @@ class Polls:
             watched.job.observe(status)
             self._agenda.confirm(watched)
         else:
-            if self._states.compare(watched, status):
+            if self._states.compare(watched, status, now=now):
                 watched.count_change()
                 watched.digest = None  # its document is news again, even if it is the one before
             watched.is_plain = not watched.unknown

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
+from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
 import anyio
@@ -24,6 +25,7 @@ __all__ = ["Recorder"]
 T = TypeVar("T")
 
 MOMENT = 0.01  # seconds that the event loop may be held while a job is recorded
+SLICE = 500  # jobs recorded at once: thousands must not hold the event loop
 
 
 class Recorder:
@@ -57,7 +59,7 @@ class Recorder:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="aiobench-journal")
         self._threads = anyio.CapacityLimiter(float("inf"))  # that wait for it: the user's may all be busy (F35)
         self._unrecorded: dict[str, Job | str] = {}
-        self._under_way: deque[tuple[list[Job | str], Future[set[str]]]] = deque()
+        self._under_way: deque[tuple[list[Job | str], Future[set[str]] | None]] = deque()
         self._came_in = anyio.Event()
         self._is_open = False
         self.handled_before = 0
@@ -82,10 +84,10 @@ class Recorder:
                 self.handled_before = contents.handled
             for number, record in enumerate(earlier):
                 self._notes.put_text(record.job_id, record.note)
-                if number % 500 == 499:  # thousands of jobs must not hold the event loop
+                if number % SLICE == SLICE - 1:
                     await anyio.lowlevel.checkpoint()
                 self._watch([self._made(record)])
-            while batch := list(self._unrecorded.values()):  # others may come in while these are recorded
+            while batch := list(islice(self._unrecorded.values(), SLICE)):  # others may come in meanwhile
                 handled = await self._until(self._recording(batch))
                 self._hand_on(batch, handled)
         except BaseException:
@@ -104,14 +106,16 @@ class Recorder:
         Raises:
             JournalError: If the journal cannot be written.
         """
-        if self._is_open:
+        if self._is_open and not self._under_way and len(jobs) <= SLICE:
             recording = self._recording(jobs)
             wait([recording], timeout=MOMENT)
             if recording.done():
                 self._hand_on(jobs, recording.result())
                 return
             self._under_way.append((jobs, recording))
-            self._came_in.set()
+        elif self._is_open:
+            self._under_way += ((jobs[start : start + SLICE], None) for start in range(0, len(jobs), SLICE))
+        self._came_in.set()
         for job in jobs:
             self._unrecorded.setdefault(_id(job), job)
 
@@ -124,7 +128,7 @@ class Recorder:
         while True:
             while self._under_way:
                 jobs, recording = self._under_way[0]
-                handled = await self._until(recording)
+                handled = await self._until(recording or self._recording(jobs))
                 self._under_way.popleft()
                 self._hand_on(jobs, handled)
             self._came_in = anyio.Event()

@@ -65,6 +65,11 @@ class Scheduler:
         self.wake()
 
     @property
+    def has_incoming(self) -> bool:
+        """Whether jobs were added that are not taken in yet."""
+        return bool(self._incoming)
+
+    @property
     def incoming(self) -> dict[str, Job | str]:
         """The jobs that were added and are not taken in yet, by id."""
         return {job if isinstance(job, str) else job.id: job for job in reversed(self._incoming)}

@@ -66,10 +66,13 @@ class States:
         self._set_quiet(watched)
         return watched
 
-    def compare(self, watched: WatchedJob, status: str, progress: Progress | None = None) -> bool:
+    def compare(
+        self, watched: WatchedJob, status: str, progress: Progress | None = None, *, now: float | None = None
+    ) -> bool:
         """Take in a state that is not terminal; return whether anything changed.
 
-        *progress* is what a document shows; None for a job list, which shows none.
+        *progress* is what a document shows; None for a job list, which shows none. A *now* that is passed in is one
+        object for all jobs of a list.
         """
         self._note_poll(watched)
         status = self._shared(status)
@@ -82,7 +85,7 @@ class States:
         if known == status and not moved:
             return False
         watched.status = status
-        watched.changed_at = self._now()
+        watched.changed_at = self._now() if now is None else now
         self._set_quiet(watched)
         if known is not None and known != status:
             self._news.put(Changed(watched.job, known, status), watched)
