@@ -17,7 +17,7 @@ import pytest
 
 import aiobench
 from aiobench import sync
-from aiobench.sync._bridge import Step
+from aiobench.sync._steps import Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

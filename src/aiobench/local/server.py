@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
 from typing import TYPE_CHECKING
@@ -99,8 +100,10 @@ class ServerThread:
         self._thread.join()
 
     def _serve(self) -> None:
+        loop = asyncio.new_event_loop()  # not asyncio.run(), which nest_asyncio and debuggers replace by less
         try:
-            self._server.run(sockets=[self._listener])
+            loop.run_until_complete(self._server.serve(sockets=[self._listener]))
         finally:
+            loop.close()
             self._listener.close()
             self._ready.set()

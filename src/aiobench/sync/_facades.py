@@ -90,7 +90,8 @@ class _Views:
 
 
 _views = _Views()
-os.register_at_fork(after_in_child=_views.after_fork_in_child)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_views.after_fork_in_child)
 
 
 class _Closable(Protocol):

@@ -11,7 +11,8 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from aiobench.errors import ClientClosedError, ClientStateError, ForkedClientError
-from aiobench.sync._bridge import Owner, Step, Tenant
+from aiobench.sync._bridge import Owner
+from aiobench.sync._steps import Step, Tenant
 
 if TYPE_CHECKING:
     from types import TracebackType

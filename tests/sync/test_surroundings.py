@@ -1,0 +1,135 @@
+"""The blocking world wherever Python runs: interrupted at any line, without its main thread, patched by others."""
+
+from __future__ import annotations
+
+import linecache
+import sys
+import threading
+from itertools import count
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from aiobench.sync._bridge import Owner
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Callable
+
+    Run = Callable[[str], subprocess.CompletedProcess[str]]
+
+BUILDING = ("_bridge.py", "_loop.py", "_steps.py")
+
+
+class InterruptAt:
+    """Raises KeyboardInterrupt before the n-th line that this thread runs of the bridge, once."""
+
+    def __init__(self, line: int) -> None:
+        self.left = line
+
+    def __call__(self, frame: FrameType, event: str, _: Any) -> Any:
+        """Count a line; this is what `sys.settrace` calls."""
+        if not frame.f_code.co_filename.endswith(BUILDING):
+            return None
+        line = linecache.getline(frame.f_code.co_filename, frame.f_lineno).lstrip()
+        if event == "line" and not line.startswith("with "):  # no interrupt comes between a block and its exit
+            self.left -= 1
+            if self.left == 0:
+                raise KeyboardInterrupt
+        return self
+
+
+def test_an_interrupt_while_the_bridge_is_built_leaves_nothing_half_made(
+    loop_threads: Callable[[], list[threading.Thread]],
+) -> None:
+    """Wherever the first call is interrupted, the next one works, and closing ends the thread."""
+    interrupted = 0
+    for line in count(1):
+        closed: list[int] = []
+
+        async def aclose(closed: list[int] = closed) -> None:
+            closed.append(1)
+
+        async def work() -> str:
+            return "done"
+
+        owner, trace = Owner(aclose), InterruptAt(line)
+        sys.settrace(trace)
+        try:
+            owner.call(work)
+        except KeyboardInterrupt:
+            interrupted += 1
+        finally:
+            sys.settrace(None)
+
+        assert closed == []
+        assert owner.call(work) == "done"
+        owner.close()
+        assert closed == [1]
+        for thread in loop_threads():
+            thread.join(5.0)
+        assert loop_threads() == []
+        if trace.left > 0:  # the call was over before that line
+            break
+    assert interrupted > 30
+
+
+def test_a_client_works_when_the_main_thread_has_ended(run_program: Run) -> None:
+    """Names are resolved, and a new client is made, in threads that outlive the main thread."""
+    done = run_program(
+        """
+        import os, threading
+        from aiobench.sync import Client
+
+        url = os.environ["URL"].replace("127.0.0.1", "localhost")
+        before = Client("KEY", base_url=url)
+        before.get_job("done")
+
+        def work():
+            threading.main_thread().join()
+            with before, Client("KEY", base_url=url) as client:
+                print(before.get_job("done").status, client.get_job("done").status, flush=True)
+
+        threading.Thread(target=work).start()
+        """
+    )
+
+    assert (done.stdout, done.stderr, done.returncode) == ("completed completed\n", "", 0)
+
+
+def test_gevent_is_no_reason_to_warn(run_program: Run) -> None:
+    """Under gevent the background loop shares the caller's thread: that stops nothing, so nothing is said."""
+    done = run_program(
+        """
+        import warnings
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            from gevent import monkey
+            monkey.patch_all()
+        import gevent, os
+        from aiobench.sync import Client
+
+        with Client("KEY", base_url=os.environ["URL"]) as client:
+            jobs = [gevent.spawn(lambda: client.get_job("done").status) for _ in range(3)]
+            gevent.joinall(jobs)
+            print(*(job.value for job in jobs))
+        """
+    )
+
+    assert (done.stdout, done.stderr, done.returncode) == ("completed completed completed\n", "", 0)
+
+
+def test_nest_asyncio_changes_nothing(run_program: Run) -> None:
+    """After `nest_asyncio.apply()` calls and iterations work as before."""
+    done = run_program(
+        """
+        import os, warnings
+        import nest_asyncio
+        nest_asyncio.apply()
+        from aiobench.sync import Client
+
+        with Client("KEY", base_url=os.environ["URL"]) as client:
+            print(client.get_job("done").status, [snapshot.status for snapshot in client.job("done").watch()])
+        """
+    )
+
+    assert (done.stdout, done.stderr, done.returncode) == ("completed ['completed']\n", "", 0)
