@@ -66,10 +66,10 @@ def until(answer: Any, is_enough: Any) -> Any:
     raise AssertionError("not in time")
 
 
-def test_the_service_acts_on_ends_and_survives_a_kill(
+def test_the_service_survives_a_kill_and_ends_in_order_on_sigterm(
     backend: LocalBackend, environment: dict[str, str], tmp_path: Path
 ) -> None:
-    """`service.py` starts a job and acts on its end; killed before that, it does so after a restart."""
+    """`service.py` starts a job; killed at once, it acts on the end after a restart, and a SIGTERM ends it in order."""
     with backend.sync_client() as client:
         benchmark_id = new_benchmark(client, backend)
     with socket.socket() as probe:
@@ -77,16 +77,19 @@ def test_the_service_acts_on_ends_and_survives_a_kill(
         port = probe.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "uvicorn", "--app-dir", EXAMPLES, "service:app", "--port", str(port)]
-    settings = {**environment, "JOURNAL": str(tmp_path / "journal")}
+    settings = {**environment, "RUNS": str(tmp_path / "runs")}
+    asked = {"requested_by": "ada"}
     with httpx.Client(trust_env=False) as http:
         with subprocess.Popen(command, env=settings, cwd=tmp_path) as first:
             until(lambda: http.get(f"{url}/runs"), lambda reply: reply.status_code == 200)
-            assert 404 == http.post(f"{url}/benchmarks/nowhere/runs", timeout=PATIENCE).status_code
-            started = http.post(f"{url}/benchmarks/{benchmark_id}/runs", timeout=PATIENCE)
+            assert 404 == http.post(f"{url}/benchmarks/nowhere/runs", json=asked, timeout=PATIENCE).status_code
+            started = http.post(f"{url}/benchmarks/{benchmark_id}/runs", json=asked, timeout=PATIENCE)
             assert 202 == started.status_code
             job_id = started.json()["job"]
             first.kill()
-        with subprocess.Popen(command, env=settings, cwd=tmp_path) as second:
-            runs = until(lambda: http.get(f"{url}/runs").json(), lambda runs: job_id in runs)
+        with subprocess.Popen(command, env=settings, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as second:
+            run = until(lambda: http.get(f"{url}/runs/{job_id}").json(), lambda run: "scores" in run)
             second.terminate()
-    assert "completed" == runs[job_id]["status"]
+            _, log = second.communicate(timeout=PATIENCE)
+    assert ("completed", "ada") == (run["status"], run["request"]["requested_by"])
+    assert "Application shutdown complete" in log

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,8 +15,6 @@ from aiobench import Client, sync
 from aiobench.testing import FakePlatform
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from aiobench.local import LocalBackend
 
 ASYNC = """
@@ -129,3 +129,14 @@ async def test_backend_is_a_real_one(aiobench_backend: LocalBackend) -> None:
         )
 
     assert made.id
+
+
+def test_tests_of_the_page_pass(tmp_path: Path) -> None:
+    """The tests that the page *Test your service* shows are tests that pass."""
+    page = Path(__file__).parents[2] / "docs/howto/test-your-service.md"
+    blocks = re.findall(r"^```python\n(.*?)^```", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    written = sum(block.count("async def test_") for block in blocks)
+
+    printed = outcome_of(tmp_path, "\n".join(blocks[:-1]) + BACKENDS, "-p", "no:asyncio")
+
+    assert f"{2 * written} passed" in printed, printed
