@@ -79,7 +79,7 @@ class Scene:
 
     @cached_property
     def _template(self) -> tuple[bytes, bytes, bytes]:
-        """A document shaped like the platform's (`WIRE.md`), with as many iterations as make up its size."""
+        """A document shaped like the platform's (`docs/reference/wire.md`), with enough iterations for its size."""
         document: dict[str, Any] = {
             "stage": "in_progress",
             "segmentsCount": "8000",

@@ -1,4 +1,4 @@
-"""The figures to reach (`DESIGN.md`), held against what was measured: `python -m benchmarks.targets`."""
+"""The figures to reach, held against what was measured: `python -m benchmarks.targets`."""
 
 from __future__ import annotations
 

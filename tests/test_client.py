@@ -148,7 +148,7 @@ async def test_started_job_is_not_lost_with_its_status(server: LoopbackServer, c
 
 @pytest.mark.anyio
 async def test_refused_start_raises(server: LoopbackServer, client: Client) -> None:
-    """WIRE.md, differences: a start that is refused raises, where the SDK returns None."""
+    """Unlike the SDK: a start that is refused raises, where the SDK returns None."""
     server.route(f"GET {LIST}", [])
     server.route(f"POST {START}", {"message": "no credits left"}, status=400)
 
@@ -178,7 +178,7 @@ async def test_get_benchmark_is_one_request(server: LoopbackServer, client: Clie
 
 @pytest.mark.anyio
 async def test_create_benchmark(server: LoopbackServer, client: Client) -> None:
-    """The body is WIRE.md's; the new benchmark is loaded and given."""
+    """The body is the wire format's; the new benchmark is loaded and given."""
     server.route("POST /sdk/benchmarks", {"id": "B"}, status=201)
     server.route("GET /sdk/benchmarks/B", BENCHMARK)
     found = await client.create_benchmark("mine", dataset="ds-1", models=["m-1", "m-2"], metrics=["bleu"])
@@ -198,7 +198,7 @@ async def test_create_benchmark(server: LoopbackServer, client: Client) -> None:
 
 @pytest.mark.anyio
 async def test_create_benchmark_with_specs(server: LoopbackServer, client: Client) -> None:
-    """Parameters, display names and normalization go where WIRE.md has them."""
+    """Parameters, display names and normalization go where docs/reference/wire.md has them."""
     server.route("POST /sdk/benchmarks", {"id": "B"})
     server.route("GET /sdk/benchmarks/B", BENCHMARK)
     await client.create_benchmark(
@@ -242,7 +242,7 @@ async def test_bad_benchmark_is_refused_before_any_request(
 
 @pytest.mark.anyio
 async def test_list_normalization_options(server: LoopbackServer, client: Client) -> None:
-    """The options of a metric for a model are asked for as WIRE.md says."""
+    """The options of a metric for a model are asked for as docs/reference/wire.md says."""
     server.route("POST /sdk/benchmarks/normalization-options", [{"value": "lowercase"}, {"value": "nopunct"}])
 
     assert ["lowercase", "nopunct"] == await client.list_normalization_options("bleu", "m-1")
@@ -281,7 +281,7 @@ CALLS: dict[str, Callable[[Client], Awaitable[object]]] = {
 async def test_each_call_raises_the_error_of_the_status(
     platform: respx.MockRouter, mocked: Client, call: str, status: int, expected: type[APIStatusError]
 ) -> None:
-    """WIRE.md, differences: a status is a typed error with status, message and request id, in every call."""
+    """Unlike the SDK: a status is a typed error with status, message and request id, in every call."""
     body = {"statusCode": status, "message": "Benchmark job not found"}
     platform.route().respond(status, json=body, headers={"x-request-id": "req-1"})
 
@@ -303,7 +303,7 @@ async def test_each_call_raises_the_error_of_the_status(
 async def test_each_call_refuses_what_is_no_answer(
     platform: respx.MockRouter, mocked: Client, call: str, body: bytes
 ) -> None:
-    """A 200 that is not what its route promises is an InvalidResponseError that shows how it begins (FAULTS F12)."""
+    """A 200 that is not what its route promises is an InvalidResponseError that shows how it begins (F12)."""
     platform.route().respond(200, content=body)
 
     with pytest.raises(InvalidResponseError) as caught:
@@ -323,7 +323,7 @@ async def test_new_benchmark_without_an_id_is_refused(platform: respx.MockRouter
 
 @pytest.mark.anyio
 async def test_redirect_is_not_followed(platform: respx.MockRouter, mocked: Client) -> None:
-    """A redirect of an API call is refused, and the key goes nowhere else (FAULTS F14)."""
+    """A redirect of an API call is refused, and the key goes nowhere else (F14)."""
     evil = respx.get("https://evil.example/sdk")
     platform.get(JOB).respond(302, headers={"location": "https://evil.example/sdk"})
 
@@ -347,7 +347,7 @@ async def test_default_platform(platform: respx.MockRouter, mocked: Client) -> N
     [("a/b", "a%2Fb"), ("a?b#c", "a%3Fb%23c"), ("..", "%2E%2E"), ("ä ö", "%C3%A4%20%C3%B6"), ("%2F", "%252F")],
 )
 async def test_odd_id_stays_in_its_segment(server: LoopbackServer, client: Client, job_id: str, segment: str) -> None:
-    """WIRE.md, differences: an id with a slash, a question mark or dots reaches the server as one segment (F27)."""
+    """Unlike the SDK: an id with a slash, a question mark or dots reaches the server as one segment (F27)."""
     server.route(f"GET /sdk/benchmarks/jobs/{segment}", job_document(status="running"))
 
     assert "running" == (await client.get_job(job_id)).status
@@ -488,7 +488,7 @@ def test_client_may_be_made_outside_of_any_loop(server: LoopbackServer, anyio_ba
 
 
 def test_second_loop_is_refused(platform: respx.MockRouter, mocked: Client, anyio_backend: str) -> None:
-    """A client used in another loop than the first says so, and what to do (FAULTS F23)."""
+    """A client used in another loop than the first says so, and what to do (F23)."""
     platform.get(JOB).respond(json=job_document(status="running"))
 
     async def main() -> str:
@@ -521,12 +521,20 @@ async def test_many_calls_at_once_share_the_connections(server: LoopbackServer) 
 @pytest.mark.anyio
 async def test_transport_may_be_a_factory() -> None:
     """A function that makes transports takes the network's place."""
+    async with Client(KEY, transport=lambda: httpx.MockTransport(echo)) as client:
+        assert (await client.get_job("J")).id == "J"
 
-    def answer(request: httpx.Request) -> httpx.Response:
-        return httpx.Response(200, json=job_document(status=request.headers["authorization"]))
 
-    async with Client(KEY, transport=lambda: httpx.MockTransport(answer)) as client:
-        assert f"Token {KEY}" == (await client.get_job("J")).status
+def echo(request: httpx.Request) -> httpx.Response:
+    """Answer with a job whose status is the request's key."""
+    return httpx.Response(200, json=job_document(status=request.headers["authorization"]))
+
+
+@pytest.mark.anyio
+async def test_a_status_that_repeats_the_key_does_not_hold_it() -> None:
+    """F33: text of the server is read without the key, wherever it is shown afterwards."""
+    async with Client(KEY, transport=lambda: httpx.MockTransport(echo)) as client:
+        assert (await client.get_job("J")).status == "Token [redacted]"
 
 
 # -- the default client ------------------------------------------------------------------------------------------

@@ -141,7 +141,7 @@ def test_bad_base_url_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_plain_http_to_another_machine_needs_a_word() -> None:
-    """The key goes over plain http to another machine only where the user says so (FAULTS F17)."""
+    """The key goes over plain http to another machine only where the user says so (F17)."""
     with pytest.raises(ConfigurationError, match="allow_plain_http=True"):
         Client(KEY, base_url="http://backend.example")
     assert isinstance(Client(KEY, base_url="http://backend.example", allow_plain_http=True), Client)
@@ -216,7 +216,7 @@ def test_setting_that_can_be_used_is_taken(setting: dict[str, Any]) -> None:
 
 
 def test_refused_proxy_shows_no_password() -> None:
-    """The error about a proxy does not hold its password (FAULTS F18)."""
+    """The error about a proxy does not hold its password (F18)."""
     with pytest.raises(ConfigurationError, match="proxy=") as caught:
         Client(KEY, proxy="gopher://me:s3cret@proxy.example")
     assert "s3cret" not in str(caught.value)
@@ -291,7 +291,7 @@ async def test_callers_headers_are_left_alone(server: LoopbackServer) -> None:
 
 @pytest.mark.anyio
 async def test_key_is_neither_logged_nor_shown(server: LoopbackServer, caplog: pytest.LogCaptureFixture) -> None:
-    """No logger, repr or error text holds the key, with every logger at its most talkative (FAULTS F18)."""
+    """No logger, repr or error text holds the key, with every logger at its most talkative (F18)."""
     caplog.set_level(logging.DEBUG)
     server.route(ROUTE, JOB)
     server.route("GET /sdk/benchmarks/jobs/BAD", {"message": f"Token {KEY} is unknown"}, status=401)

@@ -155,3 +155,12 @@ def test_what_comments_refer_to_exists() -> None:
                 broken.append((source, page, anchor))
         broken += [(source, cited) for cited in re.findall(r"\bdecision (\d+)", text) if cited not in decisions]
     assert broken == []
+
+
+NOT_IN_A_CLONE = re.compile(r"\b(?:WIRE|API2?|FAULTS|DESIGN|STYLE)\.md\b|\b(?:FAULTS F\d|DESIGN,\s)")
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_what_a_clone_does_not_hold_is_not_cited(source: str) -> None:
+    """No source refers to a page that readers of the repository cannot open."""
+    assert NOT_IN_A_CLONE.findall((ROOT / source).read_text("utf-8")) == []

@@ -1,4 +1,4 @@
-"""The tree of errors: exactly FAULTS.md's, each with its attributes, each picklable."""
+"""The tree of errors: exactly that of docs/reference/errors.md, each with its attributes, each picklable."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def made(name: str) -> errors.AiobenchError:
 
 
 def test_tree_is_the_one_that_is_promised() -> None:
-    """The classes, and who is whose child, are FAULTS.md's."""
+    """The classes, and which derives from which, are those of the interface."""
     found = {
         name: tuple(base.__name__ for base in value.__bases__)
         for name, value in vars(errors).items()

@@ -36,7 +36,7 @@ def test_all_is_what_is_public() -> None:
 
 
 def test_every_promised_name_is_there() -> None:
-    """The names of API.md and all errors are at the root."""
+    """The names of the interface and all errors are at the root."""
     assert set() == {*PROMISED.split(), *errors.__all__} - set(aiobench.__all__)
 
 
@@ -167,12 +167,12 @@ ack='next', replay=False, progress=False)""",
     ],
 )
 def test_signatures_are_the_interfaces(function: Any, expected: str) -> None:
-    """Names, kinds and defaults of arguments are those of API.md."""
+    """Names, kinds and defaults of arguments are those of the interface."""
     assert expected == parameters(function)
 
 
 def test_client_settings_are_the_interfaces() -> None:
-    """The client's settings and their defaults are those of API.md."""
+    """The client's settings and their defaults are those of the interface."""
     signature = inspect.signature(aiobench.Client)
     defaults = {name: parameter.default for name, parameter in signature.parameters.items()}
 
@@ -199,7 +199,7 @@ def test_client_settings_are_the_interfaces() -> None:
 
 
 def test_policy_is_the_interfaces() -> None:
-    """A policy's fields and their defaults are those of API.md."""
+    """A policy's fields and their defaults are those of the interface."""
     policy = aiobench.PollPolicy()
 
     assert (2.0, 1.5, 30.0, 0.1, aiobench.TERMINAL_STATUSES) == (

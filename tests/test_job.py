@@ -178,7 +178,7 @@ async def test_failed_question_changes_nothing(server: LoopbackServer, client: C
     ],
 )
 async def test_unknown_job_is_a_typed_error(client: Client, ask: Callable[[BenchmarkJob], Awaitable[object]]) -> None:
-    """WIRE.md, differences: a 404 is a NotFoundError in every call, never a KeyError or an empty frame."""
+    """Unlike the SDK: a 404 is a NotFoundError in every call, never a KeyError or an empty frame."""
     with pytest.raises(NotFoundError, match="job UNKNOWN: HTTP 404, 'Not found'"):
         await ask(client.job("UNKNOWN"))
 
@@ -208,7 +208,7 @@ async def test_getters_are_fetch_and_the_snapshots_methods(server: LoopbackServe
 
 @pytest.mark.anyio
 async def test_all_explanations_ask_for_the_job(server: LoopbackServer, client: Client) -> None:
-    """WIRE.md, differences: the job is asked for by its id, not by its repr."""
+    """Unlike the SDK: the job is asked for by its id, not by its repr."""
     server.route(ROUTE, sample("completed"))
     await client.job("J").get_all_explanations()
 
@@ -280,7 +280,7 @@ async def test_frame_and_file(with_results: LoopbackServer, client: Client, tmp_
 
 @pytest.mark.anyio
 async def test_results_never_see_the_key(with_results: LoopbackServer, client: Client, tmp_path: Path) -> None:
-    """The request for the results carries no key and none of the client's headers (FAULTS F15)."""
+    """The request for the results carries no key and none of the client's headers (F15)."""
     view = client.with_options(default_headers={"X-Team": "blue"})
     await view.job("J").download_results_as_csv(tmp_path / "mine.csv")
     asked, fetched = with_results.requests
@@ -294,7 +294,7 @@ async def test_results_never_see_the_key(with_results: LoopbackServer, client: C
 async def test_results_that_are_not_there_yet(
     server: LoopbackServer, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str | None
 ) -> None:
-    """WIRE.md, differences: without a result URL ResultsNotReadyError says how the job stands; no file is left."""
+    """Unlike the SDK: without a result URL ResultsNotReadyError says how the job stands; no file is left."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     server.route(ROUTE, job_document(status="in_progress", reportUrl=url))
@@ -319,7 +319,7 @@ async def test_results_that_are_no_csv(server: LoopbackServer, client: Client, t
 
 @pytest.mark.anyio
 async def test_hostile_result_url(server: LoopbackServer, client: Client, tmp_path: Path) -> None:
-    """A result URL that leads to a private address is refused, and nothing is written (FAULTS F16)."""
+    """A result URL that leads to a private address is refused, and nothing is written (F16)."""
     server.route(ROUTE, job_document(reportUrl="https://169.254.169.254/latest/meta-data?x=s3cret"))
 
     with pytest.raises(UnsafeURLError, match="not on the public internet") as caught:

@@ -72,7 +72,7 @@ def test_scores_are_theirs(theirs: dict[str, dict[str, Any]], name: str) -> None
     assert repr(theirs[name]["details"]) == repr(snapshot.score_details())
 
 
-# `one_iteration_failed` holds a model without scores, for which the SDK shows a false 0 (WIRE.md, differences).
+# `one_iteration_failed` holds a model without scores, for which the SDK shows a false 0.
 @pytest.mark.parametrize("name", ["completed", "display_names", "unknown_status"])
 def test_failure_rates_are_theirs(theirs: dict[str, dict[str, Any]], name: str) -> None:
     """Failure rates are equal in both shapes."""

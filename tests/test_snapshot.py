@@ -222,7 +222,7 @@ def test_raw_is_the_readers_own() -> None:
 
 
 def test_signature_is_not_shown() -> None:
-    """The signature of the result URL is neither in repr, nor in the pickle, nor in `.raw` (FAULTS F18)."""
+    """The signature of the result URL is neither in repr, nor in the pickle, nor in `.raw` (F18)."""
     snapshot = sample_snapshot("completed")
 
     for shown in (repr(snapshot), repr(snapshot.raw), str(pickle.dumps(snapshot))):
@@ -357,7 +357,7 @@ def everything_of(snapshot: JobSnapshot) -> list[str]:
 
 @given(DOCUMENTS)
 def test_any_document_below_the_status_can_be_read(document: dict[str, Any]) -> None:
-    """Whatever JSON stands below `status`, everything can be read of it, also after pickling (FAULTS F12)."""
+    """Whatever JSON stands below `status`, everything can be read of it, also after pickling (F12)."""
     snapshot = snapshot_from(document)
 
     read = everything_of(snapshot)
@@ -408,7 +408,7 @@ def test_pickle_within_a_deep_stack() -> None:
 
 
 def test_pandas_is_imported_with_the_first_frame() -> None:
-    """Reading results without frames imports no pandas; the first frame does (DESIGN, decision 8)."""
+    """Reading results without frames imports no pandas; the first frame does (docs/design.md, decision 8)."""
     code = """
 import sys
 from job_documents import sample_snapshot

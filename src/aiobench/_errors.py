@@ -51,14 +51,14 @@ def _restore(cls: type[AiobenchError], args: tuple[Any, ...], state: dict[str, A
 
 
 class AiobenchError(Exception):
-    """Raised when anything goes wrong in aiobench: the root of the tree."""
+    """Raised when something goes wrong in aiobench; the base of all its errors."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore, (type(self), self.args, self.__dict__)
 
 
 class ConfigurationError(AiobenchError, ValueError):
-    """Raised when a setting or an argument cannot be used: no key, two keys, a bad base URL, an empty id."""
+    """Raised when a setting or an argument is invalid: no key, two keys, a bad base URL, an empty id."""
 
 
 class MissingExtraError(AiobenchError, ImportError):
@@ -74,7 +74,7 @@ class MissingExtraError(AiobenchError, ImportError):
 
 
 class ClientStateError(AiobenchError, RuntimeError):
-    """Raised when a client is used where or when it cannot work."""
+    """Raised when a client is used where it cannot work: see the subclasses."""
 
 
 class ClientClosedError(ClientStateError):
@@ -82,7 +82,7 @@ class ClientClosedError(ClientStateError):
 
 
 class WrongEventLoopError(ClientStateError):
-    """Raised when a client is used in another event loop than the one that used it first."""
+    """Raised when a client is used in a second event loop."""
 
 
 class ForkedClientError(ClientStateError):
@@ -90,11 +90,11 @@ class ForkedClientError(ClientStateError):
 
 
 class APIError(AiobenchError):
-    """Raised when a request to the platform does not bring what was asked for.
+    """Raised when a request to the platform fails.
 
     Attributes:
-        attempts: How many times the request was tried.
-        request_id: The platform's name for the request, or None when it gave none.
+        attempts: How often the request was sent.
+        request_id: The platform's id of the request, or None.
     """
 
     def __init__(self, message: str, *, attempts: int = 1, request_id: str | None = None) -> None:
@@ -104,10 +104,10 @@ class APIError(AiobenchError):
 
 
 class APIConnectionError(APIError):
-    """Raised when the server could not be talked to; the cause is kept as `__cause__`.
+    """Raised when there is no reply from the server; `__cause__` says why.
 
     Attributes:
-        maybe_sent: False when the request surely did not reach the server.
+        maybe_sent: False if the request certainly did not reach the server.
         permanent: Whether it would fail again in the same way: an unknown certificate authority.
     """
 
@@ -126,17 +126,17 @@ class APIConnectionError(APIError):
 
 
 class APITimeoutError(APIConnectionError, TimeoutError):
-    """Raised when an attempt was not finished within its timeout."""
+    """Raised when an attempt exceeds its timeout."""
 
 
 class APIStatusError(APIError):
-    """Raised when the server answers with an error status.
+    """Raised when the server replies with an error status.
 
     Attributes:
         status_code: The HTTP status.
-        message: What the server said, shortened.
-        body: The beginning of the reply, with keys and signatures taken out.
-        retry_after: Seconds the server asks to wait, or None.
+        message: The server's message, shortened.
+        body: The beginning of the reply, without keys and signatures.
+        retry_after: The seconds that the server asks to wait, or None.
     """
 
     def __init__(
@@ -158,7 +158,7 @@ class APIStatusError(APIError):
 
 
 class BadRequestError(APIStatusError):
-    """Raised when the server refuses the request as malformed (400, 422)."""
+    """Raised when the server rejects the request as malformed (400, 422)."""
 
 
 class AuthenticationError(APIStatusError):
@@ -166,15 +166,15 @@ class AuthenticationError(APIStatusError):
 
 
 class PermissionDeniedError(APIStatusError):
-    """Raised when the key may not do this (403)."""
+    """Raised when the key lacks permission (403)."""
 
 
 class NotFoundError(APIStatusError):
-    """Raised when there is no such job, benchmark or asset (404)."""
+    """Raised when the job, benchmark or asset does not exist (404)."""
 
 
 class ConflictError(APIStatusError):
-    """Raised when the request conflicts with the present state (409)."""
+    """Raised when the request conflicts with the current state (409)."""
 
 
 class RateLimitError(APIStatusError):
@@ -186,11 +186,11 @@ class ServerError(APIStatusError):
 
 
 class InvalidResponseError(APIError):
-    """Raised when a reply is not what the route promises: not JSON, not a job, too large, redirected.
+    """Raised when a reply cannot be used: not JSON, not a job, too large, a redirect.
 
     Attributes:
-        body: The beginning of the reply, with keys and signatures taken out.
-        too_large: Whether it was given up because of its size.
+        body: The beginning of the reply, without keys and signatures.
+        too_large: Whether the reply was larger than `max_document`.
         permanent: Whether asking again would bring the same: it is too large, or a redirect.
     """
 
@@ -214,7 +214,7 @@ class JobError(AiobenchError):
     """Raised when something is wrong with one job or its results.
 
     Attributes:
-        job_id: The job.
+        job_id: The job's id.
     """
 
     def __init__(self, message: str, *, job_id: str) -> None:
@@ -235,10 +235,10 @@ class ResultsNotReadyError(JobError):
 
 
 class ResultParseError(JobError):
-    """Raised when the results are not the CSV they should be.
+    """Raised when the results are not a valid CSV.
 
     Attributes:
-        line: The line of the file, counted from 1, or None when it is not known.
+        line: The line of the file, counted from 1, or None if it is unknown.
     """
 
     def __init__(self, message: str, *, job_id: str, line: int | None = None) -> None:
@@ -250,7 +250,7 @@ class DownloadError(JobError):
     """Raised when results cannot be downloaded.
 
     Attributes:
-        url: Where from, without its query, which may hold a signature.
+        url: The URL of the results without its query, which may hold a signature.
     """
 
     def __init__(self, message: str, *, job_id: str, url: str = "") -> None:
@@ -259,15 +259,15 @@ class DownloadError(JobError):
 
 
 class IntegrityError(DownloadError):
-    """Raised when what arrived is not the whole file."""
+    """Raised when the downloaded file is incomplete."""
 
 
 class ResultExpiredError(DownloadError):
-    """Raised when the result URL has expired and a fresh one is refused as well."""
+    """Raised when the result URL has expired, and so has a fresh one."""
 
 
 class UnsafeURLError(DownloadError):
-    """Raised when a result URL leads where no result should be: not https, a private address, and so on."""
+    """Raised when a result URL is not safe to follow: not https, a private address, and so on."""
 
 
 class ResultTooLargeError(DownloadError):
@@ -275,15 +275,15 @@ class ResultTooLargeError(DownloadError):
 
 
 class LocalStorageError(DownloadError, OSError):
-    """Raised when the file cannot be written here; the cause is kept as `__cause__`."""
+    """Raised when the file cannot be written; `__cause__` says why."""
 
 
 class JobsWaitTimeoutError(AiobenchError, TimeoutError):
-    """Raised when a monitor's time is up before all of its jobs have ended.
+    """Raised when a monitor's timeout expires before all of its jobs have ended.
 
     Attributes:
         finished: The ids of the jobs that have ended.
-        pending: The ids of those that have not.
+        pending: The ids of the jobs that have not.
     """
 
     def __init__(self, message: str, *, finished: AbstractSet[str], pending: AbstractSet[str]) -> None:
@@ -293,10 +293,10 @@ class JobsWaitTimeoutError(AiobenchError, TimeoutError):
 
 
 class StartOutcomeUnknownError(AiobenchError):
-    """Raised when the answer to a start was lost and the job list cannot tell whether a job was started.
+    """Raised when the reply to a start was lost and the job list does not show whether a job was started.
 
     Attributes:
-        benchmark_id: The benchmark; look at its jobs before you start it again.
+        benchmark_id: The benchmark's id; look at its jobs before you start it again.
     """
 
     def __init__(self, message: str, *, benchmark_id: str) -> None:
@@ -305,10 +305,10 @@ class StartOutcomeUnknownError(AiobenchError):
 
 
 class JournalError(AiobenchError):
-    """Raised when a journal cannot be used: locked by another process, of another server, damaged.
+    """Raised when a journal cannot be used: it is locked, damaged, or belongs to another server.
 
     Attributes:
-        path: The journal's file.
+        path: The path of the journal.
     """
 
     def __init__(self, message: str, *, path: str) -> None:

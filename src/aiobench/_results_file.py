@@ -19,6 +19,7 @@ from aiobench._http.downloads import download
 from aiobench._http.result_requests import ResultSource
 from aiobench._http.transfers import Transfer
 from aiobench._results.csv_frames import read_results
+from aiobench._wire.statuses import shown
 from aiobench.errors import ConfigurationError, LocalStorageError, ResultsNotReadyError
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ async def of_job(
         snapshot = await job.fetch()
         if snapshot.report_url is None:
             raise ResultsNotReadyError(
-                f"job {job.id} has no results yet, its status is {snapshot.status!r}; wait() for it first",
+                f"job {job.id} has no results yet, its status is {shown(snapshot.status)!r}; wait() for it first",
                 job_id=job.id,
                 status=snapshot.status,
             )

@@ -1,4 +1,4 @@
-"""A benchmark: models, a dataset and metrics, of which each run is a job."""
+"""A benchmark: models, a dataset and metrics. Each run of it is a job."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ logger: logging.Logger = logging.getLogger("aiobench.http")
 
 @frozen(eq=False, repr=False)
 class Benchmark(Displayed):
-    """A benchmark, as `client.get_benchmark()` or `client.create_benchmark()` gives it.
+    """A benchmark, returned by `client.get_benchmark()` and `client.create_benchmark()`.
 
     Attributes:
         id: The benchmark's id.
         name: Its name.
-        model_ids: The models that it runs.
-        dataset_ids: The dataset it runs them on.
-        metric_ids: The metrics that it scores them with.
+        model_ids: The ids of its models.
+        dataset_ids: The id of its dataset.
+        metric_ids: The ids of its metrics.
     """
 
     id: str
@@ -40,11 +40,11 @@ class Benchmark(Displayed):
         """Start a job of this benchmark, exactly once: `Client.start_job()`.
 
         Returns:
-            The job, with its present status; "" if it was started but could not be asked for yet.
+            The job with its current status, or "" if the job was started but its status is not available yet.
 
         Raises:
-            StartOutcomeUnknownError: If the answer was lost and the job list cannot tell what happened.
-            APIError: If no job was started; which class says why.
+            StartOutcomeUnknownError: If the reply was lost and the list does not show whether a job was started.
+            APIError: If no job was started; the subclass says why.
         """
         return await started_job(self._client, self.id)
 
@@ -52,10 +52,10 @@ class Benchmark(Displayed):
         """List the jobs of this benchmark: `Client.list_jobs()`.
 
         Returns:
-            The jobs, in the platform's order; a status that cannot be read is "".
+            The jobs, in the platform's order. A status that cannot be read is "".
 
         Raises:
-            APIError: If the list cannot be had; which class says why.
+            APIError: If the request fails; the subclass says why.
         """
         return await listed_jobs(self._client, self.id)
 

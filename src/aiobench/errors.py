@@ -103,10 +103,10 @@ __all__ = [
 
 
 class WaitTimeoutError(JobError, TimeoutError):
-    """Raised when a job is not done within the time given to `watch()` or `wait()`.
+    """Raised when a job has not ended within the timeout of `watch()` or `wait()`.
 
     Attributes:
-        snapshot: The last that was seen of the job, or None.
+        snapshot: The last snapshot of the job, or None.
     """
 
     def __init__(self, message: str, *, job_id: str, snapshot: JobSnapshot | None = None) -> None:
@@ -115,11 +115,11 @@ class WaitTimeoutError(JobError, TimeoutError):
 
 
 class JobStalledError(JobError):
-    """Raised when a watched job shows no change for longer than `stall_after`.
+    """Raised when a watched job shows no change for `stall_after` seconds.
 
     Attributes:
-        snapshot: The last that was seen of the job, or None.
-        last_error: The error of the last poll, or None when that poll was good.
+        snapshot: The last snapshot of the job, or None.
+        last_error: The error of the last poll, or None if it succeeded.
     """
 
     def __init__(

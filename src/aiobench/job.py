@@ -19,6 +19,7 @@ from aiobench._seconds import checked_seconds
 from aiobench._watch.watcher import Watcher
 from aiobench._wire.heads import job_head
 from aiobench._wire.routes import checked_id
+from aiobench._wire.statuses import shown
 from aiobench.documents import Explanations, ScoreDetail, ScoreRow
 from aiobench.policy import PollPolicy, checked_policy
 from aiobench.snapshot import JobSnapshot, snapshot_of
@@ -69,7 +70,9 @@ class BenchmarkJob(Displayed):
 
     def _card(self) -> Card:
         known = tuple((name, str(value)) for name, value in self.additional_info.items())
-        return Card(f"Benchmark job {self.id}", (("Status", self.status), ("Benchmark", self.benchmark_id), *known))
+        return Card(
+            f"Benchmark job {self.id}", (("Status", shown(self.status)), ("Benchmark", self.benchmark_id), *known)
+        )
 
     # -- status ------------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""How often to poll, and what counts as an end."""
+"""How often to poll, and which statuses are terminal."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ def _statuses(value: Iterable[str]) -> frozenset[str]:
 class PollPolicy:
     """When to poll a job again.
 
-    The wait starts at `interval`, grows by `backoff` after each poll that changed nothing, up to `max_interval`, and
-    returns to `interval` on a change. A longer `Retry-After` of the server replaces it.
+    The wait is `interval` at first. It is multiplied by `backoff` after each poll that shows no change, up to
+    `max_interval`, and is `interval` again after a change. A longer `Retry-After` of the server replaces it.
 
     Attributes:
-        interval: Seconds between polls while things change.
+        interval: Seconds from one poll to the next while the job changes.
         backoff: The factor by which the wait grows.
         max_interval: The longest wait, in seconds, unless `interval` itself is longer.
-        jitter: How much longer a wait may be, as a share: each lies in `[d, d * (1 + jitter)]`.
-        terminal: The statuses that are an end, compared without regard to case, `-` and `_` alike.
+        jitter: The random part of a wait: each wait `d` lies in `[d, d * (1 + jitter)]`.
+        terminal: The statuses of a job that has ended. Case does not matter, and `-` and `_` are the same.
     """
 
     interval: float = 2.0
@@ -62,13 +62,13 @@ class PollPolicy:
         return self._normalized
 
     def is_terminal(self, status: str) -> bool:
-        """Tell whether a status is an end.
+        """Return whether a status is terminal.
 
         Args:
-            status: The status, in whatever case, with `-` or `_`.
+            status: The status, in any case, with `-` or `_`.
 
         Returns:
-            Whether it is one of the terminal ones.
+            Whether it is one of `terminal`.
         """
         return normalized(status) in self._normalized
 

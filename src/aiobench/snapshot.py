@@ -24,7 +24,7 @@ from aiobench._wire import documents
 from aiobench._wire.coercion import mapping, moment, text
 from aiobench._wire.decoding import MalformedDocumentError, decoded
 from aiobench._wire.heads import JobHead, job_head
-from aiobench._wire.statuses import SUCCEEDED, normalized
+from aiobench._wire.statuses import SUCCEEDED, normalized, shown
 from aiobench.documents import Explanations, Iteration, Metric, Progress, ScoreDetail, ScoreRow
 
 __all__ = ["JobFailedError", "JobSnapshot", "snapshot_of"]
@@ -121,7 +121,7 @@ class JobSnapshot(Displayed):
         if self.is_terminal and not self.succeeded:
             benchmark = f" of benchmark {self.benchmark_id}" if self.benchmark_id else ""
             raise JobFailedError(
-                f"job {self.id}{benchmark} ended with status {self.status!r}; "
+                f"job {self.id}{benchmark} ended with status {shown(self.status)!r}; "
                 "see the error's snapshot.failed_iterations for the models that failed",
                 job_id=self.id,
                 snapshot=self,
@@ -253,7 +253,7 @@ class JobSnapshot(Displayed):
         models = self._head.iteration_statuses
         failed = sum(normalized(status or "") == "failed" for status in models)
         parts = (
-            self.status,
+            shown(self.status),
             "" if done is None else f"{done:g} %",
             f"{failed} of {counted(len(models), 'model')} failed" if failed else counted(len(models), "model"),
             f"polled {self.polled_at:%Y-%m-%d %H:%M:%S %Z}",
@@ -264,7 +264,7 @@ class JobSnapshot(Displayed):
         progress = self.progress
         done = None if self.is_terminal else progress.completed_percentage
         facts = (
-            ("Status", self.status),
+            ("Status", shown(self.status)),
             ("Progress", "" if done is None else figure(done, "%")),
             ("Benchmark", self.benchmark_id),
             ("Credits", "" if progress.used_credits is None else figure(progress.used_credits)),
@@ -335,7 +335,7 @@ def _row(iteration: Iteration, metrics: list[str]) -> tuple[str, ...]:
         failed += f" of {figure(iteration.total_segments)}"
     return (
         iteration.display_name or iteration.model_id or UNKNOWN,
-        iteration.status or UNKNOWN,
+        shown(iteration.status or UNKNOWN),
         *(scores.get(metric, UNKNOWN) for metric in metrics),
         failed,
         figure(iteration.credits),

@@ -54,7 +54,7 @@ def test_what_is_no_base_url_is_refused(value: str) -> None:
     ],
 )
 def test_refusal_shows_no_secret(value: str) -> None:
-    """The error says which URL it was, without its password and its query (FAULTS F18)."""
+    """The error says which URL it was, without its password and its query (F18)."""
     with pytest.raises(ConfigurationError, match=r"//.*x") as caught:
         checked_base_url(value, allow_plain_http=False)
     assert "s3cret" not in str(caught.value)
@@ -64,7 +64,7 @@ def test_refusal_shows_no_secret(value: str) -> None:
     "host", ["x.example", "10.0.0.1", "192.168.1.2", "localhost.example", "128.0.0.1", "[fe80::1]"]
 )
 def test_key_does_not_go_over_plain_http_to_another_machine(host: str) -> None:
-    """Plain http is for loopback, unless the user says so (FAULTS F17)."""
+    """Plain http is for loopback, unless the user says so (F17)."""
     with pytest.raises(ConfigurationError, match="allow_plain_http=True"):
         checked_base_url(f"http://{host}", allow_plain_http=False)
     assert f"http://{host}/" == str(checked_base_url(f"http://{host}", allow_plain_http=True))

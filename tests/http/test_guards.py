@@ -1,4 +1,4 @@
-"""Guards: one event loop, one process, until closed (FAULTS F23)."""
+"""Guards: one event loop, one process, until closed (F23)."""
 
 from __future__ import annotations
 

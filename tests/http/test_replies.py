@@ -55,7 +55,7 @@ def test_success_is_no_error(status: int) -> None:
     ],
 )
 def test_class_of_each_status(status: int, expected: type[errors.APIStatusError], retried: bool) -> None:
-    """FAULTS' tree says which class a status is; the retry table which ones are asked again."""
+    """The tree of errors says which class a status is; the retry table which ones are asked again."""
     error = status_error(status)
 
     assert (expected, status, retried) == (type(error), error.status_code, is_retried(error))
@@ -113,7 +113,7 @@ def test_long_bodies_are_cut() -> None:
     ],
 )
 def test_errors_hold_no_secret(body: bytes | object) -> None:
-    """A server that echoes the key or a signature does not bring it into text, attributes or pickle (FAULTS F18)."""
+    """A server that echoes the key or a signature does not bring it into text, attributes or pickle (F18)."""
     error = status_error(400, body)
 
     for shown in (str(error), repr(error), error.message, error.body, str(pickle.dumps(error))):
@@ -124,7 +124,7 @@ def test_errors_hold_no_secret(body: bytes | object) -> None:
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_redirect_is_refused(status: int) -> None:
-    """A redirect of an API call is an invalid response; where to is said without query and key (FAULTS F14)."""
+    """A redirect of an API call is an invalid response; where to is said without query and key (F14)."""
     error = error_of(reply(status, location=f"https://evil.example/{KEY}?token=s3cret"), KEY)
 
     assert isinstance(error, errors.InvalidResponseError)

@@ -1,4 +1,4 @@
-"""Result URLs: https, public, and nothing else unless the user says so (FAULTS F15, F16)."""
+"""Result URLs: https, public, and nothing else unless the user says so (F15, F16)."""
 
 from __future__ import annotations
 

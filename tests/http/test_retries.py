@@ -28,7 +28,7 @@ def test_backoff_is_drawn_from_zero_to_a_bound_that_doubles(attempt: int, bound:
 
 
 def test_budget_never_stops_retries_while_half_succeed() -> None:
-    """While at most half of the last 100 requests failed, every retry passes, at whatever rate (FAULTS F09)."""
+    """While at most half of the last 100 requests failed, every retry passes, at whatever rate (F09)."""
     budget = RetryBudget()
     for _ in range(500):
         budget.record(failed=True)
@@ -38,7 +38,7 @@ def test_budget_never_stops_retries_while_half_succeed() -> None:
 
 
 def test_budget_lets_ten_a_second_pass_in_an_outage() -> None:
-    """When most requests fail, ten retries a second pass and no more (FAULTS F09)."""
+    """When most requests fail, ten retries a second pass and no more (F09)."""
     budget = RetryBudget()
     for _ in range(100):
         budget.record(failed=True)

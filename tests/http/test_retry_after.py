@@ -49,7 +49,7 @@ def test_seconds(value: str, seconds: float) -> None:
      "Sun, 01 Nov 100000 10:00:00 GMT", "Sun, 01 Nov -2026 10:00:00 GMT"],
 )  # fmt: skip
 def test_nonsense_is_no_hint(value: str) -> None:
-    """Hostile and senseless values are as if the header were not there (FAULTS F08)."""
+    """Hostile and senseless values are as if the header were not there (F08)."""
     assert asked(value, **DATE) is None
 
 

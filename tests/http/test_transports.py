@@ -144,5 +144,5 @@ async def test_socks_proxy(server: LoopbackServer) -> None:
 
 
 def test_repr_shows_no_password() -> None:
-    """A proxy's password is not shown (FAULTS F18)."""
+    """A proxy's password is not shown (F18)."""
     assert "s3cret" not in repr(maker(proxy="http://me:s3cret@p:1"))

@@ -1,6 +1,6 @@
 """What the tests of the local backend stand on: one shared backend, small workspaces, and a plain HTTP client.
 
-The client is httpx, not ours: these tests check the server's side of WIRE.md on its own.
+The client is httpx, not ours: these tests check the server's side of docs/reference/wire.md on its own.
 """
 
 from __future__ import annotations

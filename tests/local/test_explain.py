@@ -1,4 +1,4 @@
-"""Explanations: computed from the results, in the shape of WIRE.md."""
+"""Explanations: computed from the results, in the shape of docs/reference/wire.md."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ def url(demo_job: list[dict[str, Any]]) -> str:
 
 
 def test_one_row_per_segment_and_model(demo: Platform, demo_job: list[dict[str, Any]]) -> None:
-    """The file is long: every model's row for every segment, in order, with the columns of WIRE.md."""
+    """The file is long: every model's row for every segment, in order, with the columns of docs/reference/wire.md."""
     rows = demo.rows(demo_job[-1])
     assert list(rows[0]) == [
         "segment_id", "Model", "Model_success", "source", "reference", "hypothesis", "topic", "BLEU by sacrebleu",

@@ -21,7 +21,7 @@ NAMED = {"id": "copy-source", "displayName": "A", "configurations": "{}"}
 
 
 def test_benchmark_is_given_back_as_it_was_created(tiny: Platform) -> None:
-    """A created benchmark is found under its id, in the shape of WIRE.md."""
+    """A created benchmark is found under its id, in the shape of docs/reference/wire.md."""
     benchmark_id = tiny.create("tiny", ["copy-source", "iso-strict"], ["bleu", "wer"])
     assert tiny.http.get(f"/sdk/benchmarks/{benchmark_id}").json() == {
         "id": benchmark_id,
@@ -80,7 +80,7 @@ def test_new_benchmark_has_no_jobs(tiny: Platform) -> None:
     ],
 )
 def test_bad_benchmark_is_refused_with_the_reason(tiny: Platform, change: dict[str, Any], message: str) -> None:
-    """A request that breaks a rule of WIRE.md is a 400 that says which."""
+    """A request that breaks a rule of docs/reference/wire.md is a 400 that says which."""
     reply = tiny.http.post("/sdk/benchmarks", json=GOOD | change)
     assert (reply.status_code, reply.json()["statusCode"]) == (400, 400)
     assert message in reply.json()["message"]

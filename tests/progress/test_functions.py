@@ -32,7 +32,7 @@ def _job(server: LoopbackServer) -> None:
 @pytest.mark.anyio
 @pytest.mark.usefixtures("_job")
 async def test_an_asynchronous_function_is_awaited(client: Client) -> None:
-    """An asynchronous function sees each snapshot, one after another, before the wait goes on (FAULTS F32)."""
+    """An asynchronous function sees each snapshot, one after another, before the wait goes on (F32)."""
     seen: list[str] = []
 
     async def show(snapshot: JobSnapshot) -> None:

@@ -1,4 +1,4 @@
-"""`progress=True` in programs of their own: in real terminals, in broken ones, and where nobody looks (FAULTS F32)."""
+"""`progress=True` in programs of their own: in real terminals, in broken ones, and where nobody looks (F32)."""
 
 from __future__ import annotations
 

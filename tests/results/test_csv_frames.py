@@ -53,7 +53,7 @@ def test_columns_and_rows_of_the_sample(frame: pd.DataFrame) -> None:
 
 
 def test_text_stays_text(frame: pd.DataFrame) -> None:
-    """WIRE.md, differences: `None`, `NA` and `007` are what the model wrote; only an empty field is missing."""
+    """Unlike the SDK: `None`, `NA` and `007` are what the model wrote; only an empty field is missing."""
     assert ["Hallo", "None", "007"] == list(frame["hypothesis"].dropna())
     assert [False, True, False, False] == list(frame["hypothesis"].isna())
     assert ["greeting", "greeting", "NA", "greeting"] == list(frame["topic"])
@@ -122,7 +122,7 @@ def test_flags_read_in_pieces(read: Read, monkeypatch: pytest.MonkeyPatch, flags
     ],
 )
 def test_text_columns(read: Read, column: str) -> None:
-    """Each column of text that API.md names is text even where all of it looks like numbers."""
+    """Each column of text that the interface names is text even where all of it looks like numbers."""
     assert ["007", "1.50"] == list(read(f"{column},n\n007,1\n1.50,2\n")[column])
 
 
@@ -155,14 +155,14 @@ def test_metric_named_as_a_text_column_is_text(read: Read) -> None:
 
 
 def test_header_alone(read: Read) -> None:
-    """A file without rows is a frame without rows, with its columns and their types (FAULTS F29)."""
+    """A file without rows is a frame without rows, with its columns and their types (F29)."""
     frame = read(f"Model,Model_success,{BLEU}\n", BLEU)
 
     assert (0, "bool", "float64") == (len(frame), str(frame["Model_success"].dtype), str(frame[BLEU].dtype))
 
 
 def test_fields_that_span_lines(read: Read) -> None:
-    """Quoted fields hold commas, quotes and line ends; a cell that starts with `=` is a text (FAULTS F28)."""
+    """Quoted fields hold commas, quotes and line ends; a cell that starts with `=` is a text (F28)."""
     cells = ["a,b", 'say "x"', "two\nlines", "=1+1", "@x", " padded "]
     text = io.StringIO()
     csv.writer(text).writerows([["outputText", "n"], *[[cell, 1] for cell in cells]])
@@ -208,7 +208,7 @@ def test_byte_order_mark(read: Read) -> None:
 
 
 def test_huge_field(read: Read) -> None:
-    """A field of a megabyte is read whole (FAULTS F29)."""
+    """A field of a megabyte is read whole (F29)."""
     assert ["x" * 2**20] == list(read("outputText,n\n" + "x" * 2**20 + ",1\n")["outputText"])
 
 
@@ -232,7 +232,7 @@ def test_huge_field(read: Read) -> None:
          "no number after a long record", "no flag", "not UTF-8", "header not UTF-8", "open quote"],
 )  # fmt: skip
 def test_what_is_no_usable_csv_is_refused_with_its_line(read: Read, content: bytes, line: int, why: str) -> None:
-    """Anything else than such a CSV raises ResultParseError, which names the job and the line (FAULTS F29)."""
+    """Anything else than such a CSV raises ResultParseError, which names the job and the line (F29)."""
     with pytest.raises(ResultParseError, match=why) as caught:
         read(content, "X")
 

@@ -25,7 +25,7 @@ def test_all_explanations_of_the_sample() -> None:
     [None, {}, [], "x", {"metricInDependent": None, "metricDependent": None}, {"metricDependent": {}}],
 )
 def test_absent_explanations_are_two_empty_lists(explanation: object) -> None:
-    """WIRE.md, differences: null, missing and odd explanations are two empty lists, and `{}` in part."""
+    """Unlike the SDK: null, missing and odd explanations are two empty lists, and `{}` in part."""
     snapshot = snapshot_from(job_document(explanation=explanation))
 
     assert {"metricInDependent": [], "metricDependent": []} == snapshot.explanations()
@@ -66,14 +66,14 @@ def test_dependent_by_task() -> None:
 
 
 def test_one_score_under_two_datasets_is_kept_twice() -> None:
-    """WIRE.md, differences: the next one under another dataset is `SCORE (DATASET)`."""
+    """Unlike the SDK: the next one under another dataset is `SCORE (DATASET)`."""
     items = sample("odd")["explanation"]["metricDependent"]
 
     assert {"me-bleu": items[0], "me-bleu (ds-02)": items[1]} == sample_snapshot("odd").localized_explanations(True)
 
 
 def test_every_task_is_found() -> None:
-    """WIRE.md, differences: a task that only some items have holds those items."""
+    """Unlike the SDK: a task that only some items have holds those items."""
     assert {"length": {"me-bleu": "x"}, "topic": {"me-bleu (ds-02)": "y"}} == sample_snapshot(
         "odd"
     ).localized_explanations(True, True)
@@ -81,7 +81,7 @@ def test_every_task_is_found() -> None:
 
 @pytest.mark.parametrize("key", ["scoreId", "datasetId", "longName", "normalizationOptions"])
 def test_what_describes_an_item_is_no_task(key: str) -> None:
-    """WIRE.md, differences: `longName` and `normalizationOptions` are not tasks, nor are the ids."""
+    """Unlike the SDK: `longName` and `normalizationOptions` are not tasks, nor are the ids."""
     grouped = explained({"scoreId": "s", "task": 1, key: "s"}).localized_explanations(True, True)
 
     assert {"task": {"s": 1}} == grouped

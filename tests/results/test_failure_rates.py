@@ -28,7 +28,7 @@ NAN = math.nan
     ],
 )
 def test_rates_of_the_samples(name: str, expected: dict[str, float]) -> None:
-    """Each sample gives the rates that WIRE.md's table leads to."""
+    """Each sample gives the rates that the wire format's table leads to."""
     assert expected == sample_snapshot(name).failure_rates()
 
 
@@ -99,7 +99,7 @@ def test_rate_is_a_percentage(count: int, failed: int) -> None:
 
 
 def test_odd_run_does_not_cost_the_others() -> None:
-    """WIRE.md, differences: counts that fail one model leave the others' rates as they are, in document order."""
+    """Unlike the SDK: counts that fail one model leave the others' rates as they are, in document order."""
     runs = [iteration("a", scores=[score(count=0)]), iteration("b", scores=[score(count=6, failedSegmentsCount=2)])]
     rates = snapshot_from(job_document(*runs)).failure_rates()
 

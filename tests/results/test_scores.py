@@ -69,14 +69,14 @@ def test_display_names_stand_for_models() -> None:
 
 
 def test_two_models_of_one_name_are_both_kept() -> None:
-    """WIRE.md, differences: two models with one display name are told apart, not replaced."""
+    """Unlike the SDK: two models with one display name are told apart, not replaced."""
     rows = sample_snapshot("odd").score_rows()
 
     assert [{"Model": "LLM", BLEU: 31.5, CHRF: 50.0}, {"Model": "LLM (2)", BLEU: None}, {"Model": "model-c"}] == rows
 
 
 def test_two_runs_of_one_id_are_both_kept() -> None:
-    """WIRE.md, differences: two runs of one model id are told apart as well."""
+    """Unlike the SDK: two runs of one model id are told apart as well."""
     snapshot = snapshot_from(job_document(iteration("m", scores=[score(average=1)]), iteration("m", scores=[])))
 
     assert [{"Model": "m", BLEU: 1}, {"Model": "m (2)"}] == snapshot.score_rows()
@@ -84,7 +84,7 @@ def test_two_runs_of_one_id_are_both_kept() -> None:
 
 @pytest.mark.parametrize("missing", [{"credits": None, "runtime": None, "scores": None, "status": None}, {}])
 def test_what_is_null_or_missing_is_none(missing: dict[str, Any]) -> None:
-    """WIRE.md, differences: one run's null or missing fields are None, and the other runs are returned."""
+    """Unlike the SDK: one run's null or missing fields are None, and the other runs are returned."""
     good = iteration("good", credits=1.000001, runtime=2.004, scores=[score()])
     snapshot = snapshot_from(job_document({"pipeline": "odd", **missing}, good))
 

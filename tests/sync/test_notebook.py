@@ -114,7 +114,7 @@ def test_interrupting_a_cell_ends_its_call(notebook: Notebook, waiting: str) -> 
 
 
 def test_a_bar_appears_in_the_cell_that_asked_for_it(notebook: Notebook) -> None:
-    """`progress=True` is one display in its own cell, updated in place, and nothing on stderr (FAULTS F32)."""
+    """`progress=True` is one display in its own cell, updated in place, and nothing on stderr (F32)."""
     cell = notebook.run("snapshot = client.job('done').wait(progress=True)")
 
     assert cell.error is None

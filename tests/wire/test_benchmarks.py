@@ -21,7 +21,7 @@ GOOD: dict[str, Any] = {"dataset": "ds-1", "models": ["m-1"], "metrics": ["bleu"
 
 
 def test_plain_payload() -> None:
-    """Ids alone give the body that the platform's SDK sends (WIRE.md, "Routes")."""
+    """Ids alone give the body that the platform's SDK sends (docs/reference/wire.md#routes)."""
     assert {
         "name": "mine",
         "datasets": ["ds-1"],
@@ -123,7 +123,7 @@ def test_payload_does_not_hold_the_callers_lists() -> None:
 
 
 def test_benchmark_is_read() -> None:
-    """The reply of WIRE.md gives ids in its order."""
+    """The reply of docs/reference/wire.md gives ids in its order."""
     reply = {
         "id": "bm-1",
         "name": "mine",

@@ -43,7 +43,7 @@ def test_json_is_decoded_as_the_standard_library_does(value: Any) -> None:
     ids=["empty", "web page", "cut", "NaN", "Infinity", "not UTF-8", "deep", "two"],
 )
 def test_what_is_no_json_is_one_error_that_says_why(body: bytes, why: str) -> None:
-    """Cut, foreign, deep and not UTF-8 alike raise MalformedDocumentError (FAULTS F12)."""
+    """Cut, foreign, deep and not UTF-8 alike raise MalformedDocumentError (F12)."""
     with pytest.raises(MalformedDocumentError, match=why):
         decoded(body)
 

@@ -23,7 +23,7 @@ from aiobench._wire import routes
     ],
 )
 def test_routes_are_those_of_the_wire(route: Callable[[str], str], expected: str) -> None:
-    """Each call goes where WIRE.md says, relative to the base URL."""
+    """Each call goes where docs/reference/wire.md says, relative to the base URL."""
     assert expected == route("ID")
 
 
@@ -41,7 +41,7 @@ def test_routes_are_those_of_the_wire(route: Callable[[str], str], expected: str
     ],
 )
 def test_odd_id_is_one_segment(job_id: str, segment: str) -> None:
-    """Slashes, questions marks, dots and what is not ASCII are percent-encoded (FAULTS F27)."""
+    """Slashes, questions marks, dots and what is not ASCII are percent-encoded (F27)."""
     assert f"sdk/benchmarks/jobs/{segment}" == routes.job(job_id)
 
 

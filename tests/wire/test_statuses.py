@@ -14,7 +14,7 @@ TERMINAL = """completed success succeeded failed canceled cancelled error errore
 
 
 def test_the_sets_are_those_of_the_interface() -> None:
-    """Both sets hold what API.md names, and share nothing."""
+    """Both sets hold what the interface names, and share nothing."""
     assert set(PENDING.split()) == PENDING_STATUSES
     assert set(TERMINAL.split()) == TERMINAL_STATUSES
     assert set() == PENDING_STATUSES & TERMINAL_STATUSES

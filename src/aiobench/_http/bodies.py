@@ -1,7 +1,7 @@
 """Reading a reply's body with a cap on what it decodes to, and telling a cut one from a whole one.
 
 httpx decodes a chunk as a whole, so that 64 kB of a gzip bomb become 64 MB before anyone can count, and it takes a
-truncated stream for a whole one (FAULTS F05, F06). zlib itself can do better on both counts.
+truncated stream for a whole one (F05, F06). zlib itself can do better on both counts.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Connections: a last-in, first-out stack of single-connection transports behind a semaphore (DESIGN, decision 2).
+"""Connections: a last-in, first-out stack of one-connection transports behind a semaphore (docs/design.md, decision 2).
 
 httpx's own pool costs more with every request in flight and every idle connection, and loses slots when requests are
 cancelled under contention. A transport of one connection has neither trouble: it is borrowed for the life of one

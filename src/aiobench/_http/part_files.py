@@ -1,4 +1,4 @@
-"""A file that is whole or not there: written beside its target, then put in its place (FAULTS F21). Blocking.
+"""A file that is whole or not there: written beside its target, then put in its place (F21). Blocking.
 
 Each part file is locked by whoever writes it, so that one that a killed process left behind can be told from one in
 use. Where there is no `flock` (Windows), a file in use cannot be removed anyway.

@@ -1,4 +1,4 @@
-"""Keeping what servers send out of httpcore's debug log (FAULTS F18).
+"""Keeping what servers send out of httpcore's debug log (F18).
 
 At DEBUG httpcore logs the headers of each reply, and the `Location` of a redirect to a results file holds a signature.
 Our own requests alone are treated so: whoever else uses httpcore in this process sees what they always saw.

@@ -1,4 +1,4 @@
-"""Which result URLs are followed, and to which addresses (FAULTS F15, F16).
+"""Which result URLs are followed, and to which addresses (F15, F16).
 
 Our own code rather than `httpx-secure`, which guards an `httpx.AsyncClient` only: here the check sits where names
 become addresses, below every transport that aiobench makes, so that the address that was checked is the one dialled.

@@ -19,6 +19,7 @@ from aiobench._http.bodies import BodyTooLargeError, Content, CutBodyError, Unkn
 from aiobench._http.connections import KEEPALIVE, Connections, Lease
 from aiobench._http.failures import connection_error, shown
 from aiobench._http.guards import Guard
+from aiobench._http.key_echoes import KeyEchoes
 from aiobench._http.replies import Reply, error_of, invalid
 from aiobench._http.retries import Pauses, RetryBudget, backoff, is_retried, retry_in
 from aiobench._version import __version__
@@ -102,6 +103,7 @@ class Session:
         )
         self.disk: anyio.CapacityLimiter = anyio.CapacityLimiter(4)  # threads for files: not those of the user
         self._api_key = api_key
+        self._echoes = KeyEchoes(api_key)
         self._base = str(base_url)
 
     def __repr__(self) -> str:
@@ -221,7 +223,7 @@ class Session:
             finally:
                 del error  # else it and this frame would hold each other, and the client
         try:
-            value = decode(reply.body)
+            value = decode(self._echoes.removed_from(reply.body))
         except MalformedDocumentError as failure:
             self.budget.record(failed=True)
             raise invalid(reply, str(failure), self._api_key) from failure

@@ -1,4 +1,4 @@
-"""Starting a job exactly once, although the answer to a POST may be lost (FAULTS F10)."""
+"""Starting a job exactly once, although the answer to a POST may be lost (F10)."""
 
 from __future__ import annotations
 

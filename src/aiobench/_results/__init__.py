@@ -1,6 +1,6 @@
-"""A job document → scores, failure rates, explanations and frames.
+"""Results: what the platform says a job has brought, in the shapes that users read.
 
-Pure functions of a decoded document belong here, and the one place that makes pandas frames; no requests, no files
-but the CSV it is told to read. The shapes are those of the platform's SDK; where they differ on purpose, `WIRE.md`,
-"What the incumbent SDK does with it", says how.
+Pure functions of a decoded document belong here, and the one place that makes pandas frames. No requests, and no files
+but the CSV they are told to read. The shapes are those of the platform's SDK; `docs/reference/wire.md` says where they
+differ on purpose.
 """

@@ -1,4 +1,4 @@
-"""The results CSV → a frame (`WIRE.md`, "Results CSV"): an open schema, of which some columns are known.
+"""The results CSV → a frame (`docs/reference/wire.md#results-csv`): an open schema, of which some columns are known.
 
 Only an empty field is missing: a model's output may well be the word `None`, `NA` or `007`. In a column of figures,
 `NaN` is the figure that it says.

@@ -18,7 +18,7 @@ def failure_rates(document: Mapping[str, Any]) -> dict[str, float]:
     """Compute `{model name: percent}`; `nan` where the document does not tell.
 
     The figure is `failed * 100 / (count + failed)` of the first score that has both and a sum over 0; else
-    `failedSegments * 100 / totalSegments` of the model's run, if any segment failed (`API.md`, "BenchmarkJob").
+    `failedSegments * 100 / totalSegments` of the model's run, if any segment failed (`docs/reference/job.md`).
     """
     return {name: _failure_rate(iteration) for name, iteration in named_iterations(document)}
 

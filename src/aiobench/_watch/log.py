@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 
+from aiobench._wire.statuses import shown
+
 __all__ = ["logger", "reaches_a_power_of_ten", "warn_of_unknown_status"]
 
 logger = logging.getLogger("aiobench.watch")
@@ -21,6 +23,6 @@ def warn_of_unknown_status(job_id: str, status: str, times: int) -> None:
             "job %s: unknown status %r (seen %d times), treated as not terminal; "
             "set PollPolicy(terminal=) if it is terminal",
             job_id,
-            status,
+            shown(status),
             times,
         )

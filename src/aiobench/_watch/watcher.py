@@ -9,7 +9,7 @@ import anyio
 from aiobench._http.retries import asked_wait, is_retried
 from aiobench._watch.log import logger, reaches_a_power_of_ten, warn_of_unknown_status
 from aiobench._watch.waits import GAP, Waits
-from aiobench._wire.statuses import is_known, normalized
+from aiobench._wire.statuses import is_known, normalized, shown
 from aiobench.errors import APIError, JobStalledError, WaitTimeoutError
 
 if TYPE_CHECKING:
@@ -159,5 +159,5 @@ class Watcher:
         if self._last is None:
             state = "no poll succeeded"
         else:
-            state = f"last seen as {self._last.status!r}, and it goes on at the platform"
+            state = f"last seen as {shown(self._last.status)!r}, and it goes on at the platform"
         return f"{state}; the last poll failed: {self._last_error}" if self._last_error else state

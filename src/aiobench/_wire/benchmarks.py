@@ -43,7 +43,7 @@ def creation_payload(
     models: Sequence[str | ModelSpec],
     metrics: Sequence[str | MetricSpec],
 ) -> dict[str, Any]:
-    """Build the body of `POST sdk/benchmarks` (`WIRE.md`, "Routes").
+    """Build the body of `POST sdk/benchmarks` (`docs/reference/wire.md#routes`).
 
     Raises:
         ConfigurationError: If anything about it would be refused: no name, dataset, metric or model, more than one

@@ -6,6 +6,8 @@ decodes straight into them. The rest of a document is skipped without being buil
 
 from __future__ import annotations
 
+import logging
+
 import msgspec
 
 from aiobench._wire.coercion import count, entries, mapping, number, text
@@ -13,6 +15,9 @@ from aiobench._wire.decoding import MalformedDocumentError, decoded, decoded_as
 from aiobench._wire.routes import LONGEST_ID
 
 __all__ = ["JobHead", "ListEntry", "ProgressHead", "job_head", "job_list"]
+
+
+logger = logging.getLogger("aiobench.http")
 
 
 class _BenchmarkHead(msgspec.Struct, frozen=True, gc=False):
@@ -97,22 +102,33 @@ def job_head(body: bytes) -> JobHead:
 
 
 def job_list(body: bytes) -> list[ListEntry]:
-    """Decode the list of a benchmark's jobs; entries without a usable job id are passed over.
+    """Decode the list of a benchmark's jobs; entries without a usable job id are left out, with a warning.
 
     Raises:
         MalformedDocumentError: If *body* is not a JSON array.
     """
     found = decoded_as(_list, body)
     if found is not None:
-        return [entry for entry in found if entry.job_id.strip()]
+        usable = [entry for entry in found if entry.job_id.strip()]
+        _warn_of_unusable(usable, len(found))
+        return usable
     document = decoded(body)  # perhaps there is an odd entry: a second, lenient look
     if not isinstance(document, list):
         raise MalformedDocumentError("not a job list: no array")
-    return [
+    usable = [
         ListEntry(job_id, text(entry.get("status")), _benchmark(entry))
         for entry in entries(document)
         if (job_id := text(entry.get("jobId"))) and job_id.strip()
     ]
+    _warn_of_unusable(usable, len(document))
+    return usable
+
+
+def _warn_of_unusable(usable: list[ListEntry], total: int) -> None:
+    if len(usable) < total:
+        benchmark = next((f" of benchmark {entry.benchmark_id}" for entry in usable if entry.benchmark_id), "")
+        left_out = total - len(usable)
+        logger.warning("%d of %d entries in the job list%s have no usable job id", left_out, total, benchmark)
 
 
 def _benchmark(document: object) -> _BenchmarkHead:

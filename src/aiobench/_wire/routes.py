@@ -1,4 +1,4 @@
-"""The platform's routes (`WIRE.md`, "Routes"), relative to the base URL."""
+"""The platform's routes (`docs/reference/wire.md#routes`), relative to the base URL."""
 
 from __future__ import annotations
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Set as AbstractSet
 
-__all__ = ["PENDING_STATUSES", "SUCCEEDED", "TERMINAL_STATUSES", "is_known", "normalized"]
+__all__ = ["PENDING_STATUSES", "SUCCEEDED", "TERMINAL_STATUSES", "is_known", "normalized", "shown"]
+
+LONGEST_SHOWN = 100  # characters
 
 SUCCEEDED: frozenset[str] = frozenset({"completed", "success", "succeeded"})
 
@@ -24,6 +26,12 @@ TERMINAL_STATUSES: frozenset[str] = frozenset({
 def normalized(status: str) -> str:
     """Return *status* in the form that is compared: case folded, `-` replaced by `_`."""
     return status.casefold().replace("-", "_")
+
+
+def shown(status: str) -> str:
+    """Return a status for logs, errors and displays (F33): printable, on one line, and not too long."""
+    cut = status if len(status) <= LONGEST_SHOWN else status[:LONGEST_SHOWN] + "\N{HORIZONTAL ELLIPSIS}"
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in cut)
 
 
 def is_known(status: str, terminal: AbstractSet[str]) -> bool:

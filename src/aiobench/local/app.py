@@ -1,4 +1,4 @@
-"""The routes of WIRE.md: requests in, documents out. What they mean is decided elsewhere."""
+"""The routes of docs/reference/wire.md: requests in, documents out. What they mean is decided elsewhere."""
 
 from __future__ import annotations
 

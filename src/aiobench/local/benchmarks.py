@@ -72,7 +72,7 @@ class Benchmark:
 
 
 def parse_benchmark(body: object, *, benchmark_id: str, datasets: Mapping[str, Dataset]) -> Benchmark:
-    """Check a request for a benchmark (WIRE.md, "Routes") and turn it into one.
+    """Check a request for a benchmark (docs/reference/wire.md#routes) and turn it into one.
 
     Args:
         body: The decoded body.

@@ -1,4 +1,4 @@
-"""The shapes of WIRE.md: jobs, benchmarks and assets as JSON documents."""
+"""The shapes of docs/reference/wire.md: jobs, benchmarks and assets as JSON documents."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ __all__ = ["explain"]
 
 
 def explain(benchmark: Benchmark, dataset: Dataset, runs: Sequence[Results]) -> dict[str, Any]:
-    """Explain a finished job (WIRE.md, `explanation`).
+    """Explain a finished job (docs/reference/wire.md#explanations).
 
     Args:
         benchmark: What was run.

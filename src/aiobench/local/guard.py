@@ -1,4 +1,4 @@
-"""What stands before every route: who may talk to the backend (FAULTS.md, F30), and how answers are marked."""
+"""What stands before every route: who may talk to the backend (F30), and how answers are marked."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ __all__ = ["Signer", "write_results"]
 
 
 def write_results(path: Path, benchmark: Benchmark, dataset: Dataset, runs: Sequence[Sequence[SegmentResult]]) -> None:
-    """Write the results, one row per segment and model (WIRE.md, "Results CSV").
+    """Write the results, one row per segment and model (docs/reference/wire.md#results-csv).
 
     A whole file or none is at the path.
 

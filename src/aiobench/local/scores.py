@@ -1,4 +1,4 @@
-"""Scores: an iteration's segment scores, summed up the way the platform does it (WIRE.md, `scores[]`)."""
+"""Scores: an iteration's segment scores, summed up the way the platform does it (docs/reference/wire.md#scores)."""
 
 from __future__ import annotations
 

@@ -781,14 +781,14 @@ class BenchmarkJob(Facade[AsyncBenchmarkJob]):
 
 
 class Benchmark(Facade[AsyncBenchmark]):
-    """A benchmark, as `client.get_benchmark()` or `client.create_benchmark()` gives it.
+    """A benchmark, returned by `client.get_benchmark()` and `client.create_benchmark()`.
 
     Attributes:
         id: The benchmark's id.
         name: Its name.
-        model_ids: The models that it runs.
-        dataset_ids: The dataset it runs them on.
-        metric_ids: The metrics that it scores them with.
+        model_ids: The ids of its models.
+        dataset_ids: The id of its dataset.
+        metric_ids: The ids of its metrics.
     """
 
     __slots__ = ()
@@ -817,11 +817,11 @@ class Benchmark(Facade[AsyncBenchmark]):
         """Start a job of this benchmark, exactly once: `Client.start_job()`.
 
         Returns:
-            The job, with its present status; "" if it was started but could not be asked for yet.
+            The job with its current status, or "" if the job was started but its status is not available yet.
 
         Raises:
-            StartOutcomeUnknownError: If the answer was lost and the job list cannot tell what happened.
-            APIError: If no job was started; which class says why.
+            StartOutcomeUnknownError: If the reply was lost and the list does not show whether a job was started.
+            APIError: If no job was started; the subclass says why.
         """
         return view_of(BenchmarkJob, self._owner.call(self._core.start), self._owner)
 
@@ -829,10 +829,10 @@ class Benchmark(Facade[AsyncBenchmark]):
         """List the jobs of this benchmark: `Client.list_jobs()`.
 
         Returns:
-            The jobs, in the platform's order; a status that cannot be read is "".
+            The jobs, in the platform's order. A status that cannot be read is "".
 
         Raises:
-            APIError: If the list cannot be had; which class says why.
+            APIError: If the request fails; the subclass says why.
         """
         return [view_of(BenchmarkJob, each, self._owner) for each in self._owner.call(self._core.list_jobs)]
 

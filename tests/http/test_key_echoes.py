@@ -1,0 +1,33 @@
+"""F33: replies that repeat the API key."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from aiobench._http.key_echoes import KeyEchoes
+
+KEY = "a1B2-c3D4_e5F6"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [KEY, KEY.lower(), KEY.upper(), "".join(f"\\u{ord(each):04x}" for each in KEY), f"\\u0061{KEY[1:]}"],
+)
+def test_the_key_is_taken_out_however_it_is_written(written: str) -> None:
+    """Upper or lower case, escaped for JSON in whole or in part: what is read holds no key."""
+    body = f'{{"status": "refused: Token {written}!", "note": "kept"}}'.encode()
+
+    assert json.loads(KeyEchoes(KEY).removed_from(body)) == {"status": "refused: Token [redacted]!", "note": "kept"}
+
+
+@pytest.mark.parametrize("body", [b"", b'{"status": "completed"}', b'{"a": "\\u0061b"}'])
+def test_what_holds_no_key_is_left_alone(body: bytes) -> None:
+    """Anything else passes as the very same bytes."""
+    assert KeyEchoes(KEY).removed_from(body) is body or KeyEchoes(KEY).removed_from(body) == body
+
+
+def test_a_key_as_short_as_a_word_is_left_where_it_is() -> None:
+    """A short key may be part of any text: taking it out would change documents."""
+    assert KeyEchoes("key").removed_from(b'{"key": "keyboard"}') == b'{"key": "keyboard"}'
