@@ -147,3 +147,21 @@ def test_what_is_no_array_is_no_job_list(body: bytes) -> None:
     """The list route promises a bare array; an object is refused."""
     with pytest.raises(MalformedDocumentError, match="not a job list"):
         job_list(body)
+
+
+@pytest.mark.parametrize(
+    ("entries", "left_out"),
+    [
+        (
+            [{"jobId": "J", "status": "running", "benchmark": {"id": "B"}}, {"jobId": " ", "status": "running"}],
+            "1 of 2",
+        ),
+        ([{"jobId": 5}, {"jobId": "J", "benchmark": {"id": "B"}}, None, {}], "3 of 4"),
+    ],
+)
+def test_entries_without_an_id_are_counted_in_a_warning(
+    entries: list[Any], left_out: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What of a list cannot be asked for is left out, and the log says how much of which benchmark's list."""
+    assert [entry.job_id for entry in job_list(json.dumps(entries).encode())] == ["J"]
+    assert caplog.messages == [f"{left_out} entries in the job list of benchmark B have no usable job id"]
