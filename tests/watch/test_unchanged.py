@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aiobench import Client, JobsWaitTimeoutError, PollPolicy
-from aiobench._watch import polls
+from aiobench._watch import last_reply
 
 UNTIL = 120.0
 SAID = [*["queued", "running", "odd_status", "completed"] * 2, None, 7]  # None: the list lacks the job
@@ -106,6 +106,6 @@ def test_nothing_is_told_otherwise(history: list[Any], known: int, failing: list
                 found.append(told(history, known, failing))
             finally:
                 logger.removeHandler(handler)
-            patch.setattr(polls, "hash", lambda _: object(), raising=False)  # never the one before
+            patch.setattr(last_reply, "hash", lambda _: object(), raising=False)  # never the one before
     assert found[0] == found[1]
     assert records[0] == records[1]

@@ -13,8 +13,10 @@ Each state has one owner:
 | `polls` | one request: sending it and taking in the reply; the counts of requests |
 | `states` | the last state of each job, and what of a new one is news |
 | `news` | news on their way to the consumer |
-| `jobs` | what is kept of one job and of one benchmark |
+| `jobs`, `last_reply` | what is kept of one job, of one benchmark, and of the last reply to a poll |
 | `waits` | the arithmetic of a policy |
 | `watcher` | the watch of a single job |
 | `recorder`, `journal` | what must survive this process |
+| `starts`, `notes` | jobs that the monitor starts itself, and the notes of jobs |
+| `background`, `live` | the tasks of a monitor, and the view of what it watches |
 """

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from aiobench._watch.last_reply import LastReply
+
 if TYPE_CHECKING:
     from aiobench._http.session import ApiRequest
     from aiobench.documents import Progress
@@ -39,12 +41,12 @@ class WatchedJob:
         is_asked: Whether its document is being asked for, or about to be.
         is_new: Whether it was never asked for, alone or with its group.
         unknown: How many polls in a row brought a status that nobody knows.
-        digest: Of the last document, if it is asked for singly.
+        reply: The last document, if it is asked for singly.
         ticket: Its valid entry in the queue; 0 for none.
     """
 
     __slots__ = (
-        "changed_at", "digest", "group", "is_asked", "is_new", "is_plain", "job", "progress", "quiet_from", "round",
+        "changed_at", "group", "is_asked", "is_new", "is_plain", "job", "progress", "quiet_from", "reply", "round",
         "status", "ticket", "unknown",
     )  # fmt: skip
 
@@ -60,7 +62,7 @@ class WatchedJob:
         self.is_asked = False
         self.is_new = True
         self.unknown = 0
-        self.digest: int | None = None
+        self.reply: LastReply | None = None
         self.ticket = 0
 
     @property
@@ -101,7 +103,7 @@ class Group:
         is_asked: Whether the list is being asked for.
         is_new: Whether no list has come yet.
         ticket: Its valid entry in the queue; 0 for none.
-        digest: Of the last list, if one that is the same says nothing new but for `odd` and `missing`.
+        reply: The last list; the same again says nothing new but for `odd` and `missing`.
         covered: How many members the last list named.
         quiet_from: The latest `quiet_from` of the members that the last list showed plainly.
         odd: The members of which the last list says what needs another look each time, with their status there.
@@ -109,8 +111,8 @@ class Group:
     """
 
     __slots__ = (
-        "_barred", "_list_bytes", "benchmark_id", "covered", "digest", "due", "failures", "is_asked", "is_new",
-        "members", "missing", "odd", "quiet_from", "request", "round", "ticket", "wait",
+        "_barred", "_list_bytes", "benchmark_id", "covered", "due", "failures", "is_asked", "is_new",
+        "members", "missing", "odd", "quiet_from", "reply", "request", "round", "ticket", "wait",
     )  # fmt: skip
 
     def __init__(self, benchmark_id: str, request: ApiRequest) -> None:
@@ -124,7 +126,7 @@ class Group:
         self.is_asked = False
         self.is_new = True
         self.ticket = 0
-        self.digest: int | None = None
+        self.reply = LastReply()
         self.covered = 0
         self.quiet_from = float("-inf")
         self.odd: list[tuple[WatchedJob, str | None]] = []
@@ -134,7 +136,7 @@ class Group:
 
     def forget_list(self) -> None:
         """See that the next list is read, even if it is the same: something else has changed."""
-        self.digest = None
+        self.reply.forget()
 
     def note_list(self, size: int) -> None:
         """Remember what a list cost."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING
 
 import anyio.lowlevel
 
 from aiobench._http.retries import asked_wait, is_retried
 from aiobench._watch.jobs import Group, WatchedJob
+from aiobench._watch.last_reply import LastReply, Reading
 from aiobench._watch.log import logger
 from aiobench._wire.heads import ListEntry, job_list
 from aiobench._wire.statuses import normalized
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from aiobench._watch.states import States
 
 __all__ = ["SLICE", "Polls"]
-
-T = TypeVar("T")
 
 SLICE = 500  # list entries compared, or jobs taken in, before other tasks get a turn: a millisecond or two
 FAILED_LISTS = 3  # in a row that make no sense, after which the single jobs are asked for
@@ -64,12 +63,14 @@ class Polls:
 
     async def _ask_for_job(self, watched: WatchedJob) -> None:
         job = watched.job
+        last = watched.reply
         reading = Reading(
-            watched.digest,
-            lambda body: snapshot_of(job.id, body, polled_at=datetime.now(UTC), terminal=self._ends),
+            last, lambda body: snapshot_of(job.id, body, polled_at=datetime.now(UTC), terminal=self._ends)
         )
+        request = self._platform.job_request(job.id)
+        condition = None if last is None else last.condition()
         try:
-            snapshot = await self._platform.poll(self._platform.job_request(job.id), reading, self._count_request)
+            answer = await self._platform.ask(request, reading, on_send=self._count_request, etag=condition)
         except AuthenticationError:
             raise
         except APIError as error:
@@ -78,31 +79,37 @@ class Polls:
             return
         self._agenda.answered(watched)
         self._states.note_success(watched, polls=1)
-        self._agenda.note_document(reading.size)
+        if reading.size:
+            self._agenda.note_document(reading.size)
+        snapshot = answer.value
         if snapshot is None:
-            self._take_same_document(watched)
+            self._take_same_document(watched, answer.retry_after)
         elif snapshot.is_terminal:
             self._take_end(watched, snapshot)
         else:
-            watched.digest = reading.digest
+            watched.reply = watched.reply or LastReply()
+            watched.reply.note(reading.digest, answer.etag)
             job.observe(snapshot.status, snapshot.benchmark_id)
             if self._states.compare(watched, snapshot.status, snapshot.progress):
                 watched.count_change()
             else:
                 watched.count_quiet_poll()
-            self._agenda.ask_again(watched)
+            self._agenda.ask_again(watched, hint=answer.retry_after)
 
-    def _take_same_document(self, watched: WatchedJob) -> None:
+    def _take_same_document(self, watched: WatchedJob, hint: float | None) -> None:
         """Take in a document that is the one before: it was not terminal, and changed nothing."""
+        if watched.reply is None or watched.reply.digest is None:  # a list has said otherwise meanwhile
+            self._agenda.ask_alone(watched)
+            return
         assert watched.status is not None
         watched.job.observe(watched.status)
         if watched.unknown:
             self._states.note_whether_known(watched, watched.status)
         watched.count_quiet_poll()
-        self._agenda.ask_again(watched)
+        self._agenda.ask_again(watched, hint=hint)
 
     def _take_end(self, watched: WatchedJob, snapshot: JobSnapshot) -> None:
-        watched.digest = None
+        watched.reply = None
         if self._agenda.may_end(watched):
             self._agenda.leave(watched)
             self._states.finish(watched, snapshot)
@@ -123,20 +130,24 @@ class Polls:
     # -- one list ----------------------------------------------------------------------------------------------
 
     async def _ask_for_list(self, group: Group) -> None:
-        reading = Reading(group.digest, job_list)
+        reading = Reading(group.reply, job_list)
         try:
-            entries = await self._platform.poll(group.request, reading, self._count_list_request)
+            answer = await self._platform.ask(
+                group.request, reading, on_send=self._count_list_request, etag=group.reply.condition()
+            )
         except AuthenticationError:
             raise
         except APIError as error:
             self._agenda.answered(group)
             self._list_failed(group, error)
             return
-        if entries is not None:
+        if answer.value is not None:
             group.round += 1
+            # before the first checkpoint: whatever changes after it may reset this
+            group.reply.note(reading.digest, answer.etag)
             await anyio.lowlevel.checkpoint()  # to decode and to compare are two turns
-            await self._take_list(group, entries, reading)
-        elif group.digest == reading.digest:
+            await self._take_list(group, answer.value, reading.size)
+        elif group.reply.digest is not None:
             group.round += 1
             self._take_same_list(group)
         else:  # something else changed meanwhile, so the list must be read after all
@@ -145,7 +156,7 @@ class Polls:
             return
         newest = max([group.quiet_from, *(watched.quiet_from for watched, _ in group.odd if watched.group is group)])
         self._agenda.answered(group)
-        self._agenda.next_round(group, group.round - newest)
+        self._agenda.next_round(group, group.round - newest, hint=answer.retry_after)
 
     def _take_same_list(self, group: Group) -> None:
         """Take in a list that is the one before: of the members that it shows plainly, only their round counts."""
@@ -157,12 +168,11 @@ class Polls:
             watched.leave_out_round()
             self._agenda.ask_alone(watched)
 
-    async def _take_list(self, group: Group, entries: Sequence[ListEntry], reading: Reading[list[ListEntry]]) -> None:
+    async def _take_list(self, group: Group, entries: Sequence[ListEntry], size: int) -> None:
         """Compare a list with what is known.
 
         The loop sees every entry of every list that differs from the one before: this is the hot path.
         """
-        group.digest = reading.digest  # before the first checkpoint: whatever changes after it may reset this
         group.odd, jobs, this_round, covered, newest = [], self._states.jobs, group.round, 0, float("-inf")
         for start in range(0, len(entries), SLICE):
             now = self._now()
@@ -184,7 +194,7 @@ class Polls:
         self._states.note_success(group, polls=covered)
         group.covered, group.quiet_from = covered, newest
         group.missing = [watched for watched in group.members.values() if watched.round != this_round]
-        group.note_list(reading.size)
+        group.note_list(size)
         for watched in group.missing:
             watched.is_plain = False
             watched.leave_out_round()
@@ -206,7 +216,8 @@ class Polls:
         else:
             if self._states.compare(watched, status, now=now):
                 watched.count_change()
-                watched.digest = None  # its document is news again, even if it is the one before
+                if watched.reply is not None:
+                    watched.reply.forget()  # its document is news again, even if it is the one before
             watched.is_plain = not watched.unknown
         return watched.is_plain
 
@@ -232,21 +243,3 @@ class Polls:
     def _count_list_request(self) -> None:
         self.requests += 1
         self.list_requests += 1
-
-
-class Reading(Generic[T]):
-    """Decodes a reply, unless it is byte for byte the last one: most polls bring nothing new.
-
-    The digest is Python's own hash of bytes: 64 bits under a key of this process (SipHash), at a quarter of the cost of
-    a cryptographic one. A server that could make two bodies collide would only hide its own news.
-    """
-
-    def __init__(self, last: int | None, decode: Callable[[bytes], T]) -> None:
-        self._last = last
-        self._decode = decode
-        self.digest: int | None = None
-        self.size = 0
-
-    def __call__(self, body: bytes) -> T | None:
-        self.digest, self.size = hash(body), len(body)
-        return None if self.digest == self._last else self._decode(body)
