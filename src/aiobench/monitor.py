@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
@@ -83,7 +84,10 @@ class Monitor(Displayed):
         self._states = States(
             policy, stall_after=checked_seconds(stall_after, "stall_after"), news=self._news, now=session.now
         )
-        self._scheduler = Scheduler(platform, policy, self._states, self._news, make_job=self._make_job)
+        # none of what follows holds this monitor, so that it goes, with the client, when it is dropped
+        self._make_job = make_job = partial(_job_of, client)
+        self._scheduler = scheduler = Scheduler(platform, policy, self._states, self._news, make_job=make_job)
+        self._watch = watch = partial(_watch, scheduler, self._news)
         self._recorder: Recorder | None = None
         if path is not None:
             from aiobench._watch.journal import JournalFile  # brings sqlite3
@@ -92,20 +96,17 @@ class Monitor(Displayed):
             self._recorder = Recorder(
                 JournalFile(path, str(session.base_url)),
                 self._notes,
-                watch=self._watch,
-                make_job=self._make_job,
+                watch=watch,
+                make_job=make_job,
                 replay=replay,
                 busy=session.clock.busy,
             )
-        self._starts = Starts(
-            platform, self._recorder, self._notes, self._news, watch=self._watch, make_job=self._make_job
-        )
+        self._starts = Starts(platform, self._recorder, self._notes, self._news, watch=watch, make_job=make_job)
         self._background = Background(self._news.wake)
         self._deadline: float | None = None
         self._told: News | None = None  # the end that the consumer is handling
         self._is_consumed = False
         self._is_over = False
-        self._jobs = LiveMapping(self._watched_ids, self._state_of)
         self.add(*several_jobs(jobs))
 
     def _line(self) -> str:
@@ -141,7 +142,7 @@ class Monitor(Displayed):
     @property
     def jobs(self) -> Mapping[str, JobState]:
         """The jobs that are being watched, by id: a live, read-only view, which may be read at any time."""
-        return self._jobs
+        return LiveMapping(self._watched_ids, self._state_of)
 
     def _watched_ids(self) -> list[str]:
         return [*self._states.jobs, *self._newcomers]
@@ -222,13 +223,6 @@ class Monitor(Displayed):
     def _check_open(self) -> None:
         if self._is_over:
             raise ClientStateError("this monitor is over; make another with client.monitor()")
-
-    def _make_job(self, job_id: str, benchmark_id: str = "") -> BenchmarkJob:
-        return BenchmarkJob(job_id, "", benchmark_id, client=self._client)
-
-    def _watch(self, jobs: Iterable[Job | str]) -> None:
-        self._scheduler.add(jobs)
-        self._news.wake()  # perhaps there is nothing to watch
 
     def _checked(self, jobs: tuple[BenchmarkJob | str, ...]) -> list[Job | str]:
         """Check jobs and ids without looping over those that are fine: there may be a hundred thousand."""
@@ -365,10 +359,10 @@ class Monitor(Displayed):
     async def __aenter__(self) -> Self:
         if self._background.is_entered or self._is_over:
             raise ClientStateError("a monitor is entered once; make another with client.monitor()")
-        work = [self._scheduler.run, self._starts.run]
+        work = [self._scheduler.run]
         if self._recorder is not None:
             contents = await self._recorder.open()
-            work.append(self._recorder.run)
+            work += [self._recorder.run, self._starts.run]
             self._starts.clear_up(contents.starts)
             if self._recorder.handled_before:
                 logger.info(
@@ -407,6 +401,15 @@ class Monitor(Displayed):
         self._background.stop()
         self._news.wake()
         await self._background.stopped()
+
+
+def _job_of(client: ClientBase, job_id: str, benchmark_id: str = "") -> BenchmarkJob:
+    return BenchmarkJob(job_id, "", benchmark_id, client=client)
+
+
+def _watch(scheduler: Scheduler, news: NewsQueue, jobs: Iterable[Job | str]) -> None:
+    scheduler.add(jobs)
+    news.wake()  # perhaps there is nothing to watch
 
 
 def _checked_path(journal: object) -> Path:

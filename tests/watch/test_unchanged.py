@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import random
@@ -36,6 +37,14 @@ steps = st.lists(
 histories = st.lists(steps, min_size=1, max_size=5)
 
 
+def reply(request: httpx.Request, data: bytes, *, with_etags: bool) -> httpx.Response:
+    """Send a document, or 304 if the client has it."""
+    etag = f'W/"{hashlib.sha1(data).hexdigest()}"'
+    if request.headers.get("If-None-Match") == etag:
+        return httpx.Response(304, stream=httpx.ByteStream(b""), headers={"ETag": etag})
+    return httpx.Response(200, stream=httpx.ByteStream(data), headers={"ETag": etag} if with_etags else {})
+
+
 class Middle(random.Random):
     """Draws the middle of what it could draw."""
 
@@ -43,7 +52,7 @@ class Middle(random.Random):
         return 0.5
 
 
-def told(history: list[Any], known: int, failing: list[int]) -> tuple[list[Any], object]:
+def told(history: list[Any], known: int, failing: list[int], *, with_etags: bool = False) -> tuple[list[Any], object]:
     """Watch jobs with a history for two minutes; return all that a monitor told, with the time, and its figures."""
     seen: list[Any] = []
 
@@ -66,7 +75,7 @@ def told(history: list[Any], known: int, failing: list[int]) -> tuple[list[Any],
         else:
             _, status, done = state(int(name[1:]))
             body = {"status": status, "benchmark": {"id": "b"}, "progress": {"completedPercentage": done}}
-        return httpx.Response(200, stream=httpx.ByteStream(json.dumps(body).encode()))
+        return reply(request, json.dumps(body).encode(), with_etags=with_etags)
 
     async def main() -> object:
         make: Callable[[], httpx.AsyncBaseTransport] = lambda: httpx.MockTransport(answer)  # noqa: E731
@@ -93,19 +102,22 @@ def told(history: list[Any], known: int, failing: list[int]) -> tuple[list[Any],
 @settings(max_examples=100, deadline=None)
 @given(histories, st.integers(0, 5), st.lists(st.integers(0, 100), max_size=3))
 def test_nothing_is_told_otherwise(history: list[Any], known: int, failing: list[int]) -> None:
-    """With and without the shortcut, a monitor tells the same events at the same times and counts the same polls."""
+    """With ETags, without, and reading every reply, a monitor tells the same at the same times, and counts the same."""
+    expected = said(history, known, failing, with_etags=False)
+    assert expected == said(history, known, failing, with_etags=True)
     with pytest.MonkeyPatch.context() as patch:
-        records: list[list[str]] = [[], []]
-        found = []
-        for place in (0, 1):
-            handler = logging.Handler()
-            handler.emit = lambda record, place=place: records[place].append(record.getMessage())  # type: ignore[method-assign,misc]
-            logger = logging.getLogger("aiobench.watch")
-            logger.addHandler(handler)
-            try:
-                found.append(told(history, known, failing))
-            finally:
-                logger.removeHandler(handler)
-            patch.setattr(last_reply, "hash", lambda _: object(), raising=False)  # never the one before
-    assert found[0] == found[1]
-    assert records[0] == records[1]
+        patch.setattr(last_reply, "hash", lambda _: object(), raising=False)  # never the one before
+        assert expected == said(history, known, failing, with_etags=False)
+
+
+def said(*arguments: Any, with_etags: bool) -> tuple[Any, ...]:
+    """Return what a monitor told, its figures, and what it logged."""
+    records: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: records.append(record.getMessage())  # type: ignore[method-assign]
+    logger = logging.getLogger("aiobench.watch")
+    logger.addHandler(handler)
+    try:
+        return *told(*arguments, with_etags=with_etags), records
+    finally:
+        logger.removeHandler(handler)

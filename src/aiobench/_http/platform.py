@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import frozen
 
-from aiobench._http.session import ApiRequest, CallOptions, Session
+from aiobench._http.session import Answer, ApiRequest, CallOptions, Session
 from aiobench._wire import routes
 from aiobench._wire.benchmarks import BenchmarkDocument, benchmark_document, created_id, normalization_options
 from aiobench._wire.heads import ListEntry, job_list
@@ -42,6 +42,18 @@ class Platform:
         """Ask once, after whatever pause the server has asked for: a schedule decides about asking again."""
         await self.session.let_pause_pass()
         return await self.session.attempt(request, decode, timeout=self.options.timeout, on_send=on_send)
+
+    async def ask(
+        self,
+        request: ApiRequest,
+        decode: Callable[[bytes], T],
+        *,
+        on_send: Callable[[], None] | None = None,
+        etag: str | None = None,
+    ) -> Answer[T]:
+        """Ask once, as `poll()` does, and return what else the reply says: `Session.ask()`."""
+        await self.session.let_pause_pass()
+        return await self.session.ask(request, decode, timeout=self.options.timeout, on_send=on_send, etag=etag)
 
     def job_list_request(self, benchmark_id: str, *, purpose: str = "") -> ApiRequest:
         what = f"{purpose}the jobs of benchmark {benchmark_id}"

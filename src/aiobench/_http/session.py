@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from weakref import WeakValueDictionary
 
 import anyio
 import httpx
 import msgspec
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from aiobench._clock import Clock
 from aiobench._errors import APIError, APITimeoutError, ConfigurationError, RateLimitError
@@ -21,7 +21,7 @@ from aiobench._http.failures import connection_error, shown
 from aiobench._http.guards import Guard
 from aiobench._http.key_echoes import KeyEchoes
 from aiobench._http.replies import Reply, error_of, invalid
-from aiobench._http.retries import Pauses, RetryBudget, backoff, is_retried, retry_in
+from aiobench._http.retries import Pauses, RetryBudget, backoff, is_retried, retry_after, retry_in
 from aiobench._version import __version__
 from aiobench._wire.decoding import MalformedDocumentError
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from aiobench._http.transports import TransportMaker
 
-__all__ = ["USER_AGENT", "ApiRequest", "CallOptions", "Session"]
+__all__ = ["USER_AGENT", "Answer", "ApiRequest", "CallOptions", "Session"]
 
 logger = logging.getLogger("aiobench.http")
 T = TypeVar("T")
@@ -69,6 +69,27 @@ class ApiRequest:
         vars(copy).update(vars(self.http))
         copy.headers = self.http.headers.copy()
         return copy
+
+    def conditional(self, etag: str) -> ApiRequest:
+        """Return this request for a document that is not the one with that ETag (RFC 9110, section 13.1.2)."""
+        http = self.attempt()
+        http.headers["If-None-Match"] = etag
+        return evolve(self, http=http)
+
+
+@frozen
+class Answer(Generic[T]):
+    """What one good reply says.
+
+    Attributes:
+        value: The document, decoded; None if it is the one that the caller's ETag names.
+        retry_after: Seconds that the server asks to wait before the next poll, or None.
+        etag: The name of this version of the document, or None.
+    """
+
+    value: T | None
+    retry_after: float | None = None
+    etag: str | None = None
 
 
 class Session:
@@ -204,6 +225,44 @@ class Session:
             APIError: If it brings no usable reply; which class says why.
             ClientStateError: If this client cannot be used here and now.
         """
+        reply = await self._good_reply(request, timeout, on_send)
+        return self._decoded(reply, decode)
+
+    async def ask(
+        self,
+        request: ApiRequest,
+        decode: Callable[[bytes], T],
+        *,
+        timeout: float,
+        on_send: Callable[[], None] | None = None,
+        etag: str | None = None,
+    ) -> Answer[T]:
+        """Send a request once, as `attempt()` does, and return what else the reply says.
+
+        *etag* names the version that the caller has: if it is still the present one, the answer's value is None.
+
+        Raises:
+            APIError: If it brings no usable reply; the subclass says why.
+            ClientStateError: If this client cannot be used here and now.
+        """
+        if etag is not None:
+            request = request.conditional(etag)
+        reply = await self._good_reply(request, timeout, on_send, is_conditional=etag is not None)
+        value = None
+        if reply.status == 304:
+            self.budget.record(failed=False)
+        else:
+            value = self._decoded(reply, decode)
+        return Answer(value, retry_after(reply.headers), reply.headers.get("etag"))
+
+    async def _good_reply(
+        self,
+        request: ApiRequest,
+        timeout: float,
+        on_send: Callable[[], None] | None,
+        *,
+        is_conditional: bool = False,
+    ) -> Reply:
         self.guard.check()
         started = self.now()
         try:
@@ -213,7 +272,7 @@ class Session:
             logger.debug("%s", failure)
             raise
         logger.debug("%s: HTTP %d, %.0f ms", request.what, reply.status, 1000 * (self.now() - started))
-        error = error_of(reply, self._api_key)
+        error = None if reply.status == 304 and is_conditional else error_of(reply, self._api_key)
         if error is not None:
             if isinstance(error, RateLimitError):
                 self.pauses.extend(self.origin, error.retry_after, self.now())
@@ -222,6 +281,9 @@ class Session:
                 raise error
             finally:
                 del error  # else it and this frame would hold each other, and the client
+        return reply
+
+    def _decoded(self, reply: Reply, decode: Callable[[bytes], T]) -> T:
         try:
             value = decode(self._echoes.removed_from(reply.body))
         except MalformedDocumentError as failure:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING
 
 from aiobench._watch.due_queue import DueQueue, Unit
@@ -44,15 +45,12 @@ class Agenda:
         self._news = news
         self._list_request = list_request
         self._now = now
-        self._queue = DueQueue(self._wait_of, waits.spread)
+        self._queue = DueQueue(partial(_wait_of, waits), waits.spread)  # which must not hold the agenda
         self._groups: dict[str, Group] = {}
         self._document_bytes = 4_000.0  # what a document weighs, as a moving average
         self._ends: deque[WatchedJob] = deque()  # jobs that are said to have ended
         self._end_requests: set[WatchedJob] = set()  # those of them whose document is on its way
         self._is_ends_turn = False
-
-    def _wait_of(self, unit: Unit) -> float:
-        return unit.wait if isinstance(unit, Group) else self._waits.after(unit.quiet)
 
     # -- turns -------------------------------------------------------------------------------------------------
 
@@ -245,3 +243,7 @@ class Agenda:
         if not group.ticket or due < group.due:
             group.due = due
             self._queue.put(group, due)
+
+
+def _wait_of(waits: Waits, unit: Unit) -> float:
+    return unit.wait if isinstance(unit, Group) else waits.after(unit.quiet)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
@@ -9,6 +10,7 @@ __all__ = ["LastReply", "Reading"]
 
 T = TypeVar("T")
 
+ENTITY_TAG = re.compile(r'(W/)?"[!#-~]{0,200}"')  # RFC 9110, section 8.8.3, without what headers cannot carry safely
 FULL_REQUEST_EVERY = 20  # requests: a server that keeps an ETag for a changed document is found out by then
 
 
@@ -38,6 +40,7 @@ class LastReply:
 
     def note(self, digest: int | None, etag: str | None) -> None:
         """Take in what a whole reply had; one ETag for two contents is not asked with again."""
+        etag = etag if etag is not None and ENTITY_TAG.fullmatch(etag) else None
         if etag is not None and etag == self._etag and None is not self.digest != digest:
             self._is_etag_wrong = True
         self.digest, self._etag = digest, etag
