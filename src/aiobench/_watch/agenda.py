@@ -186,6 +186,8 @@ class Agenda:
     def _enter(watched: WatchedJob, group: Group) -> None:
         watched.move(group)
         watched.is_plain = False
+        if watched.job.benchmark_id == group.benchmark_id:
+            watched.job.benchmark_id = group.benchmark_id  # one text for all of them
         group.members[watched.job.id] = watched
 
     def _arrange(self, watched: WatchedJob, due: float) -> None:
