@@ -505,3 +505,34 @@ async def test_client_is_used_in_one_loop(fake: FakePlatform) -> None:
 
     with pytest.raises(aiobench.ClientStateError, match="event loop"):
         await anyio.to_thread.run_sync(elsewhere)
+
+
+async def test_recovery_ends_all_trouble(fake: FakePlatform) -> None:
+    """After it, no answer, drop, loss or delay is left."""
+    job = fake.job("in_progress")
+    fake.answer(503, times=math.inf)
+    fake.drop_connection(times=3)
+    fake.lose_start_reply()
+    fake.delay(10.0)
+
+    fake.recover()
+
+    async with fake.client(max_retries=0) as client:
+        assert "in_progress" == await client.job(job.id).check_status()
+        await client.start_job(job.benchmark_id)
+    assert 0.0 == fake.now
+
+
+async def test_a_test_can_wait_by_the_platforms_clock(fake: FakePlatform) -> None:
+    """What a test does at a second of the fake happens between what the client does before and after it."""
+    job = fake.job("in_progress")
+
+    async def end_it() -> None:
+        await fake.sleep(100.0)
+        job.set_status("completed")
+
+    async with fake.client(poll=EXACT) as client, anyio.create_task_group() as tasks:
+        tasks.start_soon(end_it)
+        await client.job(job.id).wait()
+
+    assert 110.0 >= fake.now >= 100.0

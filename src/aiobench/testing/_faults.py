@@ -46,6 +46,10 @@ class Faults:
         """Have the next *times* replies take *seconds*; replaces the delay there was."""
         self._delays[:] = [(seconds, times)]
 
+    def clear(self) -> None:
+        self._coming.clear()
+        self._delays.clear()
+
     def reply(self, request: FakeRequest, ask: Callable[[], Reply]) -> Reply:
         """Answer a request: by *ask*, unless a fault concerns it."""
         after = self._next_delay()

@@ -42,6 +42,7 @@ class Routes:
         self._api_key = api_key
         self._now = now
         self._last_replies: dict[str, tuple[object, Reply]] = {}
+        self._last_entries: dict[str, tuple[object, bytes]] = {}
         self._table: dict[tuple[str, str], Callable[[Incoming, str], Reply]] = {
             ("GET", "sdk/benchmarks/jobs/{jobId}"): self._job,
             ("GET", "sdk/benchmarks/{id}/jobs"): self._jobs,
@@ -102,7 +103,15 @@ class Routes:
         return f"{origin}/results/{job.id}.csv?expires={expires}&signature={self._signature(job.id, expires)}"
 
     def _jobs(self, _: Incoming, benchmark_id: str) -> Reply:
-        return json_reply([documents.job_list_entry(job) for job in self._assets.benchmark(benchmark_id).jobs])
+        entries = map(self._list_entry, self._assets.benchmark(benchmark_id).jobs)
+        return Reply(200, b"[" + b",".join(entries) + b"]", (("content-type", "application/json"),))
+
+    def _list_entry(self, job: FakeJob) -> bytes:
+        state, entry = self._last_entries.get(job.id, (None, b""))
+        if state != job.state:
+            state, entry = job.state, json.dumps(documents.job_list_entry(job)).encode()
+            self._last_entries[job.id] = state, entry
+        return entry
 
     def _start(self, _: Incoming, benchmark_id: str) -> Reply:
         return json_reply({"jobId": self._assets.start(benchmark_id).id}, 201)

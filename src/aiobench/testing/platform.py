@@ -161,6 +161,14 @@ class FakePlatform:
             raise ConfigurationError(f"a clock is advanced by seconds, 0 or more, not by {seconds!r}")
         self._clock.advance(seconds)
 
+    async def sleep(self, seconds: float) -> None:
+        """Wait by the platform's clock, as its clients do.
+
+        Args:
+            seconds: How long.
+        """
+        await self._clock.sleep(seconds)
+
     def stopped(self) -> AbstractContextManager[None]:
         """Stop the clock for the block: it moves by `advance()` alone."""
         return self._clock.busy()
@@ -224,6 +232,10 @@ class FakePlatform:
             times: How many replies.
         """
         self._faults.delay(seconds, times)
+
+    def recover(self) -> None:
+        """End all trouble: answers, drops and losses still to come, and delays."""
+        self._faults.clear()
 
     # -- ways in -----------------------------------------------------------------------------------------------
 
