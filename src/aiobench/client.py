@@ -14,7 +14,15 @@ from typing import Literal, NoReturn, Self
 from aiobench._batches import downloads_of, outcomes_of
 from aiobench._context import ClientBase, new_context
 from aiobench._http.transports import TransportOption
-from aiobench._wire.benchmarks import BenchmarkDocument, created_document, creation_payload
+from aiobench._wire import routes
+from aiobench._wire.benchmarks import (
+    BenchmarkDocument,
+    benchmark_document,
+    created_document,
+    created_id,
+    creation_payload,
+    normalization_options,
+)
 from aiobench._wire.routes import checked_id
 from aiobench.benchmark import Benchmark, listed_jobs, started_job
 from aiobench.errors import AiobenchError, APIError
@@ -365,7 +373,8 @@ class Client(ClientBase):
             NotFoundError: If there is no such benchmark.
             APIError: If the request fails; the subclass says why.
         """
-        return self._benchmark(await self._context.platform.benchmark(benchmark_id))
+        path, what = routes.benchmark(benchmark_id), f"benchmark {benchmark_id}"
+        return self._benchmark(await self._context.platform.call("GET", path, benchmark_document, what=what))
 
     async def create_benchmark(
         self,
@@ -392,7 +401,14 @@ class Client(ClientBase):
             APIError: If the request fails; the subclass says why.
         """
         payload = creation_payload(name, dataset=dataset, models=models, metrics=metrics)
-        benchmark_id = await self._context.platform.create_benchmark(payload)
+        benchmark_id = await self._context.platform.call(
+            "POST",
+            routes.BENCHMARKS,
+            created_id,
+            what=f"creating benchmark {name!r}",
+            json=payload,
+            is_idempotent=False,
+        )
         try:
             return await self.get_benchmark(benchmark_id)
         except APIError as error:  # it exists: not to return it would lose it
@@ -414,7 +430,11 @@ class Client(ClientBase):
             APIError: If the request fails; the subclass says why.
         """
         metric, model = checked_id(metric_id, "metric id"), checked_id(model_id, "model id")
-        return await self._context.platform.normalization_options(metric, model)
+        what = f"the normalization options of metric {metric} for model {model}"
+        body = {"metricId": metric, "modelIds": [model]}
+        return await self._context.platform.call(
+            "POST", routes.NORMALIZATION_OPTIONS, normalization_options, what=what, json=body
+        )
 
     def _benchmark(self, document: BenchmarkDocument) -> Benchmark:
         return Benchmark(

@@ -8,7 +8,6 @@ from attrs import frozen
 
 from aiobench._http.session import Answer, ApiRequest, CallOptions, Session
 from aiobench._wire import routes
-from aiobench._wire.benchmarks import BenchmarkDocument, benchmark_document, created_id, normalization_options
 from aiobench._wire.heads import ListEntry, job_list
 
 if TYPE_CHECKING:
@@ -63,28 +62,19 @@ class Platform:
         request = self.job_list_request(benchmark_id, purpose=purpose)
         return await self.session.call(request, job_list, self.options)
 
-    async def benchmark(self, benchmark_id: str) -> BenchmarkDocument:
-        what = f"benchmark {benchmark_id}"
-        request = self.session.request("GET", routes.benchmark(benchmark_id), self.options, what=what)
-        return await self.session.call(request, benchmark_document, self.options)
-
-    async def create_benchmark(self, payload: dict[str, Any]) -> str:
-        """Create a benchmark; return its id."""
-        what = f"creating benchmark {payload['name']!r}"
-        request = self.session.request(
-            "POST", routes.BENCHMARKS, self.options, what=what, json=payload, is_idempotent=False
-        )
-        return await self.session.call(request, created_id, self.options)
-
-    async def normalization_options(self, metric_id: str, model_id: str) -> list[str]:
-        request = self.session.request(
-            "POST",
-            routes.NORMALIZATION_OPTIONS,
-            self.options,
-            what=f"the normalization options of metric {metric_id} for model {model_id}",
-            json={"metricId": metric_id, "modelIds": [model_id]},
-        )
-        return await self.session.call(request, normalization_options, self.options)
+    async def call(
+        self,
+        method: str,
+        path: str,
+        decode: Callable[[bytes], T],
+        *,
+        what: str,
+        json: Any = None,
+        is_idempotent: bool = True,
+    ) -> T:
+        """Ask on any route, again and again where that helps; *what* names what is asked for in errors and the log."""
+        request = self.session.request(method, path, self.options, what=what, json=json, is_idempotent=is_idempotent)
+        return await self.session.call(request, decode, self.options)
 
     def start_request(self, benchmark_id: str) -> ApiRequest:
         return self.session.request(
