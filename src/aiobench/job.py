@@ -16,6 +16,7 @@ from aiobench._errors import ConfigurationError
 from aiobench._http.session import ApiRequest
 from aiobench._results import lazy_pandas as pd
 from aiobench._seconds import checked_seconds
+from aiobench._watch.document_polls import DocumentPolls
 from aiobench._watch.watcher import Watcher
 from aiobench._wire.heads import job_head
 from aiobench._wire.routes import checked_id
@@ -401,10 +402,12 @@ class BenchmarkJob(Displayed):
         def decode(body: bytes) -> JobSnapshot:
             return snapshot_of(self.id, body, polled_at=datetime.now(UTC), terminal=policy.ends)
 
-        async def poll_once() -> JobSnapshot:
-            snapshot = await platform.poll(request, decode)
+        ask = DocumentPolls(platform, request, decode)
+
+        async def poll_once() -> tuple[JobSnapshot, float | None]:
+            snapshot, hint = await ask()
             self.observe(snapshot.status, snapshot.benchmark_id)
-            return snapshot
+            return snapshot, hint
 
         return Watcher(
             self.id,

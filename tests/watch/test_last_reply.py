@@ -161,3 +161,24 @@ async def test_a_single_job_is_asked_for_conditionally(server: FaultServer, clie
     assert isinstance(event, Finished)
     asked = [request.headers.get("if-none-match") for request in server.requests]
     assert [None, '"running"'] == asked[:2]
+
+
+async def test_a_watch_asks_conditionally(server: FaultServer, client: Client) -> None:
+    """A watch names the last ETag, and a 304 is a poll that changed nothing: with `every_poll` it is yielded."""
+    seen: list[tuple[str, Any]] = []
+
+    async def tagged(exchange: Exchange) -> None:
+        status = server.jobs["j"]["status"]
+        is_known = exchange.request.headers.get("if-none-match") == f'W/"{status}"'
+        body = b"" if is_known else json.dumps({"status": status}).encode()
+        await exchange.send(reply(304 if is_known else 200, body, ETag=f'W/"{status}"'))
+
+    server.add_job("j", "running")
+    server.script("jobs/j", always=tagged)
+    async for snapshot in client.job("j").watch(every_poll=True, timeout=30):
+        seen.append((snapshot.status, snapshot.polled_at))
+        if len(seen) == 4:
+            server.jobs["j"]["status"] = "completed"
+    assert ["running"] * 4 + ["completed"] == [status for status, _ in seen]
+    assert len({polled_at for _, polled_at in seen}) == 5
+    assert [None, *['W/"running"'] * 4] == [request.headers.get("if-none-match") for request in server.requests]

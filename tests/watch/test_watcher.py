@@ -43,14 +43,16 @@ class World:
         self.time = 100.0
         self.polled_at: list[float] = []
         self.oversleep = 0.0
+        self.hint: float | None = None
 
-    async def poll(self) -> JobSnapshot:
+    async def poll(self) -> tuple[JobSnapshot, float | None]:
         self.polled_at.append(self.time)
         self.time += self._cost
         outcome = next(self._polls)
         if isinstance(outcome, Exception):
             raise outcome
-        return snapshot_of("j", outcome, polled_at=datetime.now(UTC), terminal=POLICY.ends)
+        snapshot = snapshot_of("j", outcome, polled_at=datetime.now(UTC), terminal=POLICY.ends)
+        return snapshot, self.hint
 
     async def sleep(self, seconds: float) -> None:
         assert seconds >= 0
@@ -121,6 +123,14 @@ async def test_a_hint_of_the_server_is_waited_out() -> None:
     world = World([document("running"), busy, document("completed")])
     await statuses(world.watcher())
     assert [100, 101, 161] == world.polled_at
+
+
+async def test_a_hint_on_a_good_poll_is_waited_out() -> None:
+    """F08: a `Retry-After` on a good reply counts, too."""
+    world = World(map(document, ["running", "running", "completed"]))
+    world.hint = 30.0
+    await statuses(world.watcher())
+    assert [100, 130, 160] == world.polled_at
 
 
 async def test_what_asking_again_cannot_help_ends_the_watch() -> None:
@@ -209,7 +219,7 @@ async def test_a_gap_is_followed_by_a_little_more_patience() -> None:
 async def test_a_poll_in_flight_is_cut_at_the_deadline() -> None:
     """No hang past the deadline: a poll that does not come back is left."""
 
-    async def never() -> JobSnapshot:
+    async def never() -> tuple[JobSnapshot, float | None]:
         await anyio.sleep_forever()
         raise AssertionError
 

@@ -34,7 +34,7 @@ class Watcher:
     def __init__(
         self,
         job_id: str,
-        poll: Callable[[], Awaitable[JobSnapshot]],
+        poll: Callable[[], Awaitable[tuple[JobSnapshot, float | None]]],
         policy: PollPolicy,
         *,
         timeout: float | None,
@@ -56,6 +56,7 @@ class Watcher:
         self._deadline = self._changed_at = float("inf")
         self._last: JobSnapshot | None = None
         self._last_error: APIError | None = None
+        self._hint: float | None = None  # seconds that the server asked to wait
         self._unknown = self._failed = 0
 
     async def step(self) -> JobSnapshot | None:
@@ -79,10 +80,9 @@ class Watcher:
             is_first = self._due is None
             await self._until_due()
             snapshot = await self._one_poll(is_first=is_first)
-            hint = asked_wait(self._last_error)
             changed = snapshot is not None and (self._last is None or snapshot.has_moved_since(self._last))
             self._quiet = 0 if changed else self._quiet + 1
-            self._due = self._now() + self._waits.drawn(self._waits.after(self._quiet), hint)
+            self._due = self._now() + self._waits.drawn(self._waits.after(self._quiet), self._hint)
             if changed:
                 self._changed_at = self._now()
             if snapshot is not None:
@@ -115,11 +115,11 @@ class Watcher:
         remaining = min(self._deadline, self._stalls_at) - self._now()
         with self._move_on_after(max(remaining, FIRST_POLL) if is_first else remaining):
             try:
-                snapshot = await self._poll()
+                snapshot, self._hint = await self._poll()
             except APIError as error:
                 if not is_retried(error):
                     raise
-                self._last_error = error
+                self._last_error, self._hint = error, asked_wait(error)
                 self._failed += 1
                 if reaches_a_power_of_ten(self._failed):
                     logger.warning(
