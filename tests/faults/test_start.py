@@ -15,9 +15,12 @@ from aiobench import (
     BadRequestError,
     Client,
     ConflictError,
+    Finished,
     InvalidResponseError,
+    JobSnapshot,
     NotFoundError,
     PermissionDeniedError,
+    PollPolicy,
     RateLimitError,
     ServerError,
     StartOutcomeUnknownError,
@@ -253,3 +256,27 @@ async def test_two_starts_at_once_are_two_jobs(server: FaultServer, new_client: 
         tasks.start_soon(start)
         tasks.start_soon(start)
     assert ["started-1", "unknown"] == sorted(outcomes)
+
+
+@EVERYWHERE
+@pytest.mark.parametrize("how", ["wait", "wait_all", "monitor"])
+async def test_a_job_that_is_not_known_everywhere_yet(
+    server: FaultServer, new_client: Callable[..., Client], how: str
+) -> None:
+    """A 404 just after a start was confirmed is asked again; one after the job was known is an answer."""
+    client = new_client(max_retries=0, poll=PollPolicy(interval=0.01))
+    server.script("GET /sdk/benchmarks/jobs/", *[answer(404, {"message": "Job not found"})] * 3)
+    if how == "monitor":
+        async with client.monitor() as monitor:
+            job = await monitor.start("b1")
+            server.jobs[job.id]["status"] = "completed"
+            events = [event async for event in monitor]
+        assert isinstance(events[-1], Finished)
+    else:
+        job = await client.start_job("b1")
+        server.jobs[job.id]["status"] = "completed"
+        ended = await job.wait() if how == "wait" else (await client.wait_all([job]))[job.id]
+        assert isinstance(ended, JobSnapshot)
+    del server.jobs[job.id]
+    with raises(NotFoundError):
+        await job.fetch()

@@ -18,6 +18,7 @@ from aiobench._errors import APIError, APITimeoutError, ConfigurationError, Rate
 from aiobench._http.bodies import BodyTooLargeError, Content, CutBodyError, UnknownEncodingError, read_body
 from aiobench._http.connections import KEEPALIVE, Connections, Lease
 from aiobench._http.failures import connection_error, shown
+from aiobench._http.fresh_jobs import FreshJobs
 from aiobench._http.guards import Guard
 from aiobench._http.key_echoes import KeyEchoes
 from aiobench._http.replies import Reply, error_of, invalid
@@ -109,6 +110,7 @@ class Session:
         self.base_url = base_url
         self.guard: Guard = Guard()
         self.pauses: Pauses = Pauses()
+        self.fresh: FreshJobs = FreshJobs()
         self._starts: WeakValueDictionary[str, anyio.Lock] = WeakValueDictionary()
         self.budget: RetryBudget = RetryBudget()
         self.clock = clock
@@ -273,6 +275,9 @@ class Session:
             raise
         logger.debug("%s: HTTP %d, %.0f ms", request.what, reply.status, 1000 * (self.now() - started))
         error = None if reply.status == 304 and is_conditional else error_of(reply, self._api_key)
+        if self.fresh.has_any and self.fresh.may_appear(str(request.http.url), self.now(), error):
+            why = "the job was started just now, and the platform may not know it everywhere yet"
+            error = invalid(reply, why, self._api_key)
         if error is not None:
             if isinstance(error, RateLimitError):
                 self.pauses.extend(self.origin, error.retry_after, self.now())

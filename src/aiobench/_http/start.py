@@ -48,7 +48,9 @@ async def start_job(
         APIError: In cases 2, 3 and 4b, and when the job list cannot be had before the start.
     """
     async with platform.session.starting(benchmark_id):  # two at once could take one new job for both of them
-        return await _start_job(platform, benchmark_id, about_to_send)
+        job_id = await _start_job(platform, benchmark_id, about_to_send)
+    platform.session.fresh.note(str(platform.job_request(job_id).http.url), platform.session.now())
+    return job_id
 
 
 async def _start_job(
