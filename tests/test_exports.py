@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import aiobench
+import aiobench.sync
 from aiobench import errors
 
 PACKAGE = Path(aiobench.__file__).parent
@@ -56,10 +57,11 @@ def test_module_all_lists_are_true() -> None:
     assert {} == wrong
 
 
+@pytest.mark.parametrize("world", [aiobench, aiobench.sync], ids=["async", "blocking"])
 @pytest.mark.parametrize("name", CLASSES)
-def test_public_classes_have_public_homes(name: str) -> None:
+def test_public_classes_have_public_homes(world: ModuleType, name: str) -> None:
     """A public class shows and pickles under the name of a public module that has it."""
-    cls = getattr(aiobench, name)
+    cls = getattr(world, name)
 
     assert not any(part.startswith("_") for part in cls.__module__.split("."))
     assert getattr(importlib.import_module(cls.__module__), cls.__qualname__) is cls

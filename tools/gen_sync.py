@@ -1,4 +1,4 @@
-"""Write the sync facade, `src/aiobench/sync/` (`_generated.py` and the names in `__init__.py`), from the async classes.
+"""Write the sync facade, `src/aiobench/sync/` (`classes.py` and the names in `__init__.py`), from the async classes.
 
 Usage: python tools/gen_sync.py [--check]
 
@@ -37,7 +37,7 @@ def tidied(source: str) -> str:
         ["format", *RUFF_OPTIONS],
     ):
         done = subprocess.run(
-            [sys.executable, "-m", "ruff", *command, "--stdin-filename", "_generated.py", "-"],
+            [sys.executable, "-m", "ruff", *command, "--stdin-filename", "classes.py", "-"],
             input=source,
             capture_output=True,
             encoding="utf-8",
@@ -71,7 +71,7 @@ def package_names(init: cst.Module, generator: Generator) -> str:
             case cst.ImportFrom(module=module, names=names) if module and not isinstance(names, cst.ImportStar):
                 for each in names:
                     name = each.evaluated_name
-                    home = "aiobench.sync._generated" if name in generator.special else code(module)
+                    home = "aiobench.sync.classes" if name in generator.special else code(module)
                     out.append(f"from {home} import {name}\n")
             case cst.Assign(targets=[cst.AssignTarget(target=cst.Name("__all__"))]):
                 out.append(f"\n{code(line)}\n")
@@ -106,7 +106,7 @@ def generated(package: Path) -> dict[str, str]:
     names = [".".join(("aiobench", *Path(each).with_suffix("").parts)) for each in SOURCES]
     generator = Generator([(name, parsed(path)) for name, path in zip(names, SOURCES, strict=True)])
     found = {
-        "sync/_generated.py": tidied(generator.generate()),
+        "sync/classes.py": tidied(generator.generate()),
         "sync/__init__.py": tidied(package_names(parsed("__init__.py"), generator)),
     }
     if (types := package / TYPES / "api.py").exists():

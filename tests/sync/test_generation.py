@@ -33,7 +33,7 @@ def gen_sync() -> ModuleType:
 @pytest.fixture
 def package(tmp_path: Path, gen_sync: ModuleType) -> Path:
     """Copy what the generator reads and writes, so that a test may change it."""
-    for each in (*gen_sync.SOURCES, "__init__.py", "sync/__init__.py", "sync/_generated.py"):
+    for each in (*gen_sync.SOURCES, "__init__.py", "sync/__init__.py", "sync/classes.py"):
         (tmp_path / each).parent.mkdir(exist_ok=True)
         shutil.copy(PACKAGE / each, tmp_path / each)
     return tmp_path
@@ -76,7 +76,7 @@ def test_what_is_committed_is_what_is_generated(
         ("events.py", "    seconds: float\n", "    seconds: float\n    polls: int\n"),
         ("client.py", "max_retries: int = 4", "max_retries: int = 5"),
         ("__init__.py", '    "Iteration",\n', ""),
-        ("sync/_generated.py", "    def fetch(self) -> JobSnapshot:", "    def fetch(self) -> Any:"),
+        ("sync/classes.py", "    def fetch(self) -> JobSnapshot:", "    def fetch(self) -> Any:"),
         ("sync/__init__.py", '    "Iteration",\n', ""),
     ],
     ids=[
@@ -106,7 +106,7 @@ def test_trailing_bytes_are_noticed_and_generating_anew_removes_them(
     gen_sync: ModuleType, package: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A line break too many fails `--check`, and generating gives the very bytes from before."""
-    generated = package / "sync/_generated.py"
+    generated = package / "sync/classes.py"
     assert run(gen_sync, monkeypatch, package) == 0
     committed = generated.read_bytes()
     generated.write_bytes(committed + b"\n")

@@ -49,7 +49,7 @@ from aiobench.frames import tidy
 from aiobench.policy import PollPolicy
 from aiobench.snapshot import JobSnapshot
 from aiobench.specs import MetricSpec, ModelSpec
-from aiobench.sync._generated import (
+from aiobench.sync.classes import (
     Abandoned,
     Benchmark,
     BenchmarkJob,
