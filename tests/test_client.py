@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import httpx
 import pytest
 import respx
+from anyio.lowlevel import current_token
 
 from aiobench import (
     APIStatusError,
@@ -580,6 +582,21 @@ async def test_default_client_is_one_per_loop(environment: LoopbackServer) -> No
         await job.check_status()
 
     assert 1 == len({id(job._asking_context()) for job in jobs})
+
+
+@pytest.mark.usefixtures("environment")
+def test_jobs_without_client_keep_no_loop_alive(anyio_backend: str) -> None:
+    """F40: when its loop is over, the default context goes, and so does the loop."""
+    job = BenchmarkJob("J", "", "B")
+
+    async def main() -> tuple[weakref.ref[Any], weakref.ref[Any]]:
+        await job.check_status()
+        return weakref.ref(current_token().native_token), weakref.ref(job._asking_context().platform.session)
+
+    held = [each for _ in range(3) for each in anyio.run(main, backend=anyio_backend)]
+    gc.collect()
+
+    assert [each() for each in held] == [None] * 6
 
 
 @pytest.mark.anyio

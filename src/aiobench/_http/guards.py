@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from weakref import ref
 
 from anyio.lowlevel import current_token
 
@@ -16,7 +17,7 @@ class Guard:
 
     def __init__(self) -> None:
         self.is_closed = False
-        self._loop: object = None
+        self._loop: ref[object] | None = None  # weak: a client must not keep a loop alive that is over (F40)
         self._process: int | None = None
 
     @property
@@ -40,9 +41,9 @@ class Guard:
         if self.is_forked:  # before the loop is looked for: a child forked within one has none that runs
             raise ForkedClientError("this client was used before os.fork(); make a new one in the child process")
         loop = current_token().native_token
-        if self._process is None:
-            self._process, self._loop = os.getpid(), loop
-        elif self._loop is not loop:
+        if self._loop is None:
+            self._process, self._loop = os.getpid(), ref(loop)
+        elif self._loop() is not loop:
             raise WrongEventLoopError(
                 "this client belongs to another event loop: its connections cannot move; "
                 "make a client in each asyncio.run(), or use aiobench.sync"
