@@ -17,9 +17,10 @@ import pytest
 
 import aiobench.local
 import aiobench.sync
+import aiobench.testing
 from aiobench import errors
 
-MODULES = [aiobench, aiobench.sync, errors, aiobench.local]
+MODULES = [aiobench, aiobench.sync, errors, aiobench.local, aiobench.testing]
 CLASSES = {
     f"{cls.__module__}.{name}": cls
     for module in MODULES

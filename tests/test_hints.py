@@ -19,6 +19,7 @@ import aiobench
 MODULES = [
     "aiobench", "aiobench.sync", "aiobench.errors", "aiobench.events", "aiobench.policy", "aiobench.documents",
     "aiobench.specs", "aiobench.snapshot", "aiobench.job", "aiobench.benchmark", "aiobench.monitor", "aiobench.client",
+    "aiobench.testing",
 ]  # fmt: skip
 
 

@@ -342,8 +342,8 @@ async def test_set_status_moves_a_job_by_hand(fake: FakePlatform) -> None:
         (lambda fake: fake.job(segments=pd.DataFrame({"model": []})), "needs a column 'Model'; it has model"),
         (lambda fake: [fake.job(id="a"), fake.job(id="a")], "there is a job 'a' already"),
         (lambda fake: [fake.benchmark(id="b"), fake.benchmark(id="b")], "there is a benchmark 'b' already"),
-        (lambda fake: fake.advance(-1.0), "0 or more, not by -1.0"),
-        (lambda fake: fake.advance("1"), "0 or more, not by '1'"),
+        (lambda fake: fake.advance(-1.0), "0 or more, not -1.0"),
+        (lambda fake: fake.advance("1"), "0 or more, not '1'"),
     ],
 )
 async def test_bad_input_is_refused_with_a_sentence(

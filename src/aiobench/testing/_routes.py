@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -10,7 +11,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from attrs import frozen
 
 from aiobench.testing import _documents as documents
-from aiobench.testing.replies import FakeRequest, RefusedError, Reply, json_reply
+from aiobench.testing.replies import JSON, FakeRequest, RefusedError, Reply, json_reply
 
 if TYPE_CHECKING:
     from aiobench.testing._assets import Assets
@@ -73,7 +74,7 @@ class Routes:
     def answer(self, request: FakeRequest, incoming: Incoming) -> Reply:
         """Answer a request as the platform does."""
         try:
-            return self._allowed(request, incoming)
+            return _unless_known(self._allowed(request, incoming), incoming)
         except RefusedError as error:
             return json_reply({"statusCode": error.status, "message": str(error)}, error.status)
 
@@ -104,7 +105,7 @@ class Routes:
 
     def _jobs(self, _: Incoming, benchmark_id: str) -> Reply:
         entries = map(self._list_entry, self._assets.benchmark(benchmark_id).jobs)
-        return Reply(200, b"[" + b",".join(entries) + b"]", (("content-type", "application/json"),))
+        return Reply(200, b"[" + b",".join(entries) + b"]", JSON)
 
     def _list_entry(self, job: FakeJob) -> bytes:
         state, entry = self._last_entries.get(job.id, (None, b""))
@@ -145,6 +146,16 @@ class Routes:
 
     def _signature(self, job_id: str, expires: float) -> str:
         return f"{hash((self._api_key, job_id, expires)) & 0xFFFFFFFFFFFFFFFF:016x}"
+
+
+def _unless_known(reply: Reply, incoming: Incoming) -> Reply:
+    """Mark a document with a weak ETag; 304 if the client has it (RFC 9110, 13.1.2)."""
+    if incoming.method != "GET" or reply.status != 200 or reply.headers != JSON:
+        return reply
+    etag = f'W/"{len(reply.body):x}-{zlib.crc32(reply.body):08x}"'
+    if incoming.headers.get("if-none-match") == etag:
+        return Reply(304, headers=(("etag", etag),))
+    return Reply(200, reply.body, (*JSON, ("etag", etag)))
 
 
 def _parts(target: str) -> list[str]:

@@ -20,6 +20,8 @@ class FakeJob:
         id: The job's id.
         benchmark_id: The id of its benchmark.
         started_at: When it was started, in seconds of the platform's clock.
+        course: The statuses that it goes through.
+        outcome: What it brings in the end.
     """
 
     id: str
@@ -90,6 +92,13 @@ class FakeBenchmark:
 
     Attributes:
         id: The benchmark's id.
+        name: Its name.
+        models: The ids of its models.
+        dataset: The id of its dataset.
+        metrics: The ids of its metrics.
+        course: The statuses that its jobs go through.
+        outcome: What its jobs bring in the end.
+        display_names: The display names of models that were given one, by model id.
         jobs: Its jobs, the oldest first.
     """
 

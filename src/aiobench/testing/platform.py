@@ -7,10 +7,11 @@ import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aiobench import Client, ConfigurationError, PollPolicy, sync
 from aiobench._clock import using_clock
+from aiobench._results import lazy_pandas as pd
 from aiobench.testing._assets import Assets
 from aiobench.testing._clock import VirtualClock
 from aiobench.testing._courses import checked_course, outcome_of
@@ -19,9 +20,6 @@ from aiobench.testing._routes import Incoming, Routes
 from aiobench.testing._transport import FakeTransport
 from aiobench.testing.jobs import FakeBenchmark, FakeJob
 from aiobench.testing.replies import FakeRequest, Reply, json_reply
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 __all__ = ["FakePlatform"]
 
@@ -157,20 +155,25 @@ class FakePlatform:
         Raises:
             ConfigurationError: If *seconds* is negative or no number.
         """
-        if not isinstance(seconds, int | float) or not 0 <= seconds < math.inf:
-            raise ConfigurationError(f"a clock is advanced by seconds, 0 or more, not by {seconds!r}")
-        self._clock.advance(seconds)
+        self._clock.advance(_checked_seconds(seconds))
 
     async def sleep(self, seconds: float) -> None:
         """Wait by the platform's clock, as its clients do.
 
         Args:
             seconds: How long.
+
+        Raises:
+            ConfigurationError: If *seconds* is negative or no number.
         """
-        await self._clock.sleep(seconds)
+        await self._clock.sleep(_checked_seconds(seconds))
 
     def stopped(self) -> AbstractContextManager[None]:
-        """Stop the clock for the block: it moves by `advance()` alone."""
+        """Stop the clock for a block, in which it moves by `advance()` alone.
+
+        Returns:
+            The context manager for the block.
+        """
         return self._clock.busy()
 
     # -- trouble -----------------------------------------------------------------------------------------------
@@ -249,7 +252,15 @@ class FakePlatform:
         poll: PollPolicy = PollPolicy(),  # noqa: B008 - frozen
         default_headers: Mapping[str, str] | None = None,
     ) -> Client:
-        """Make a client of this platform, without sockets and on its clock. The settings are those of `Client`.
+        """Make a client of this platform, without sockets and on its clock.
+
+        Args:
+            timeout: Seconds for one attempt, by the platform's clock.
+            max_retries: How often a failed call is tried again.
+            max_retry_after: The longest wait, in seconds, that a single call lets the platform ask for.
+            max_connections: How many requests there may be at once.
+            poll: When to poll jobs.
+            default_headers: Sent with every request.
 
         Returns:
             The client. It need not be closed.
@@ -278,6 +289,14 @@ class FakePlatform:
         default_headers: Mapping[str, str] | None = None,
     ) -> sync.Client:
         """Make a blocking client of this platform, without sockets and on its clock.
+
+        Args:
+            timeout: Seconds for one attempt, by the platform's clock.
+            max_retries: How often a failed call is tried again.
+            max_retry_after: The longest wait, in seconds, that a single call lets the platform ask for.
+            max_connections: How many requests there may be at once.
+            poll: When to poll jobs.
+            default_headers: Sent with every request.
 
         Returns:
             The client.
@@ -320,6 +339,12 @@ class FakePlatform:
             request = self._routes.find(incoming)
             self.requests.append(request)
             return self._faults.reply(request, lambda: self._routes.answer(request, incoming))
+
+
+def _checked_seconds(seconds: object) -> float:
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds < math.inf:
+        raise ConfigurationError(f"a length of time is a number of seconds, 0 or more, not {seconds!r}")
+    return float(seconds)
 
 
 @contextmanager

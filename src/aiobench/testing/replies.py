@@ -7,7 +7,9 @@ from typing import Any
 
 from attrs import field, frozen
 
-__all__ = ["FakeRequest", "RefusedError", "Reply", "json_reply"]
+__all__ = ["JSON", "FakeRequest", "RefusedError", "Reply", "json_reply"]
+
+JSON = (("content-type", "application/json"),)
 
 
 @frozen
@@ -58,4 +60,4 @@ class RefusedError(Exception):
 
 def json_reply(document: Any, status: int = 200, headers: tuple[tuple[str, str], ...] = ()) -> Reply:
     """Make a reply of a JSON document."""
-    return Reply(status, json.dumps(document).encode(), (("content-type", "application/json"), *headers))
+    return Reply(status, json.dumps(document).encode(), (*JSON, *headers))
