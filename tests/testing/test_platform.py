@@ -536,3 +536,19 @@ async def test_a_test_can_wait_by_the_platforms_clock(fake: FakePlatform) -> Non
         await client.job(job.id).wait()
 
     assert 110.0 >= fake.now >= 100.0
+
+
+def test_document_that_the_client_has_is_not_sent_again(fake: FakePlatform) -> None:
+    """A document has a weak ETag; asked for with it, it comes again only once it is another."""
+    job = fake.job("in_progress", "completed", every=60.0)
+    with fake.served() as environment, httpx.Client(base_url=environment["BACKEND_URL"], trust_env=False) as http:
+        path, headers = f"sdk/benchmarks/jobs/{job.id}", {"Authorization": f"Token {fake.api_key}"}
+        first = http.get(path, headers=headers)
+        headers["If-None-Match"] = first.headers["etag"]
+        second = http.get(path, headers=headers)
+        fake.advance(60.0)
+        third = http.get(path, headers=headers)
+
+    assert [(200, True), (304, False), (200, True)] == [
+        (reply.status_code, bool(reply.content)) for reply in (first, second, third)
+    ]
