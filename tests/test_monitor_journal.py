@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ from aiobench import (
     StatusChanged,
     sync,
 )
+from aiobench import monitor as monitor_module
 from aiobench._watch import starts
 from aiobench._watch.journal import JournalFile
 from faults.server import FaultServer, answer, reset, running
@@ -447,3 +449,43 @@ async def test_home_is_expanded(server: FaultServer, client: Client, tmp_path: P
     async with client.monitor(journal="~/jobs.sqlite"):
         pass
     assert (tmp_path / "jobs.sqlite").is_file()
+
+
+# -- progress ----------------------------------------------------------------------------------------------------------
+
+
+async def test_progress_is_one_line_for_all_jobs(
+    server: FaultServer, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`progress=True` shows how many have ended and failed, the abandoned among the failed."""
+    shown: list[tuple[int, int, int]] = []
+
+    @asynccontextmanager
+    async def of_jobs(label: str, progress: bool) -> AsyncIterator[Any]:
+        assert (label, progress) == ("jobs", True)
+        yield lambda *state: shown.append(state)
+        shown.append((-1, -1, -1))
+
+    monkeypatch.setattr(monitor_module._progress, "of_jobs", of_jobs)
+    server.add_job("a", "completed")
+    server.add_job("b", "failed")
+    async with client.monitor(["a", "b", "nowhere"], progress=True) as monitor:
+        await events_of(monitor)
+    assert (0, 3, 0) == shown[0]
+    assert [(3, 3, 2), (-1, -1, -1)] == shown[-2:]
+
+
+@pytest.mark.parametrize("progress", [True, False])
+async def test_a_cancelled_monitor_is_left_in_order(
+    server: FaultServer, client: Client, journal: Path, progress: bool
+) -> None:
+    """Cancelled in the middle, a monitor stops its tasks and closes its journal, with a line of progress or without."""
+    server.add_job("j", "running")
+    for _ in range(2):
+        with anyio.move_on_after(0.1) as scope:
+            async with client.monitor(["j"], journal=journal, progress=progress) as monitor:
+                await events_of(monitor)
+        assert scope.cancelled_caught
+    server.jobs["j"]["status"] = "completed"
+    async with client.monitor(journal=journal) as monitor:
+        assert 1 == len(await events_of(monitor))

@@ -1,4 +1,4 @@
-"""What a monitor tells of its jobs."""
+"""The events of a monitor."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ __all__ = [
 
 @frozen
 class Finished:
-    """The end of a job: its status is terminal.
+    """A job has ended: its status is terminal.
 
     Attributes:
         job: The job.
-        snapshot: Its full document; `raise_for_status()` tells success from failure.
+        snapshot: Its full document; `snapshot.succeeded` is false if the job failed.
         note: What the job was added or started with; None for nothing.
     """
 
@@ -46,7 +46,7 @@ class Finished:
 
 @frozen
 class Abandoned:
-    """The end of watching a job that cannot be had: 403 or 404.
+    """Watching a job has ended without a result: its requests are refused, as with 403 and 404.
 
     Attributes:
         job: The job.
@@ -61,7 +61,7 @@ class Abandoned:
 
 @frozen
 class StatusChanged:
-    """A job's status is another one; told neither for the first poll nor for an end.
+    """A job's status changed. Not emitted for the first poll or the final status.
 
     Attributes:
         job: The job.
@@ -78,7 +78,7 @@ class StatusChanged:
 
 @frozen
 class Progressed:
-    """A job has come further; told where the reply shows progress, which a job list does not.
+    """A job's progress changed. Only emitted for jobs that are polled one by one: job lists show no progress.
 
     Attributes:
         job: The job.
@@ -93,7 +93,7 @@ class Progressed:
 
 @frozen
 class Stalled:
-    """A job shows no change for `stall_after` seconds; told once, and again only after a change.
+    """A job has not changed for `stall_after` seconds. Emitted once, and again only after a change.
 
     Attributes:
         job: The job.
@@ -108,10 +108,10 @@ class Stalled:
 
 @frozen
 class PollFailed:
-    """A request brought no usable answer; its jobs are polled again.
+    """A request failed. Its jobs are polled again.
 
     Attributes:
-        jobs: The jobs that the request asked for.
+        jobs: The jobs that the request was about.
         error: Why.
     """
 
@@ -171,7 +171,7 @@ class MonitorStats:
         requests: HTTP requests sent, repeated ones included.
         list_requests: Those among them that asked for a benchmark's job list.
         failed_polls: Requests that brought no usable answer.
-        handled_before: Ends in the journal that an earlier run handled, and that are not told again.
+        handled_before: Ends in the journal that an earlier run handled, and that are not reported again.
     """
 
     jobs: int

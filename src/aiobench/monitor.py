@@ -104,7 +104,7 @@ class Monitor(Displayed):
         self._starts = Starts(platform, self._recorder, self._notes, self._news, watch=watch, make_job=make_job)
         self._background = Background(self._news.wake)
         self._deadline: float | None = None
-        self._told: News | None = None  # the end that the consumer is handling
+        self._unhandled: News | None = None  # the end that the consumer is handling
         self._is_consumed = False
         self._is_over = False
         self.add(*several_jobs(jobs))
@@ -164,8 +164,8 @@ class Monitor(Displayed):
     def add(self, *jobs: BenchmarkJob | str, note: JSON = None) -> None:
         """Watch more jobs, at any time until the monitor is left; from any task, or any thread in `aiobench.sync`.
 
-        One that is watched already is watched once, and one whose end was told is not watched again. With a journal,
-        they are recorded when this returns, unless that takes longer than a moment: nothing else is held up.
+        A job that is watched already is watched once, and a job whose end was reported is not watched again. With a
+        journal, jobs are recorded when this returns, unless that takes longer than a moment: nothing else is held up.
 
         Args:
             *jobs: Jobs or job ids.
@@ -280,16 +280,16 @@ class Monitor(Displayed):
     async def _next_event(self) -> MonitorEvent:
         if self._deadline is None:
             self._deadline = self._now() + (float("inf") if self._timeout is None else self._timeout)
-        await self._handle_told()
+        await self._handle_last()
         while True:
             patience = self._patience()
             if patience <= 0:
-                self._background.stop()  # what is known by now is still told
+                self._background.stop()  # what is known by now is still reported
             news = self._news.take()
             self._update_progress()
             if news is not None:
                 if isinstance(news, Ended | Lost | Interrupted):
-                    self._told = news
+                    self._unhandled = news
                 self._scheduler.wake()
                 return event_of(news, self._notes.of)
             if self._background.failure is not None:
@@ -301,14 +301,14 @@ class Monitor(Displayed):
             with self._session.clock.move_on_after(patience):
                 await self._news.wait()
 
-    async def _handle_told(self) -> None:
+    async def _handle_last(self) -> None:
         """Note that the consumer, who asks for more, has handled the event before."""
-        told = self._told
-        if isinstance(told, Interrupted):
-            await self._starts.told(told)
-        elif isinstance(told, Ended | Lost) and self._acks_by_next:
-            await self._handle(told.job)
-        self._told = None
+        last = self._unhandled
+        if isinstance(last, Interrupted):
+            await self._starts.handled(last)
+        elif isinstance(last, Ended | Lost) and self._acks_by_next:
+            await self._handle(last.job)
+        self._unhandled = None
 
     async def _handle(self, job: Job) -> None:
         if self._recorder is not None:
@@ -350,8 +350,8 @@ class Monitor(Displayed):
         """
         if not isinstance(event, Finished | Abandoned):
             raise TypeError(f"only Finished and Abandoned are acknowledged, not {type(event).__name__}")
-        if isinstance(self._told, Ended | Lost) and self._told.job is event.job:
-            self._told = None
+        if isinstance(self._unhandled, Ended | Lost) and self._unhandled.job is event.job:
+            self._unhandled = None
         await self._handle(event.job)
 
     # -- lifecycle ---------------------------------------------------------------------------------------------
@@ -383,8 +383,8 @@ class Monitor(Displayed):
         self._is_over = True
         try:
             self._update_progress()
-            await self._exits.aclose()
-            await self._background.leave(exc_value)
+            async with self._exits:
+                await self._background.leave(exc_value)
         finally:
             self._show = None
             if self._recorder is not None:

@@ -163,7 +163,7 @@ class Agenda:
         """Take in a newcomer that a list shows to be one of its group; return whether it is."""
         if watched.group is not None or (entry.benchmark_id and entry.benchmark_id != group.benchmark_id):
             return False
-        if not watched.ticket:  # it is being asked for: its document will tell
+        if not watched.ticket:  # it is being asked for: its document decides
             return False
         self._queue.remove(watched)
         watched.is_asked = False

@@ -36,7 +36,7 @@ class Recorder:
         notes: The notes of the jobs.
         watch: Takes the jobs that are recorded.
         make_job: Makes a job of what an earlier process recorded: its id and its benchmark's.
-        replay: Whether ends that were handled before are watched, and so told, again.
+        replay: Whether ends that were handled before are watched, and so reported, again.
         busy: Marks what waits for a thread rather than for time.
     """
 

@@ -41,7 +41,7 @@ class Starts:
         platform: The platform to ask.
         recorder: The journal; None for none.
         notes: The notes of the jobs.
-        news: Where it is told what could not be cleared up.
+        news: Where news go of what could not be cleared up.
         watch: Takes the jobs that were started.
         make_job: Makes a job of its id and its benchmark's.
     """
@@ -64,13 +64,13 @@ class Starts:
         self._make_job = make_job
         self._under_way = 0
         self._interrupted: list[Wish] = []
-        self._untold = 0
+        self._unhandled = 0
         self._came_in = anyio.Event()
 
     @property
     def is_busy(self) -> bool:
         """Whether a job is being started, or a start to be cleared up."""
-        return bool(self._under_way or self._interrupted or self._untold)
+        return bool(self._under_way or self._interrupted or self._unhandled)
 
     async def start(self, benchmark_id: str, note: str | None) -> Job:
         """Start a job of a benchmark and watch it.
@@ -91,7 +91,7 @@ class Starts:
         try:
             job_id = await start_job(self._platform, benchmark_id, about_to_send=record)
             return await self._started(job_id, benchmark_id, note, wish)
-        except AiobenchError:  # the caller is told
+        except AiobenchError:  # the caller knows
             if self._recorder is not None and wish is not None:
                 await self._recorder.end_start(wish, None)
             raise
@@ -108,9 +108,9 @@ class Starts:
         self._interrupted += wishes
         self._came_in.set()
 
-    async def told(self, news: Interrupted) -> None:
+    async def handled(self, news: Interrupted) -> None:
         """Note that the consumer has handled news of an interrupted start."""
-        self._untold -= 1
+        self._unhandled -= 1
         if self._recorder is not None:
             await self._recorder.end_start(news.wish, None)
 
@@ -156,7 +156,7 @@ class Starts:
             logger.warning("%s; job %s, the only new one, is the one that it started", what, job_id)
             await self._started(job_id, wish.benchmark_id, wish.note, wish)
         else:
-            self._untold += 1
+            self._unhandled += 1
             self._news.put(Interrupted(wish, tuple(sorted(new))), wish.number)
 
     async def _new_jobs(self, wish: Wish) -> set[str]:

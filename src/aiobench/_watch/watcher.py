@@ -60,7 +60,7 @@ class Watcher:
         self._unknown = self._failed = 0
 
     async def step(self) -> JobSnapshot | None:
-        """Poll until there is something to tell; None after the job's end was told.
+        """Poll until there is something to report; None after the terminal snapshot.
 
         Raises:
             WaitTimeoutError: When the time is up.

@@ -868,8 +868,8 @@ class Monitor(StreamFacade[AsyncMonitor]):
     def add(self, *jobs: BenchmarkJob | str, note: JSON = None) -> None:
         """Watch more jobs, at any time until the monitor is left; from any task, or any thread in `aiobench.sync`.
 
-        One that is watched already is watched once, and one whose end was told is not watched again. With a journal,
-        they are recorded when this returns, unless that takes longer than a moment: nothing else is held up.
+        A job that is watched already is watched once, and a job whose end was reported is not watched again. With a
+        journal, jobs are recorded when this returns, unless that takes longer than a moment: nothing else is held up.
 
         Args:
             *jobs: Jobs or job ids.
@@ -952,11 +952,11 @@ class Monitor(StreamFacade[AsyncMonitor]):
 
 @frozen
 class Finished(Counterpart):
-    """The end of a job: its status is terminal.
+    """A job has ended: its status is terminal.
 
     Attributes:
         job: The job.
-        snapshot: Its full document; `raise_for_status()` tells success from failure.
+        snapshot: Its full document; `snapshot.succeeded` is false if the job failed.
         note: What the job was added or started with; None for nothing.
     """
 
@@ -970,7 +970,7 @@ class Finished(Counterpart):
 
 @frozen
 class Abandoned(Counterpart):
-    """The end of watching a job that cannot be had: 403 or 404.
+    """Watching a job has ended without a result: its requests are refused, as with 403 and 404.
 
     Attributes:
         job: The job.
@@ -988,7 +988,7 @@ class Abandoned(Counterpart):
 
 @frozen
 class StatusChanged(Counterpart):
-    """A job's status is another one; told neither for the first poll nor for an end.
+    """A job's status changed. Not emitted for the first poll or the final status.
 
     Attributes:
         job: The job.
@@ -1008,7 +1008,7 @@ class StatusChanged(Counterpart):
 
 @frozen
 class Progressed(Counterpart):
-    """A job has come further; told where the reply shows progress, which a job list does not.
+    """A job's progress changed. Only emitted for jobs that are polled one by one: job lists show no progress.
 
     Attributes:
         job: The job.
@@ -1026,7 +1026,7 @@ class Progressed(Counterpart):
 
 @frozen
 class Stalled(Counterpart):
-    """A job shows no change for `stall_after` seconds; told once, and again only after a change.
+    """A job has not changed for `stall_after` seconds. Emitted once, and again only after a change.
 
     Attributes:
         job: The job.
@@ -1044,10 +1044,10 @@ class Stalled(Counterpart):
 
 @frozen
 class PollFailed(Counterpart):
-    """A request brought no usable answer; its jobs are polled again.
+    """A request failed. Its jobs are polled again.
 
     Attributes:
-        jobs: The jobs that the request asked for.
+        jobs: The jobs that the request was about.
         error: Why.
     """
 
