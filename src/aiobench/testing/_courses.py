@@ -89,9 +89,9 @@ def outcome_of(
         return Outcome(scores or {}, failures or {}, explanation=explanation)
     if not hasattr(segments, "to_csv"):
         raise ConfigurationError(f"segments= must be a frame of results, not {type(segments).__name__}")
-    if "Model" not in segments.columns:
-        raise ConfigurationError(f"segments= needs a column 'Model'; it has {', '.join(map(str, segments.columns))}")
-    by_model = {str(model): rows for model, rows in segments.groupby("Model", sort=False)}
+    by_model = {}
+    if "Model" in segments.columns:
+        by_model = {str(model): rows for model, rows in segments.groupby("Model", sort=False)}
     if scores is None:
         metrics = [name for name in segments.select_dtypes("number").columns if " by " in str(name)]
         scores = {
@@ -100,7 +100,7 @@ def outcome_of(
         }
     if failures is None and "Model_success" in segments.columns:
         failures = {model: int((~rows["Model_success"].astype(bool)).sum()) for model, rows in by_model.items()}
-    longest = max(map(len, by_model.values()), default=0)
+    longest = max(map(len, by_model.values()), default=len(segments))
     return Outcome(scores, failures or {}, longest, segments.to_csv(index=False), explanation)
 
 
