@@ -1,6 +1,6 @@
 """Every check of the project, one session each: `nox -s NAME`; `nox -l` lists them.
 
-uv makes the environments where it is installed, virtualenv and pip where it is not.
+Environments are created with uv if it is installed, and with virtualenv and pip otherwise.
 """
 
 import re
@@ -19,7 +19,7 @@ EXTRAS = PYPROJECT["project"]["optional-dependencies"]
 
 
 def install(session: nox.Session, *what: str, group: str) -> None:
-    """Install *what* and a dependency group; bytecode waits for the first import, which halves pip's time."""
+    """Install *what* and a dependency group, without compiling bytecode, which halves pip's time."""
     session.install(*what, *nox.project.dependency_groups(PYPROJECT, group), env={"PIP_NO_COMPILE": "1"})
 
 
@@ -32,14 +32,14 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def coverage(session: nox.Session) -> None:
-    """Run all tests and see which lines and branches they reach; fewer than `fail_under` is an error."""
+    """Run all tests with line and branch coverage; less than `fail_under` is an error."""
     install(session, "-e", ".[all]", group="test")
     session.run("pytest", *session.posargs or ("-n", "auto"), "--cov")
 
 
 @nox.session(default=False)
 def faults(session: nox.Session) -> None:
-    """Prove the promises for three seeds, and cancel 100,000 times; a failure prints the line that replays it."""
+    """Prove the promises with three seeds and 100,000 cancellations. A failure prints the command that replays it."""
     install(session, "-e", ".[all]", group="test")
     arguments = session.posargs or ("-n", "auto")
     for seed in ("1", "2", "3"):
@@ -50,7 +50,7 @@ def faults(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def soak(session: nox.Session) -> None:
-    """Run a service among faults for ten minutes, and print what grows; `nox -s soak -- --minutes 60` for longer."""
+    """Run a service among faults for ten minutes and print what grows; `nox -s soak -- --minutes 60` runs longer."""
     install(session, "-e", ".[all]", group="test")
     session.run("python", "-m", "faults.soak", *session.posargs, env={"PYTHONPATH": "tests"})
 
@@ -64,14 +64,14 @@ def kills(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def guards(session: nox.Session) -> None:
-    """Remove what guards each promise, one guard after the other, and see that a test fails: `nox -s guards -- F16`."""
+    """Remove each guard of a promise in turn and check that a test fails: `nox -s guards -- F16` for one promise."""
     install(session, "-e", ".[all]", group="test")
     session.run("python", "tools/guards.py", *session.posargs)
 
 
 @nox.session(default=False)
 def cases(session: nox.Session) -> None:
-    """Run small programs that must exit with 0, each in a process of its own: `nox -s cases -- FOLDER`."""
+    """Run small programs that must exit with 0, each in its own process: `nox -s cases -- FOLDER`."""
     install(session, "-e", ".[all]", group="test")
     (folder,) = session.posargs or ("../shared/cases",)
     texts = {path: path.read_text(encoding="utf-8") for path in sorted(Path(folder).glob("*.py"))}
@@ -97,7 +97,7 @@ def cases(session: nox.Session) -> None:
 
 @nox.session
 def lowest(session: nox.Session) -> None:
-    """Run the tests on the oldest dependencies that the project says it supports."""
+    """Run the tests with the oldest supported dependencies."""
     requirements = [*PYPROJECT["project"]["dependencies"], *(r for extra in EXTRAS.values() for r in extra)]
     oldest = [r.partition(",")[0].replace(">=", "==") for r in requirements if not r.startswith("aiobench")]
     constraints = Path(session.create_tmp(), "lowest.txt")
@@ -108,7 +108,7 @@ def lowest(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style, spelling, the contracts between the layers, the metadata and the generated source."""
+    """Check style, spelling, the contracts between layers, the metadata and the generated source."""
     install(session, group="lint")
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
@@ -120,7 +120,7 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Check the types with mypy and with pyright, and that every public name has one."""
+    """Check types with mypy and pyright, and that every public name has one."""
     install(session, "-e", ".[all]", group="types")
     session.run("mypy")
     session.run("pyright")
@@ -136,9 +136,9 @@ def docs(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
-    """Measure aiobench beside its peers, into `bench-results/`; one part of it: `nox -s bench -- poll`."""
+    """Measure aiobench beside its peers, into `bench-results/`; `nox -s bench -- poll` runs one part."""
     install(session, "-e", ".[all]", group="bench")
-    older = Path("bench-results", "aixplain-0.2.47")  # beside the present release; left out where it cannot be had
+    older = Path("bench-results", "aixplain-0.2.47")  # beside the current release; skipped if it cannot be installed
     if not older.exists():
         session.install("--no-deps", "--target", str(older), "aixplain==0.2.47", success_codes=[0, 1])
     session.run("python", "-m", "benchmarks", *session.posargs)
@@ -146,7 +146,7 @@ def bench(session: nox.Session) -> None:
 
 @nox.session
 def build(session: nox.Session) -> None:
-    """Build the wheel and the sdist into `dist/` and look into them."""
+    """Build the wheel and the sdist into `dist/` and check their contents."""
     install(session, group="package")
     for old in Path("dist").glob("aiobench-*"):
         old.unlink()
@@ -162,7 +162,7 @@ def changelog(session: nox.Session) -> None:
     session.run("towncrier", *session.posargs or ("build", "--draft", "--version", "next"))
 
 
-# What an extra is for, as the line that needs it.
+# A line of code that needs each extra.
 IMPORTS = {
     "": "import aiobench",
     "cli": "from aiobench.cli import main; main(['--help'])",
@@ -181,7 +181,7 @@ IMPORTS = {
 @nox.session(requires=["build"], reuse_venv=False)
 @nox.parametrize("extra", ["", *EXTRAS])
 def package(session: nox.Session, extra: str) -> None:
-    """Install the wheel with one extra, and nothing else, and use what the extra is for."""
+    """Install the wheel with one extra and nothing else, and use that extra."""
     (wheel,) = Path("dist").glob("aiobench-*.whl")
     session.install(f"aiobench[{extra}] @ {wheel.resolve().as_uri()}", env={"PIP_NO_COMPILE": "1"})
     session.run("python", "-c", IMPORTS[extra])

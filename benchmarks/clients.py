@@ -1,4 +1,4 @@
-"""Ways to ask for a job's status: ours, the incumbent's, and what one could write on one's own."""
+"""Clients that poll a job's status: aiobench, the incumbent SDK, and what you could write yourself."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ __all__ = ["Aiobench", "Aiohttp", "Floor", "Httpx", "Incumbent", "aiobench", "in
 
 KEY = "0123456789abcdef0123456789abcdef"
 JOBS = 200
-LONGEST = 10.0  # seconds that one round may take, however slow the contender
+LONGEST = 10.0  # seconds per round, however slow the contender
 HEADERS = {"Authorization": f"Token {KEY}", "Accept": "application/json"}
 
 
 def incumbents(bench: Bench, scene: Scene, *, tls: bool = False, threads: int = 32, older: bool = False) -> list[Entry]:
-    """Enter the incumbent SDK; with *older*, also the release before, where it is there."""
+    """Enter the incumbent SDK; with *older*, also its previous release if installed."""
     environment = {
         "BACKEND_URL": bench.server.url(scene, tls=tls) + "/",
         "TEAM_API_KEY": KEY,
@@ -53,7 +53,7 @@ def aiobench(bench: Bench, scene: Scene, in_flight: int, **settings: Any) -> lis
 
 
 class Poller(Contender):
-    """Asks for statuses over and over, so many at once."""
+    """Polls statuses in a loop, with a fixed number in flight."""
 
     def __init__(self, url: str, authority: str, in_flight: int, idle: int = 0) -> None:
         self._url, self._in_flight, self._idle = url, in_flight, idle
@@ -66,12 +66,12 @@ class Poller(Contender):
         raise NotImplementedError
 
     async def prepare(self) -> None:
-        """Open connections that are idle in the round."""
+        """Open connections that stay idle during the round."""
         if self._idle:
             await asyncio.gather(*(self.poll(number % JOBS) for number in range(self._idle)))
 
     async def round(self, seconds: float, meter: Meter) -> dict[str, Any]:
-        """Ask until the time is up."""
+        """Poll until the time is up."""
         with meter:
             units = await _hammer(self.poll, self._in_flight, seconds)
         return {"units": units}
@@ -126,7 +126,7 @@ class Aiobench(Poller):
 
 
 class Httpx(Poller):
-    """`httpx.AsyncClient`, as it comes."""
+    """`httpx.AsyncClient` with its defaults."""
 
     async def start(self) -> None:
         """Make the client."""
@@ -147,7 +147,7 @@ class Httpx(Poller):
 
 
 class Aiohttp(Poller):
-    """`aiohttp.ClientSession`, as it comes."""
+    """`aiohttp.ClientSession` with its defaults."""
 
     async def start(self) -> None:
         """Make the session."""
@@ -168,7 +168,7 @@ class Aiohttp(Poller):
 
 
 class Floor(Contender):
-    """The least that Python can do: bytes out, bytes in, by a protocol that knows nothing but the length."""
+    """The least Python can do: send and receive bytes with a protocol that only knows the length of a reply."""
 
     def __init__(
         self, url: str, authority: str, in_flight: int, path: str = "", headers: Mapping[str, str] = HEADERS
@@ -189,7 +189,7 @@ class Floor(Contender):
             self._wires.append(wire)
 
     async def round(self, seconds: float, meter: Meter) -> dict[str, Any]:
-        """Ask until the time is up."""
+        """Poll until the time is up."""
         with meter:
             until = time.monotonic() + seconds
             units = sum(await asyncio.gather(*(wire.until(until) for wire in self._wires)))
@@ -210,18 +210,18 @@ class Wire(asyncio.Protocol):
         self._request, self._received, self._units, self._until = request, b"", 0, 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep what is written to."""
+        """Keep the transport to write to."""
         self.transport = cast("asyncio.Transport", transport)
 
     async def until(self, when: float) -> int:
-        """Ask again and again, and return how often."""
+        """Poll until the time is up and return the number of polls."""
         self._units, self._until = 0, when
         self._over: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self.transport.write(self._request)
         return await self._over
 
     def data_received(self, data: bytes) -> None:
-        """Ask again when a reply is whole."""
+        """Poll again when a reply is complete."""
         self._received += data
         head, found, body = self._received.partition(b"\r\n\r\n")
         length = head[head.lower().find(b"content-length: ") + 16 :] + b"\r"
@@ -252,7 +252,7 @@ class Incumbent(Contender):
         self._pool = ThreadPoolExecutor(self._threads)
 
     async def round(self, seconds: float, meter: Meter) -> dict[str, Any]:
-        """Ask until the time is up."""
+        """Poll until the time is up."""
         with meter:
             until = time.monotonic() + seconds
             done = list(self._pool.map(lambda number: self._work(number, until), range(self._threads)))

@@ -1,8 +1,8 @@
-"""The child's side: makes a contender, and measures the rounds that it is told to take.
+"""The child process: creates a contender and measures the rounds that the parent requests.
 
 A contender is a class with `async def start()`, `async def prepare()` (before each round, not measured), `async def
-round(seconds, meter)` and `async def stop()`. The round returns a count of `units` and whatever else it found out; what
-it does within `with meter:` is measured.
+round(seconds, meter)` and `async def stop()`. The round returns a count of `units` and any other figures. Only the
+work inside `with meter:` is measured.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __all__ = ["Contender", "Meter"]
 
 
 class Meter:
-    """Counts CPU (user and system, all threads) and wall time while it is entered."""
+    """Measures CPU time (user and system, all threads) and wall time while it is entered."""
 
     def __init__(self, profile: cProfile.Profile | None = None) -> None:
         self.cpu = self.wall = 0.0
@@ -46,7 +46,7 @@ class Meter:
 
 
 class Contender:
-    """The steps of a contender that has nothing to do at some of them."""
+    """Default steps for contenders that need only some of them."""
 
     async def start(self) -> None:
         """Get ready."""
@@ -55,7 +55,7 @@ class Contender:
         """Get ready for a round."""
 
     async def round(self, seconds: float, meter: Meter) -> dict[str, Any]:
-        """Work for about so many seconds."""
+        """Work for about this many seconds."""
         raise NotImplementedError
 
     async def stop(self) -> None:
@@ -72,7 +72,7 @@ async def _obey(contender: Contender) -> None:
     await contender.start()
     idle = peak()
     _say(peak=idle)
-    for line in sys.stdin:  # blocks the loop between rounds, on purpose: nothing happens then
+    for line in sys.stdin:  # blocks the loop on purpose: nothing happens between rounds
         order = json.loads(line)
         profile = cProfile.Profile() if order.get("profile") else None
         await contender.prepare()
@@ -98,7 +98,7 @@ def _say(**what: Any) -> None:
 
 
 def main(core: int, kind: str, settings: dict[str, Any]) -> None:
-    """Make a contender and obey until standard input is closed."""
+    """Create a contender and follow commands until standard input is closed."""
     pin(core)
     allow_many_files()
     module, _, name = kind.partition(":")

@@ -1,4 +1,4 @@
-"""Results to disk: 1, 50 and 500 MB; CPU a MB, and memory over the idle process."""
+"""Results to disk: 1, 50 and 500 MB; CPU per MB, and memory above the idle process."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def run(bench: Bench) -> None:
             Entry("aiobench, aiohttp", "benchmarks.loaders:Aiobench", {**settings, "transport": "aiohttp"}),
             Entry("httpx, streaming", "benchmarks.loaders:Httpx", settings),
         ]
-        if megabytes < 500:  # it takes more than twice the file in memory
+        if megabytes < 500:  # it needs more than twice the file in memory
             environment = incumbents(bench, scene)[0].environment
             entries.append(Entry("aixplain 0.2.48", "benchmarks.loaders:Incumbent", settings, environment))
         rounds = min(bench.rounds, 3) if megabytes == 500 else bench.rounds

@@ -1,4 +1,4 @@
-"""Results into a frame: 200,000 rows; CPU, and how late the loop is meanwhile."""
+"""Results into a frame: 200,000 rows; CPU, and how late the event loop is meanwhile."""
 
 from __future__ import annotations
 

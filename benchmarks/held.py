@@ -1,8 +1,8 @@
 """How long one step holds the event loop: the longest callback, by the clock and by this thread's CPU.
 
-The clock counts what other processes and threads take meanwhile; the CPU does not, so it is the figure to trust on a
-busy machine. Python's garbage collector strikes in any step and looks at everything the process ever imported, so
-steps are counted without it, and its longest run apart.
+The clock includes time that other processes and threads take; CPU time does not, so trust it on a busy machine.
+Python's garbage collector can run in any step and looks at everything the process ever imported, so steps are measured
+without it, and its longest run separately.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ __all__ = ["Held"]
 
 
 class Held:
-    """Watches every callback of asyncio's own loop while it is entered; milliseconds."""
+    """Measures every callback of asyncio's event loop while it is entered, in milliseconds."""
 
     def __init__(self) -> None:
         self.longest = self.longest_cpu = self.collector = 0.0
-        self._collected = 0.0  # in the present step
+        self._collected = 0.0  # in the current step
 
     def __enter__(self) -> Self:
         gc.callbacks.append(self._on_collection)
@@ -53,10 +53,10 @@ class Held:
 
 
 class Heartbeat:
-    """Asks to be woken every millisecond, and notes how late that happens at worst; milliseconds.
+    """Sleeps for a millisecond at a time and records the longest delay, in milliseconds.
 
-    By the clock this counts what other processes took as well, so `own` counts no more of each delay than the CPU that
-    this process used meanwhile, in all its threads.
+    The clock includes time that other processes took, so `own` counts of each delay at most the CPU time that all
+    threads of this process used meanwhile.
     """
 
     def __init__(self) -> None:
@@ -70,7 +70,7 @@ class Heartbeat:
 
     async def __aexit__(self, *_: object) -> None:
         self._is_over = True
-        await self._task  # its last beat sees what held the loop until now
+        await self._task  # its last beat measures what held the loop until now
 
     async def _beat(self) -> None:
         while not self._is_over:

@@ -22,7 +22,7 @@ CONTENDERS = {
 
 
 def run(bench: Bench) -> None:
-    """Start an interpreter for each, over and over; with bytecode, also where the environment wants none."""
+    """Start interpreters for each in turn, with bytecode even if the environment disables it."""
     environment = {**os.environ, "PYTHONWARNINGS": "ignore", "TEAM_API_KEY": "0123456789"}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     with TemporaryDirectory(prefix="aiobench-bench-") as bytecode:

@@ -1,4 +1,4 @@
-"""Ways to get a results file: onto the disk, or into a frame."""
+"""Clients that load a results file, to disk or into a frame."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class _Loader(Contender):
     async def start(self) -> None:
         self._folder = TemporaryDirectory(prefix="aiobench-bench-")
         self._target = Path(self._folder.name, "results.csv")
-        if self._frames:  # a thread parses while the loop runs, and the server is done by then
+        if self._frames:  # a thread parses while the loop runs, and the server is idle by then
             import pandas as pd
 
             assert pd
@@ -34,7 +34,7 @@ class _Loader(Contender):
         raise NotImplementedError
 
     async def round(self, seconds: float, meter: Meter) -> dict[str, Any]:
-        with meter:  # outside, for it begins with a collection of all garbage
+        with meter:  # outside, because it starts with a full garbage collection
             async with Heartbeat() as heartbeat:
                 for _ in range(self._files):
                     await self.load()
@@ -82,7 +82,7 @@ class Aiobench(_Loader):
 
 
 class Httpx(_Loader):
-    """`httpx` streaming to a file, written on the loop as its documentation shows; as for a job, the document first."""
+    """`httpx` streaming to a file on the event loop, as its documentation shows, after fetching the job document."""
 
     async def start(self) -> None:
         """Make the client."""
@@ -110,7 +110,7 @@ class Httpx(_Loader):
 
 
 class Incumbent(_Loader):
-    """`download_results_as_csv()` of the aiXplain SDK, in a thread so that it does not hold the loop."""
+    """`download_results_as_csv()` of the aiXplain SDK, in a thread so that it does not block the event loop."""
 
     async def start(self) -> None:
         """Import the SDK."""
@@ -128,7 +128,7 @@ class Incumbent(_Loader):
 
 
 class Pandas(_Loader):
-    """`pandas.read_csv()` alone, in a thread: what is left of a frame's cost when nothing is downloaded."""
+    """`pandas.read_csv()` alone, in a thread: the cost of a frame without a download."""
 
     async def start(self) -> None:
         """Download the file that is read."""
@@ -146,7 +146,7 @@ class Pandas(_Loader):
 
 
 class Nothing(_Loader):
-    """Sleeps for half a second: how late this machine wakes a process that has nothing to do."""
+    """Sleeps for half a second, to show how late this machine wakes an idle process."""
 
     async def load(self) -> None:
         """Sleep."""

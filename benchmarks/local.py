@@ -1,4 +1,4 @@
-"""The local backend: polls it answers, and segments a second that its jobs score."""
+"""The local backend: polls answered and segments scored per second."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ IN_FLIGHT = 8
 
 
 def run(bench: Bench) -> None:
-    """Measure it; the CPU is that of backend and client, of which the floor's client takes little."""
+    """Measure it. CPU is that of backend and client together; the floor's client takes little of it."""
     bench.compare("local", f"status, {IN_FLIGHT} in flight", "poll", [Entry("local backend", "benchmarks.local:Polls")])
     entries = [Entry("local backend", "benchmarks.local:Jobs")]
     bench.compare("local", "demo job, 3 models, 4 metrics", "job", entries, rounds=min(bench.rounds, 3))
@@ -41,7 +41,7 @@ class _Backend(Contender):
 
 
 class Polls(_Backend):
-    """Polls of one job that is done, by the floor's bare protocol."""
+    """Polls one finished job with the floor's bare protocol."""
 
     async def start(self) -> None:
         """Run a job to its end."""
@@ -54,7 +54,7 @@ class Polls(_Backend):
         await self._floor.start()
 
     async def round(self, seconds: float, meter: Meter) -> dict[str, Any]:
-        """Ask until the time is up."""
+        """Poll until the time is up."""
         return await self._floor.round(seconds, meter)
 
     async def stop(self) -> None:

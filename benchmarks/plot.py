@@ -1,4 +1,4 @@
-"""How cost grows with the number of jobs: `python -m benchmarks.plot` draws `docs/assets/cost.svg` from the figures."""
+"""Draw how cost grows with the number of jobs: `python -m benchmarks.plot` writes `docs/assets/cost.svg`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CASE = re.compile(r"([\d,]+) jobs, steady")
 
 
 def main() -> None:
-    """Draw the picture."""
+    """Draw the plot."""
     steady = [(int(found[1].replace(",", "")), each) for each in read() if (found := CASE.fullmatch(each["case"]))]
     mpl.rcParams |= {"svg.hashsalt": "aiobench", "svg.fonttype": "none", "font.family": "sans-serif"}
     figure = Figure(figsize=(8.4, 3.4), layout="constrained")
@@ -28,7 +28,7 @@ def main() -> None:
         _line(memory, [(jobs, each["above_idle"]) for jobs, each in points], name, colour)
     one = next(each["cpu"] for _, each in steady if each["name"] == INCUMBENT)
     _line(cpu, [(jobs, jobs * one / 1e6) for jobs in (100, 100_000)], "aixplain 0.2.48, job by job", "#757575", "--")
-    for axes, title in ((cpu, "CPU seconds to ask for every job once"), (memory, "MB over the idle process")):
+    for axes, title in ((cpu, "CPU seconds to poll every job once"), (memory, "MB above the idle process")):
         axes.set(xscale="log", yscale="log", xlabel="jobs, in benchmarks of 100", title=title)
         axes.grid(visible=True, alpha=0.3)
     cpu.legend(frameon=False)

@@ -1,4 +1,4 @@
-"""Processes of a benchmark: the load server, and a child for each contender; each on its own core, none left behind."""
+"""Processes of a benchmark: the load server and one child per contender, each on its own core and always stopped."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
 __all__ = ["CLIENT_CORE", "SERVER_CORE", "Child", "Server", "allow_many_files", "child", "pin", "server"]
 
 CLIENT_CORE, SERVER_CORE = 0, 1
-PATIENCE = 120.0  # seconds after which a child that says nothing is killed
+PATIENCE = 120.0  # seconds after which a silent child is killed
 
 
 def pin(*cores: int) -> None:
-    """Run on these cores from now on, where the system lets us and has so many."""
+    """Run on these cores from now on, if the system has them and allows it."""
     if hasattr(os, "sched_setaffinity"):
         with suppress(OSError):
             os.sched_setaffinity(0, cores)
 
 
 def allow_many_files() -> None:
-    """Raise the number of sockets that this process may hold as far as it goes."""
+    """Raise this process's limit of open sockets as far as the system allows."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     with suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
@@ -55,7 +55,7 @@ class Server:
 
 @contextmanager
 def server() -> Iterator[Server]:
-    """Run the load server in a process of its own."""
+    """Run the load server in its own process."""
     import trustme
 
     with ExitStack() as stack:
@@ -72,20 +72,20 @@ def server() -> Iterator[Server]:
 
 @frozen
 class Child:
-    """A contender in a process of its own, told over its standard input what to do."""
+    """A contender in its own process, controlled through its standard input."""
 
     name: str
     process: subprocess.Popen[str]
 
     def ask(self, **what: Any) -> dict[str, Any]:
-        """Send one line, and return the answer to it."""
+        """Send one line and return the answer."""
         assert self.process.stdin is not None
         self.process.stdin.write(json.dumps(what) + "\n")
         self.process.stdin.flush()
         return self.answer()
 
     def answer(self) -> dict[str, Any]:
-        """Return the next line it says."""
+        """Return its next line of output."""
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
@@ -111,7 +111,7 @@ def _running(command: list[str], environment: Mapping[str, str]) -> Iterator[sub
         try:
             yield process
             assert process.stdin is not None
-            process.stdin.close()  # which tells it to end
+            process.stdin.close()  # which stops it
             process.wait(PATIENCE)
         finally:
             process.kill()

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.report`: write the last figures into the documentation, `docs/assets/figures.md`."""
+"""`python -m benchmarks.report`: write the latest figures into the documentation, `docs/assets/figures.md`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ENDS: Columns = {
     "p99": "lag_p99_ms",
     "longest": "lag_max_ms",
     "lost": "lost",
-    "told twice": "twice",
+    "reported twice": "twice",
     "requests": "requests",
     "longest step, ms of CPU": "held_cpu_ms",
     "garbage collector, ms": "held_by_collector_ms",
@@ -41,17 +41,17 @@ def main() -> None:
     steady = [each for each in figures["monitor"] if each["case"].endswith("steady")]
     ends = [each for each in figures["monitor"] if "end within" in each["case"]]
     sections = {
-        "The figures to reach": targets(),
+        "Targets": targets(),
         "A poll: µs of CPU": pivot(figures["poll"]),
-        "Many jobs: µs of CPU for asking each job once": rows(steady, STEADY),
-        "Ends: ms from the completion to the event, asked for every 2 to 2.2 s": rows(ends, ENDS),
-        "Downloads: µs a MB": rows(figures["downloads"], SPREAD | MEMORY),
+        "Many jobs: µs of CPU per job and poll": rows(steady, STEADY),
+        "Delay: ms from completion to event, polled every 2 to 2.2 s": rows(ends, ENDS),
+        "Downloads: µs per MB": rows(figures["downloads"], SPREAD | MEMORY),
         "200,000 rows into a frame: µs": rows(
             figures["frames"], SPREAD | MEMORY | {"loop late, ms of own CPU": "late_by_own_cpu_ms"}
         ),
         "Import: µs": rows(figures["imports"], SPREAD | {"MB": "peak"}),
         "Blocking calls: µs": rows(figures["sync"], SPREAD),
-        "The local backend: µs a request": rows(figures["local"], SPREAD),
+        "The local backend: µs per request": rows(figures["local"], SPREAD),
     }
     text = [measured_on(runs["poll"]["machine"]), *(f"### {title}\n\n{body}" for title, body in sections.items())]
     PAGE.write_text("\n\n".join(text) + "\n", encoding="utf-8")
@@ -59,21 +59,21 @@ def main() -> None:
 
 
 def measured_on(machine: dict[str, str]) -> str:
-    """Say where the figures come from."""
+    """Return where the figures come from."""
     known = {"processor", "cores", "system", "python", "load"}
     versions = ", ".join(f"{name} {version}" for name, version in machine.items() if name not in known)
     return f"{machine['processor']}, {machine['cores']} cores, {machine['system']}, {machine['python']}; {versions}."
 
 
 def targets() -> str:
-    """Hold the figures against those to reach."""
+    """Compare the figures with the targets."""
     words = {True: "reached", False: "**missed**"}
     found = ([each.what, number(each.found), number(each.target), words[each.is_reached]] for each in verdicts())
     return table(["", "found", "at most", ""], found)
 
 
 def rows(figures: Iterable[Figure], columns: Columns) -> str:
-    """Make a table with a line for each contender of each case."""
+    """Format a table with a row per case and contender."""
     lines = []
     for figure in figures:
         known = figure | figure["more"]
@@ -82,10 +82,10 @@ def rows(figures: Iterable[Figure], columns: Columns) -> str:
 
 
 def pivot(figures: Iterable[Figure]) -> str:
-    """Make a table of CPU with a line for each case and a column for each contender."""
+    """Format a table of CPU with a row per case and a column per contender."""
     cases: dict[str, dict[str, float]] = {}
     for figure in figures:
-        if not figure["case"].endswith("side by side"):  # those are one contender in many cases
+        if not figure["case"].endswith("side by side"):  # those measure one contender in many cases
             cases.setdefault(figure["case"], {})[figure["name"]] = figure["cpu"]
     names = dict.fromkeys(name for cells in cases.values() for name in cells)
     return table(
@@ -94,14 +94,14 @@ def pivot(figures: Iterable[Figure]) -> str:
 
 
 def number(value: float | None) -> str:
-    """Write a figure with three digits that count."""
+    """Format a figure with three significant digits."""
     if value is None:
         return ""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def table(head: list[str], lines: Iterable[list[str]]) -> str:
-    """Write a table in Markdown, figures to the right."""
+    """Format a Markdown table, figures right-aligned."""
     rule = ["---" if name in {"", "case"} else "---:" for name in head]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, rule, *lines))
 

@@ -1,4 +1,4 @@
-"""`bench-results/`: what was measured, a JSON file for each benchmark."""
+"""`bench-results/`: the figures, one JSON file per benchmark."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ FOLDER = Path("bench-results")
 
 
 def write(name: str, machine: dict[str, str], figures: list[dict[str, Any]]) -> None:
-    """Keep the figures of one benchmark; those of the run before are replaced."""
+    """Save the figures of one benchmark, replacing those of the previous run."""
     FOLDER.mkdir(exist_ok=True)
     text = json.dumps({"machine": machine, "figures": figures}, indent=1)
     FOLDER.joinpath(f"{name}.json").write_text(text + "\n", encoding="utf-8")
 
 
 def read() -> list[dict[str, Any]]:
-    """Read the figures of every benchmark that was ever run here."""
+    """Read the figures of every benchmark that was run on this machine."""
     results = (json.loads(path.read_text("utf-8")) for path in sorted(FOLDER.glob("*.json")))
     return [figure for result in results for figure in result["figures"]]

@@ -1,4 +1,4 @@
-"""Rounds in turn, and what they say: medians and spread."""
+"""Rounds in turn, and their medians and spread."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class Entry:
     """A contender as a benchmark enters it.
 
     Attributes:
-        name: What it is called in the table.
+        name: Its name in the table.
         kind: Its class, as `module:Class`.
-        settings: What it is made with.
-        environment: Variables of its process.
+        settings: Arguments of that class.
+        environment: Environment variables of its process.
     """
 
     name: str
@@ -33,21 +33,21 @@ class Entry:
 
 @frozen
 class Figure:
-    """What one contender was measured at in one case.
+    """The figures of one contender in one case.
 
     Attributes:
         benchmark: The benchmark.
-        case: What was done, in words.
+        case: A description of the work.
         name: The contender.
-        unit: What `cpu` and `wall` are for one of.
-        cpu: Microseconds of CPU a unit, user and system: the median of the rounds.
-        cpu_low, cpu_high: The least and the most of them.
-        wall: Microseconds a unit, by the clock: the median.
-        peak: The most memory its process held, in MB.
-        above_idle: How much of that came after it was ready.
+        unit: What `cpu` and `wall` are per.
+        cpu: Microseconds of CPU per unit, user and system: the median of the rounds.
+        cpu_low, cpu_high: The minimum and maximum of the rounds.
+        wall: Microseconds per unit by the clock: the median.
+        peak: The peak memory of its process, in MB.
+        above_idle: The part of that above the idle process, in MB.
         units: Units in all rounds.
-        more: What else was found: the median of each; of `late…` and `held…`, which others on the machine can only
-            make worse, the least.
+        more: Other figures: the median of each. For `late…` and `held…`, which other processes can only make
+            worse, the minimum.
     """
 
     benchmark: str
@@ -66,15 +66,15 @@ class Figure:
 
 @frozen
 class Bench:
-    """What a benchmark is run with, and where its figures go.
+    """The settings of a run, and its figures so far.
 
     Attributes:
         server: The load server.
-        rounds: How many rounds each contender takes.
-        seconds: How long a round is.
-        profiles: A folder for profiles of one more round; None for none.
-        incumbents: `{version: folder}` of older releases of the incumbent SDK, installed apart.
-        figures: What was measured so far.
+        rounds: Rounds per contender.
+        seconds: Length of a round.
+        profiles: A folder for profiles of one more round, or None.
+        incumbents: `{version: folder}` of older releases of the incumbent SDK, each installed separately.
+        figures: The figures measured so far.
     """
 
     server: Server
@@ -95,16 +95,16 @@ class Bench:
         seconds: float = 0.0,
         warm_up: bool = True,
     ) -> list[Figure]:
-        """Let contenders take rounds in turn; note and return the figures.
+        """Run rounds of the contenders in turn; record and return the figures.
 
         Args:
             benchmark: The benchmark.
-            case: What is done, in words.
-            unit: What figures are for one of.
+            case: A description of the work.
+            unit: What the figures are per.
             entries: The contenders.
-            rounds: Of each; 0 for as many as the run has.
-            seconds: Length of each; 0 for that of the run.
-            warm_up: Whether each takes a round before that does not count.
+            rounds: Rounds per contender; 0 for the default of the run.
+            seconds: Length of a round; 0 for the default of the run.
+            warm_up: Whether each contender first takes a round that is not counted.
         """
         with ExitStack() as stack:
             children = [
@@ -128,7 +128,7 @@ class Bench:
         return found
 
     def note(self, figure: Figure) -> None:
-        """Keep a figure, and show it."""
+        """Record a figure and print it."""
         self.figures.append(figure)
         print(line(figure), flush=True)
 
@@ -166,7 +166,7 @@ HEAD = f"{'case':<38} {'contender':<26} {'CPU µs':>11} {'least':>11} {'most':>1
 
 
 def line(figure: Figure) -> str:
-    """Write a figure as a line of the table under `HEAD`."""
+    """Format a figure as a row of the table under `HEAD`."""
     more = "  ".join(f"{name}={value:,.4g}" for name, value in figure.more.items())
     numbers = " ".join(f"{value:>11,.2f}" for value in (figure.cpu, figure.cpu_low, figure.cpu_high, figure.wall))
     return (
@@ -175,5 +175,5 @@ def line(figure: Figure) -> str:
 
 
 def as_json(figures: list[Figure]) -> list[dict[str, Any]]:
-    """Write figures as plain values."""
+    """Convert figures to plain values."""
     return [asdict(figure) for figure in figures]

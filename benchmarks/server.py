@@ -1,6 +1,6 @@
-"""The load server: the platform's routes from memory, by a bare asyncio protocol, on uvloop where there is one.
+"""The load server: the platform's routes from memory, by a bare asyncio protocol, on uvloop if installed.
 
-Run in a process of its own; it ends when its standard input does, so none is ever left behind.
+Runs in its own process and stops when its standard input is closed, so it never outlives a benchmark.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class Platform(asyncio.Protocol):
         self._is_paused = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep what is written to."""
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by type
+        """Keep the transport to write to."""
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's transport has another type
 
     def data_received(self, data: bytes) -> None:
         """Answer each complete request."""
@@ -58,11 +58,11 @@ class Platform(asyncio.Protocol):
             self._transport.write(make())
 
     def pause_writing(self) -> None:
-        """Wait: the client reads slower than we write."""
+        """Pause while the client reads slower than we write."""
         self._is_paused = True
 
     def resume_writing(self) -> None:
-        """Go on with the results."""
+        """Continue with the results."""
         self._is_paused = False
         self._go_on()
 

@@ -1,4 +1,4 @@
-"""`aiobench.sync` beside the async calls it wraps, and its bridge beside others: one call at a time."""
+"""`aiobench.sync` beside the async calls it wraps, and its bridge beside others, one call at a time."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def run(bench: Bench) -> None:
 
 
 class _Blocking(Contender):
-    """Calls something that blocks, over and over, in a thread that does nothing else."""
+    """Calls a blocking function in a loop, in a thread of its own."""
 
     def call(self, number: int) -> None:
         """Call it once."""
@@ -76,21 +76,21 @@ async def _nothing() -> None: ...
 
 
 class Bridge(_Blocking):
-    """The bridge of `aiobench.sync`, on its way to nothing."""
+    """The bridge of `aiobench.sync` with an empty call."""
 
     async def start(self) -> None:
-        """Make what a client has of it."""
+        """Create what a client uses of it."""
         from aiobench.sync._bridge import Owner
 
         self._owner = Owner(_nothing)
 
     def call(self, number: int) -> None:
-        """Await nothing, in the other thread."""
+        """Await an empty coroutine in the other thread."""
         self._owner.call(_nothing)
 
 
 class Threadsafe(_Blocking):
-    """What asyncio has for it: `run_coroutine_threadsafe()`."""
+    """asyncio's own way: `run_coroutine_threadsafe()`."""
 
     async def start(self) -> None:
         """Run a loop in a thread."""
@@ -98,12 +98,12 @@ class Threadsafe(_Blocking):
         threading.Thread(target=self._loop.run_forever, daemon=True).start()
 
     def call(self, number: int) -> None:
-        """Await nothing, in the other thread."""
+        """Await an empty coroutine in the other thread."""
         asyncio.run_coroutine_threadsafe(_nothing(), self._loop).result()
 
 
 class Portal(_Blocking):
-    """What anyio has for it: a blocking portal."""
+    """anyio's own way: a blocking portal."""
 
     async def start(self) -> None:
         """Open the portal."""
@@ -111,7 +111,7 @@ class Portal(_Blocking):
         self._portal = self._portals.__enter__()
 
     def call(self, number: int) -> None:
-        """Await nothing, in the other thread."""
+        """Await an empty coroutine in the other thread."""
         self._portal.call(_nothing)
 
     async def stop(self) -> None:

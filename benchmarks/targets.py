@@ -87,7 +87,7 @@ def _monitors(of: _Lookup) -> Iterator[Verdict]:
 
 def _downloads(of: _Lookup) -> Iterator[Verdict]:
     ours, theirs = of("500 MB", "aiobench"), of("500 MB", "httpx, streaming")
-    yield Verdict("500 MB to disk: MB over the idle process", ours["above_idle"], 45)
+    yield Verdict("500 MB to disk: MB above the idle process", ours["above_idle"], 45)
     yield Verdict("500 MB to disk: CPU over that of httpx streaming", ours["cpu"] / theirs["cpu"], 1.0)
 
 

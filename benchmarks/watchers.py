@@ -1,4 +1,4 @@
-"""Monitors as contenders: in the steady state, with ends, and looked at for memory and for what holds the loop."""
+"""Monitors as contenders: unchanged jobs, finishing jobs, memory, and what holds the event loop."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Ending", "Entering", "Memory", "Simulated", "Steady"]
 
-PATIENCE = 60.0  # seconds that the first rounds, or the last ends, may take
+PATIENCE = 60.0  # seconds that the first rounds, or the last jobs, may take
 
 
 class _Watcher(Contender):
@@ -50,7 +50,7 @@ class _Watcher(Contender):
 
 
 class Steady(_Watcher):
-    """Nothing changes: what does a poll of a job cost?"""
+    """Measures the cost of a poll when nothing changes."""
 
     async def round(self, seconds: float, meter: Meter) -> dict[str, Any]:
         """Watch for some rounds, after the first two."""
@@ -78,14 +78,14 @@ class Steady(_Watcher):
 
 
 class Ending(_Watcher):
-    """All jobs end within some time: what does that cost, and when is it told?"""
+    """Measures cost and delay when all jobs finish within some time."""
 
     def __init__(self, *, span: float, **settings: Any) -> None:
         super().__init__(**settings)
         self._span = span
 
     async def round(self, seconds: float, meter: Meter) -> dict[str, Any]:
-        """Watch until every job has ended; *seconds* does not matter."""
+        """Watch until every job is done; *seconds* is ignored."""
         from aiobench import Finished
 
         scene = Scene(start=time.monotonic() + 2 * self._interval, span=self._span, entry=self._entry)
@@ -93,7 +93,7 @@ class Ending(_Watcher):
         lags: list[float] = []
         held = Held()
         async with self._client(scene) as client, self._monitor(client, scene) as monitor:
-            await asyncio.sleep(0)  # handing the jobs over is not a round
+            await asyncio.sleep(0)  # handing over the jobs is not a round
             with meter, held:
                 async with asyncio.timeout(self._span + PATIENCE):
                     async for event in monitor:
@@ -118,7 +118,7 @@ class Ending(_Watcher):
 
 
 class Entering(_Watcher):
-    """What handing jobs over costs; it is one step, so this is how long it holds the loop."""
+    """Measures handing over the jobs: one step, so this is how long it holds the event loop."""
 
     async def round(self, seconds: float, meter: Meter) -> dict[str, Any]:
         """Hand them over once."""
@@ -135,10 +135,10 @@ class Entering(_Watcher):
 
 
 class Memory(_Watcher):
-    """What a watched job takes, by tracemalloc."""
+    """Measures the memory of a watched job with tracemalloc."""
 
     async def round(self, seconds: float, meter: Meter) -> dict[str, Any]:
-        """Watch two rounds and count bytes."""
+        """Watch for two rounds and count bytes."""
         scene = Scene(entry=self._entry)
         async with self._client(scene) as client:
             gc.collect()

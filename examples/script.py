@@ -1,7 +1,7 @@
-"""A whole round on this machine: make a benchmark, run it, watch a few jobs, read what came of them.
+"""Create a benchmark, run it, watch a few jobs and read their results, all on this machine.
 
-It needs no account and no network: the platform is the embedded one. Against the real platform, `Client()` takes the
-place of the backend's client. `notebook.ipynb` is the same for a notebook.
+This needs no account and no network, because it uses the embedded backend. On the real platform, `Client()` takes the
+place of the backend's client. `notebook.ipynb` does the same in a notebook.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from tempfile import TemporaryDirectory
 from aiobench.local import LocalBackend
 from aiobench.sync import Benchmark, Client, Finished, PollPolicy
 
-OFTEN = PollPolicy(interval=0.2, backoff=1.0)  # a job of seconds; the defaults suit jobs of minutes
+OFTEN = PollPolicy(interval=0.2, backoff=1.0)  # these jobs take seconds; the defaults suit jobs of minutes
 
 
 def one_job(benchmark: Benchmark) -> None:
-    """Run a job and read its results in every form."""
+    """Run a job and print its results in every form."""
     job = benchmark.start()
     snapshot = job.wait(timeout=300, progress=True).raise_for_status()
 
     print(f"\nScores of {benchmark.name!r}:", snapshot.scores_frame().round(2), sep="\n")
-    print("\nShare of segments that failed, in percent:", snapshot.failure_rates_frame().round(2), sep="\n")
+    print("\nFailed segments in percent:", snapshot.failure_rates_frame().round(2), sep="\n")
     explanations = snapshot.localized_explanations(metric_dependant=True)
     print(f"\nExplanations: {len(explanations)}")
 
@@ -35,7 +35,7 @@ def one_job(benchmark: Benchmark) -> None:
 
 
 def several_jobs(client: Client, benchmark: Benchmark) -> None:
-    """Run three jobs at once, and watch them in one stream."""
+    """Run three jobs at once and watch them in one stream."""
     jobs = [benchmark.start() for _ in range(3)]
     with client.monitor(jobs, timeout=300) as monitor:
         for event in monitor:
@@ -43,7 +43,7 @@ def several_jobs(client: Client, benchmark: Benchmark) -> None:
                 case Finished(job, snapshot):
                     print(f"Job {jobs.index(job) + 1} of {len(jobs)}: {snapshot.status}")
         stats = monitor.stats
-    print(f"{stats.polls} states of jobs were learned by {stats.requests} requests.")
+    print(f"{stats.requests} requests answered {stats.polls} polls.")
 
 
 def main() -> None:

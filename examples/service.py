@@ -1,7 +1,7 @@
-"""A web service that starts benchmark jobs and acts when they end; killed and restarted, it misses none.
+"""A web service that starts benchmark jobs and acts on their results, even if it is killed and restarted.
 
 pip install aiobench fastapi uvicorn
-export TEAM_API_KEY=…                # BACKEND_URL=… too, for another platform, such as `aiobench serve`
+export TEAM_API_KEY=…                # and BACKEND_URL=… for another platform, such as `aiobench serve`
 uvicorn --app-dir examples service:app
 
 curl localhost:8000/benchmarks/BENCHMARK_ID/runs --json '{"requested_by": "ada"}'
@@ -51,9 +51,9 @@ class Outcomes:
 
 
 async def act(outcomes: Outcomes, monitor: Monitor, event: Finished | Abandoned) -> None:
-    """Do what is to be done when a job has ended, and acknowledge the end when that is done.
+    """Handle a job that is done, then acknowledge it.
 
-    Until it is acknowledged, the end comes again after a restart: so this must bear being done twice.
+    Until it is acknowledged, the event comes again after a restart, so it must be safe to handle twice.
     """
     match event:
         case Finished(snapshot=snapshot):
@@ -62,11 +62,11 @@ async def act(outcomes: Outcomes, monitor: Monitor, event: Finished | Abandoned)
             outcome = {"status": "abandoned", "error": str(error), "request": event.note}
     await anyio.to_thread.run_sync(outcomes.write, event.job.id, outcome)
     await monitor.ack(event)
-    logger.info("job %s has ended: %s", event.job.id, outcome["status"])
+    logger.info("job %s is done: %s", event.job.id, outcome["status"])
 
 
 async def follow(outcomes: Outcomes, monitor: Monitor) -> None:
-    """Hand each end to a task of its own, so that a slow one does not hold up the others."""
+    """Handle each job in its own task, so that a slow one does not delay the others."""
     async with anyio.create_task_group() as handlers:
         async for event in monitor:
             match event:
@@ -91,7 +91,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.monitor, app.state.known = monitor, set(monitor.jobs)  # those that an earlier process left
         tasks.start_soon(follow, app.state.outcomes, monitor)
         yield
-        await monitor.aclose()  # the jobs go on; the next start takes them up from the journal
+        await monitor.aclose()  # the jobs continue, and the next start finds them in the journal
 
 
 app = FastAPI(lifespan=lifespan)

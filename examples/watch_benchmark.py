@@ -1,6 +1,6 @@
-"""Watch every job of a benchmark until all have ended, and print what became of each.
+"""Watch every job of a benchmark until all are done, and print the status of each.
 
-export TEAM_API_KEY=…                # BACKEND_URL=… too, for another platform, such as `aiobench serve`
+export TEAM_API_KEY=…                # and BACKEND_URL=… for another platform, such as `aiobench serve`
 python examples/watch_benchmark.py BENCHMARK_ID [SECONDS]
 """
 
@@ -26,11 +26,11 @@ async def main(benchmark_id: str, timeout: float = 3600.0) -> int:
                             print(f"{job.id}: {job.status}, failure rates {rates}")
                         case Abandoned(job=job, error=error):
                             failures += 1
-                            print(f"{job.id}: given up, {error}")
+                            print(f"{job.id}: no longer watched, {error}")
                         case StatusChanged(job=job, previous=previous, status=status):
                             print(f"{job.id}: {previous} → {status}")
                         case PollFailed(jobs=asked, error=error):
-                            print(f"could not ask for {len(asked)} jobs, will ask again: {error}", file=sys.stderr)
+                            print(f"retrying {len(asked)} jobs: {error}", file=sys.stderr)
                         case _:
                             pass
         except JobsWaitTimeoutError as late:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import re
+import subprocess
+import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -11,7 +15,8 @@ from urllib.parse import urlsplit
 import pytest
 from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
 from sybil import Sybil
-from sybil.parsers.markdown import PythonCodeBlockParser
+from sybil.evaluators.python import PythonEvaluator
+from sybil.parsers.markdown import CodeBlockParser
 
 import aiobench
 from aiobench import errors
@@ -20,8 +25,14 @@ from aiobench.local import LocalBackend
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from sybil import Example
+
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = ["README.md", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.md"))]
+PROGRAMS = [
+    str(path.relative_to(ROOT))
+    for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
+    if "```python" in path.read_text("utf-8")
+]
 PAGES = sorted(
     str(path.relative_to(ROOT))
     for pattern in ("*.md", "docs/**/*.md", "changelog.d/*.md", ".github/**/*.md")
@@ -33,6 +44,7 @@ HOSTS = {
     "semver.org",
 }  # a new one is a decision: it has to stay, and to be worth leaving the page for
 NOBODYS = (".example", ".internal")  # kept free for documents and private networks
+NUMBER = re.compile(r"\d+(?:\.\d+)?")
 LINK = re.compile(r"\]\(([^()\s]+)\)|^\[[^\]]+\]:\s*(\S+)|\b(?:href|src)=[\"']([^\"']+)", re.MULTILINE)
 CITED = re.compile(r"\b(docs/[\w/.-]+\.md)(?:#([\w-]+))?")  # a page of ours, and perhaps a heading of it
 SOURCES = sorted(
@@ -59,33 +71,103 @@ async def finished_job(backend: LocalBackend) -> tuple[str, str]:
 
 
 @pytest.fixture(scope="module")
-def platform() -> Iterator[dict[str, str]]:
-    """A backend with one finished job, as the environment that a reader would have set."""
+def backend() -> Iterator[LocalBackend]:
+    """Serve a platform of our own."""
     with LocalBackend() as backend:
-        benchmark_id, job_id = asyncio.run(finished_job(backend))
-        yield {
-            "BACKEND_URL": backend.base_url,
-            "TEAM_API_KEY": backend.api_key,
-            "BENCHMARK_ID": benchmark_id,
-            "JOB_ID": job_id,
-        }
+        yield backend
 
 
-@pytest.mark.parametrize("document", DOCUMENTS)
+@pytest.fixture
+def environment(backend: LocalBackend) -> dict[str, str]:
+    """Give each page a benchmark with one finished job, as the environment variables that a reader would set."""
+    benchmark_id, job_id = asyncio.run(finished_job(backend))
+    return {
+        "BACKEND_URL": backend.base_url,
+        "TEAM_API_KEY": backend.api_key,
+        "BENCHMARK_ID": benchmark_id,
+        "JOB_ID": job_id,
+    }
+
+
+def same(shown: str, printed: str) -> bool:
+    """Compare word by word. `…` stands for any word, and a figure may be off by 5%.
+
+    The texts and names that are scored come from Babel and pycountry, whose releases differ a little.
+    """
+
+    def alike(one: str, other: str) -> bool:
+        if "…" in one:
+            return re.fullmatch(re.escape(one).replace("…", ".*"), other) is not None
+        if NUMBER.sub("#", one) != NUMBER.sub("#", other):
+            return False
+        figures = zip(NUMBER.findall(one), NUMBER.findall(other), strict=True)
+        return all(float(a) == pytest.approx(float(b), rel=0.05) for a, b in figures)
+
+    words, others = shown.split(), printed.split()
+    return len(words) == len(others) and all(map(alike, words, others))
+
+
+class Run:
+    """The programs of one page, and what they printed since the page last showed an output."""
+
+    def __init__(self) -> None:
+        self.printed = io.StringIO()
+
+    def program(self, example: Example) -> None:
+        assert self.printed.getvalue() == "", f"line {example.line}: the program before it has no output block"
+        with redirect_stdout(self.printed):
+            PythonEvaluator()(example)
+
+    def output(self, example: Example) -> None:
+        printed, self.printed = self.printed.getvalue(), io.StringIO()
+        assert same(example.parsed, printed), f"line {example.line} should show:\n{printed}"
+
+
+@pytest.mark.parametrize("document", PROGRAMS)
 def test_blocks_of_a_document_run(
-    document: str, platform: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    document: str, environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A reader who pastes the blocks of one page in order gets no error."""
-    for name, value in platform.items():
+    """A reader who pastes the programs of one page in order gets the output that the page shows below each."""
+    for name, value in environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)
+    run = Run()
+    parsers = [CodeBlockParser("python", run.program), CodeBlockParser("text", run.output)]
 
     try:
-        for example in Sybil(parsers=[PythonCodeBlockParser()], path=str(ROOT)).parse(ROOT / document).examples():
+        for example in Sybil(parsers=parsers, path=str(ROOT)).parse(ROOT / document).examples():
             example.evaluate()
     finally:
         if HTTPXClientInstrumentor().is_instrumented_by_opentelemetry:  # by telemetry.md, for the whole process
             HTTPXClientInstrumentor().uninstrument()
+    assert run.printed.getvalue() == ""
+
+
+def test_tests_of_the_page_about_testing_pass(tmp_path: Path) -> None:
+    """A reader who pastes the page's tests into one file and runs pytest sees what the page shows."""
+    page = (ROOT / "docs" / "howto" / "testing.md").read_text("utf-8")
+    (tmp_path / "test_mine.py").write_text("\n".join(re.findall(r"```python\n(.*?)```", page, re.DOTALL)), "utf-8")
+    command = (sys.executable, "-W", "ignore", "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_mine.py")
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=100)
+
+    shown = re.findall(r"^\$ pytest -q test_mine.py\n(\d+ passed)$", page, re.MULTILINE)
+    assert re.findall(r"^(.*?) in [\d.]+s", run.stdout, re.MULTILINE) == shown, run.stdout + run.stderr
+
+
+@pytest.mark.parametrize(
+    ("shown", "printed", "expected"),
+    [
+        ("LLM  86.6", "LLM 87.1\n", True),
+        ("LLM  86.6", "LLM 96.6\n", False),
+        ("job … done", "job 1f3 done", True),
+        ("'a': 1,", "'b': 1,", False),
+        ("one", "one two", False),
+        ("BLEU", "chrF", False),
+    ],
+)
+def test_output_is_compared_by_words_and_figures(*, shown: str, printed: str, expected: bool) -> None:
+    """An output block that shows another word, or a figure that is more than 5% off, is noticed."""
+    assert same(shown, printed) is expected
 
 
 def test_the_reference_names_what_the_package_exports() -> None:

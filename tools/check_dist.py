@@ -1,4 +1,4 @@
-"""Look into the built wheel and sdist: what must be there is there, and the wheel holds the package alone.
+"""Check the built wheel and sdist: required files are present, and the wheel contains only the package.
 
 Usage: python tools/check_dist.py DIRECTORY
 """

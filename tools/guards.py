@@ -1,11 +1,11 @@
-"""Remove each guard of `tests/guards.toml` in a copy of the source, and see that the test named there fails then.
+"""Remove each guard of `tests/guards.toml` in a copy of the source and check that the test named there fails.
 
 Usage: python tools/guards.py [F03 ...] [--table | --write]
 
-`--table` prints the table of `docs/promises.md` and runs nothing; `--write` puts it into that page.
+`--table` prints the table of `docs/promises.md`; `--write` writes it into that page. Neither runs a test.
 
-A removal counts as noticed when pytest says that a test failed, or hangs. A copy that cannot be imported, or a test
-that is not found, proves nothing and counts as not noticed.
+A removal counts as noticed when a test fails or hangs. A copy that cannot be imported, or a test that does not exist,
+proves nothing and counts as not noticed.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ PAGE = ROOT / "docs" / "promises.md"
 BEGIN, END = "<!-- written by `python tools/guards.py --write` -->\n\n", "\n<!-- until here -->\n"
 COPIED = ("src", "tests")
 PROMISE = re.compile(r"^\| (F\d\d) \|", re.MULTILINE)
-PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout=40")  # seconds a test; one that hangs has failed
-PATIENCE = 120.0  # seconds for one removal
+PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout=40")  # seconds per test; one that hangs has failed
+PATIENCE = 120.0  # seconds per removal
 FAILED = 1  # pytest's exit status for tests that ran and failed; 2 to 5 are for runs that went wrong
 
 
 @frozen
 class Guard:
-    """One guard of a promise: where it is, what removes it, and the test that fails then."""
+    """One guard of a promise: where it is, what replaces it, and the test that then fails."""
 
     promise: str
     guard: str
@@ -60,11 +60,11 @@ def guards() -> list[Guard]:
     return [Guard(**entry) for entry in tomllib.loads(GUARDS.read_text("utf-8"))["guard"]]
 
 
-# -- what can be seen without running anything -----------------------------------------------------------------------
+# -- what can be checked without running anything ---------------------------------------------------------------------
 
 
 def complaints(found: Sequence[Guard]) -> list[str]:
-    """Return what is wrong with the table, a sentence each: what it names must be there."""
+    """Return what is wrong with the table, a sentence each: everything it names must exist."""
     page = PAGE.read_text("utf-8").partition(BEGIN)[0]
     promises, guarded = set(PROMISE.findall(page)), {guard.promise for guard in found}
     wrong = [f"{promise} has no guard" for promise in sorted(promises - guarded)]
@@ -82,7 +82,7 @@ def complaints(found: Sequence[Guard]) -> list[str]:
 
 
 def compiles(source: str) -> bool:
-    """Tell whether *source* is Python."""
+    """Return whether *source* is valid Python."""
     try:
         ast.parse(source)
     except SyntaxError:
@@ -92,7 +92,7 @@ def compiles(source: str) -> bool:
 
 @cache
 def functions(path: Path) -> set[str]:
-    """Return the names of a module's functions; none where there is no such file."""
+    """Return the names of a module's functions, or none if the file does not exist."""
     if not path.is_file():
         return set()
     body = ast.parse(path.read_text("utf-8")).body
@@ -100,7 +100,7 @@ def functions(path: Path) -> set[str]:
 
 
 def table(found: Iterable[Guard]) -> str:
-    """Return the page's table: what is removed, and the test that fails then."""
+    """Return the page's table: what is removed, and the test that then fails."""
     rows = [f"| {guard.promise} | {guard.guard} | `{guard.function}` |" for guard in found]
     return "\n".join(["| id | the guard that is removed | the test that then fails |", "|---|---|---|", *rows]) + "\n"
 
@@ -110,7 +110,7 @@ def page_with(text: str) -> str:
     before, begin, rest = PAGE.read_text("utf-8").partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
-        sys.exit(f"{PAGE.name} lacks the lines between which the table stands")
+        sys.exit(f"{PAGE.name} lacks the two comments that enclose the table")
     return f"{before}{begin}{text}{end}{after}"
 
 
@@ -122,7 +122,7 @@ class Hung(Exception):  # noqa: N818 - it is no error here
 
 
 def run(tree: Path, *arguments: str, patience: float = PATIENCE) -> tuple[int, str]:
-    """Run Python on a copy; return its exit status and what it said.
+    """Run Python on a copy; return its exit status and output.
 
     Raises:
         Hung: If it takes longer than *patience* seconds.
@@ -135,7 +135,7 @@ def run(tree: Path, *arguments: str, patience: float = PATIENCE) -> tuple[int, s
             env=os.environ | {"PYTHONPATH": path},
             stdout=said,
             stderr=subprocess.STDOUT,
-            start_new_session=True,  # so that what a test starts ends with it
+            start_new_session=True,  # so that processes started by a test end with it
         )
         try:
             status = process.wait(patience)
@@ -159,14 +159,14 @@ def passing(tree: Path, tests: Iterable[str]) -> None:
 
 
 def imported_from(tree: Path, file: str) -> str:
-    """Import a module of a copy; return the file that Python took, or how it failed."""
+    """Import a module of a copy; return the file that Python loaded, or its error."""
     module = file.removeprefix("src/").removesuffix(".py").removesuffix("/__init__").replace("/", ".")
     code = f"import importlib; print(importlib.import_module({module!r}).__file__)"
     return run(tree, "-c", code)[1].strip()
 
 
 def outcome(guard: Guard, tree: Path) -> str:
-    """Remove a guard in a copy; return "noticed", or what else came of it."""
+    """Remove a guard in a copy; return "noticed", or what happened instead."""
     path = tree / guard.file
     path.write_text(path.read_text("utf-8").replace(guard.remove, guard.put), "utf-8")
     imported = imported_from(tree, guard.file)
@@ -190,7 +190,7 @@ def prove(chosen: Sequence[Guard]) -> int:
         passing(whole, [guard.test for guard in chosen])
         for guard in chosen:
             began = monotonic()
-            # a copy of its own each: in one tree, bytecode of the guard before could be taken for this one's
+            # a fresh copy each: in one tree, Python could load the bytecode of the previous guard
             changed = shutil.copytree(whole, whole.with_name("changed"))
             what = outcome(guard, changed)
             shutil.rmtree(changed)
@@ -200,11 +200,11 @@ def prove(chosen: Sequence[Guard]) -> int:
 
 
 def main() -> None:
-    """Do what the command line says."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("promises", nargs="*", metavar="F03", help="only the guards of these promises")
-    parser.add_argument("--table", action="store_true", help="print the table of docs/promises.md, and run nothing")
-    parser.add_argument("--write", action="store_true", help="put it into that page")
+    parser.add_argument("--table", action="store_true", help="print the table of docs/promises.md and run nothing")
+    parser.add_argument("--write", action="store_true", help="write it into that page")
     options = parser.parse_args()
     found = guards()
     if options.table:
@@ -216,7 +216,7 @@ def main() -> None:
     else:
         chosen = [guard for guard in found if not options.promises or guard.promise in options.promises]
         if not chosen:
-            parser.error("no guard of these promises")
+            parser.error("these promises have no guard")
         began = monotonic()
         unnoticed = prove(chosen)
         print(f"{len(chosen)} guards removed, {unnoticed} not noticed, {monotonic() - began:.0f} s")

@@ -1,6 +1,6 @@
 """Run the example notebook from the top and keep its outputs: `python tools/run_notebook.py [--check]`.
 
-With `--check` nothing is written; a cell that fails ends either with its traceback.
+`--check` writes nothing. A cell that fails ends the program with its traceback.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def executed(path: Path) -> nbformat.NotebookNode:
         nbclient.exceptions.CellExecutionError: If a cell fails.
     """
     notebook = nbformat.read(path, as_version=4)
-    # Streams coalesced: what stays of a progress bar is its last state. No times: they change with every run.
+    # Coalesced streams keep only the last state of a progress bar. Timestamps would change with every run.
     NotebookClient(
         notebook, timeout=LONGEST, kernel_name="python3", coalesce_streams=True, record_timing=False
     ).execute()
@@ -36,9 +36,9 @@ def executed(path: Path) -> nbformat.NotebookNode:
 
 
 def main() -> None:
-    """Run the notebook, and write it unless told otherwise."""
+    """Run the notebook and write it back, unless `--check` is given."""
     parser = argparse.ArgumentParser(description="Run the example notebook.")
-    parser.add_argument("--check", action="store_true", help="run it, but write nothing")
+    parser.add_argument("--check", action="store_true", help="run it but write nothing")
     notebook = executed(NOTEBOOK)
     if not parser.parse_args().check:
         nbformat.write(notebook, NOTEBOOK)

@@ -1,4 +1,4 @@
-"""What a notebook shows of an object: one card of facts and a table, as HTML and as text that says as much."""
+"""What a notebook shows of an object: a card with facts and a table, as HTML and as equivalent text."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ CELL = "padding: 0.1em 0.8em; text-align: "
 
 
 class Printer(Protocol):
-    """What IPython hands to `_repr_pretty_`."""
+    """The printer that IPython passes to `_repr_pretty_`."""
 
     def text(self, text: str, /) -> None: ...
 
 
 def figure(value: float | None, unit: str | None = None) -> str:
-    """Write a figure for people: four digits that count, with its unit."""
+    """Format a figure with four significant digits and its unit."""
     if value is None:
         return UNKNOWN
     number = f"{value:,d}" if isinstance(value, int) else f"{value:#,.4g}" if abs(value) < 10_000 else f"{value:,.0f}"
@@ -36,12 +36,12 @@ def counted(number: int, noun: str) -> str:
 
 @frozen
 class Card:
-    """What is shown of an object; everything in it is text as it comes from the platform, not yet escaped.
+    """The content of a card. All of it is unescaped text from the platform.
 
     Attributes:
-        title: What it is.
-        facts: `(name, value)`; those without a value are left out.
-        header: The table's columns; the first holds names, the others figures.
+        title: The heading.
+        facts: `(name, value)`; facts without a value are left out.
+        header: The table's columns. The first has names, the others figures.
         rows: The table's rows.
     """
 
@@ -51,7 +51,7 @@ class Card:
     rows: tuple[tuple[str, ...], ...] = ()
 
     def html(self) -> str:
-        """Return it as HTML, everything escaped."""
+        """Return it as escaped HTML."""
         parts = [f"<div><strong>{escape(self.title)}</strong>"]
         parts += [f"<div>{escape(name)}: {escape(value)}</div>" for name, value in self.facts if value]
         if self.rows:
@@ -60,7 +60,7 @@ class Card:
         return "".join(parts) + "</div>"
 
     def text(self) -> str:
-        """Return it as text, in lines."""
+        """Return it as lines of text."""
         lines = [self.title, *(f"  {name}: {value}" for name, value in self.facts if value)]
         if self.rows:
             table = (self.header, *self.rows)
@@ -82,14 +82,14 @@ def _cells(tag: str, texts: Iterable[str]) -> str:
 
 
 def _printable(line: str) -> str:
-    """Take control characters out: what the platform sends must not steer a terminal."""
+    """Remove control characters: the platform's text must not control a terminal."""
     return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in line)
 
 
 class Displayed:
-    """Mixin: an object's `repr()` is one line of its own, and a notebook or an IPython prompt shows its card.
+    """Mixin that shows an object's card in notebooks and at IPython's prompt. `repr()` stays one line.
 
-    The `repr()` is here, too, because IPython prefers the one of a derived class to a card of its base.
+    `repr()` is defined here as well, because IPython prefers a derived class's `repr()` to a card of its base.
     """
 
     __slots__ = ()

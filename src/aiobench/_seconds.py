@@ -8,7 +8,7 @@ __all__ = ["checked_seconds"]
 
 
 def checked_seconds(value: float | None, what: str) -> float | None:
-    """Return *value* if it is None or a number of seconds that is not negative.
+    """Return *value* if it is None or a non-negative number of seconds.
 
     Raises:
         ConfigurationError: If it is anything else, `nan` included.

@@ -39,7 +39,7 @@ async def test_an_asynchronous_function_is_awaited(client: Client) -> None:
         await anyio.lowlevel.checkpoint()
         seen.append(snapshot.status)
 
-    await client.job("JOB").wait(SOON, progress=show)
+    await client.job("JOB").wait(poll=SOON, progress=show)
 
     assert seen == ["queued", "running", "completed"]
 
@@ -68,4 +68,4 @@ async def test_what_a_function_raises_is_raised(client: Client) -> None:
         raise LookupError(snapshot.status)
 
     with pytest.raises(LookupError, match="queued"):
-        await client.job("JOB").wait(SOON, progress=show)
+        await client.job("JOB").wait(poll=SOON, progress=show)

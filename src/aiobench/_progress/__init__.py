@@ -1,8 +1,8 @@
-"""`progress=True`: one line that moves, in a terminal or a notebook; nothing where nobody looks.
+"""`progress=True`: one updating line in a terminal or a notebook, and nothing elsewhere.
 
-What a line says and where it appears belong here; when there is news is the caller's business. Nothing in here may
-fail, delay or hang what it shows. The line is our own: what is hard about it is to keep a broken or blocked screen away
-from the event loop, which no library of bars does, and what such a library does besides is the format of one line.
+The text of the line and where it appears belong here; when to update it is up to the caller. Nothing in this package
+may fail, delay or hang what it shows. It uses no progress-bar library, because the hard part is to keep a broken or
+blocked screen away from the event loop, which none of them does. The rest is formatting one line.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ __all__ = ["is_notebook", "of_download", "of_job", "of_jobs"]
 async def of_job(
     job_id: str, progress: bool | Callable[[JobSnapshot], object]
 ) -> AsyncGenerator[Callable[[JobSnapshot], Awaitable[None]], None]:
-    """Yield what shows a snapshot when it is awaited: the user's function, a line, or nothing."""
+    """Yield an async function that shows a snapshot: with the user's function, a line, or not at all."""
     if callable(progress):
         yield partial(_call, progress)
     elif not progress:
@@ -53,11 +53,11 @@ async def of_job(
 async def of_download(
     label: Callable[[], str], progress: bool | Callable[[int, int | None], object]
 ) -> AsyncGenerator[Callable[[int, int | None], Awaitable[None]] | None, None]:
-    """Yield what shows the bytes done and the total when it is awaited; None where nobody wants to know.
+    """Yield an async function that shows bytes done and total, or None if `progress` is off.
 
     Args:
-        label: What is downloaded; asked for at each step, as a download learns it on its way.
-        progress: The user's function, plain or asynchronous; or whether to draw a line.
+        label: What is downloaded; called at each step, because a download learns it on the way.
+        progress: The user's function, plain or async, or whether to draw a line.
     """
     if callable(progress):
         yield partial(_call, progress)
@@ -77,12 +77,12 @@ async def of_download(
 
 @asynccontextmanager
 async def of_jobs(label: str, progress: bool, *, done: str = "ended") -> AsyncGenerator[Callable[..., None], None]:
-    """Yield what shows many jobs, `update(ended, total, failed)`; call it as often as you like.
+    """Yield `update(ended, total, failed)`, which shows many jobs; call it as often as you like.
 
     Args:
-        label: What they are, such as `jobs`.
+        label: A name for them, such as `jobs`.
         progress: Whether to draw a line.
-        done: The word for what has become of those that count.
+        done: The word for those that are done.
     """
     if not progress:
         yield lambda ended, total, failed: None  # noqa: ARG005 - the names are its interface
@@ -98,7 +98,7 @@ async def of_jobs(label: str, progress: bool, *, done: str = "ended") -> AsyncGe
 
 @asynccontextmanager
 async def _drawn() -> AsyncGenerator[Callable[[str, float | None, str], None], None]:
-    """Yield what draws label, share and note; the last state stays behind as a line."""
+    """Yield a function that draws label, share and note; the last state stays as a line."""
     began = time.monotonic()
     drawing = Drawing(sys.stderr)
     try:
@@ -106,7 +106,7 @@ async def _drawn() -> AsyncGenerator[Callable[[str, float | None, str], None], N
     except Exception:
         await drawing.finish()
         raise
-    except BaseException:  # cancelled, or thrown away: this is no time to wait
+    except BaseException:  # cancelled or discarded: do not wait now
         drawing.end()
         raise
     await drawing.finish()
@@ -115,7 +115,7 @@ async def _drawn() -> AsyncGenerator[Callable[[str, float | None, str], None], N
 def _name(snapshot: JobSnapshot) -> str | None:
     try:
         return text(mapping(snapshot.raw.get("benchmark")).get("name"))
-    except AiobenchError:  # a document that polling can read may be odd further down
+    except AiobenchError:  # polling can read documents that are malformed further down
         return None
 
 

@@ -1,4 +1,4 @@
-"""Draws lines in a thread, so that nothing ever waits for a screen or fails with it."""
+"""Draws lines in a thread, so that nothing waits for a screen or fails with it."""
 
 from __future__ import annotations
 
@@ -15,41 +15,41 @@ from aiobench._progress.screens import Screen, screen_of
 
 __all__ = ["Drawing"]
 
-INTERVAL = 0.1  # seconds between two states that are drawn
+INTERVAL = 0.1  # seconds between two drawn states
 PATIENCE = 0.5  # seconds that the last state may take
 
-_drawings: list[Drawing] = []  # the first of them has the terminal's line; the others wait for it
+_drawings: list[Drawing] = []  # the first has the terminal's line; the others wait for it
 
 
 class Drawing:
-    """One line on its way to a screen: the newest state is drawn, ten times a second at most.
+    """One line on its way to a screen. Draws the newest state, at most ten times a second.
 
     Args:
-        stream: What `sys.stderr` is, where it is no notebook that looks.
+        stream: The stream to use outside a notebook: `sys.stderr`.
     """
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
         self._line: Line | None = None
         self._news, self._end = threading.Event(), threading.Event()
-        # a notebook finds the cell that an output belongs to by the context
+        # a notebook finds the cell of an output through the context
         run = contextvars.copy_context().run
         self._thread = threading.Thread(target=run, args=(self._run,), name="aiobench-progress", daemon=True)
-        with contextlib.suppress(RuntimeError):  # there are too many threads, or the interpreter is exiting
+        with contextlib.suppress(RuntimeError):  # too many threads, or the interpreter is exiting
             self._thread.start()
 
     def put(self, line: Line) -> None:
-        """Take a new state; it is drawn soon."""
+        """Set a new state, to be drawn soon."""
         self._line = line
         self._news.set()
 
     def end(self) -> None:
-        """Let the last state be drawn, without waiting for it."""
+        """Draw the last state without waiting for it."""
         self._end.set()
         self._news.set()
 
     async def finish(self) -> None:
-        """Let the last state be drawn, and wait for it within reason: what is printed next comes after it."""
+        """Wait a moment for the last state to be drawn, so that later output comes after it."""
         self.end()
         deadline = time.monotonic() + PATIENCE
         while self._thread.is_alive() and time.monotonic() < deadline:  # noqa: ASYNC110 - a thread sets no event of a loop's
@@ -58,7 +58,7 @@ class Drawing:
     def _run(self) -> None:
         _drawings.append(self)
         try:
-            # whatever a foreign stream raises, it is no reason to fail what is shown
+            # a foreign stream may raise anything, which must not fail what is shown
             with contextlib.suppress(Exception):
                 screen = screen_of(self._stream)
                 if screen is not None:

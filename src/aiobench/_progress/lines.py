@@ -1,4 +1,4 @@
-"""What a line of progress says, in as many columns as there are."""
+"""The text of a progress line, fitted to the columns of the screen."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class Line:
     """The state of what is shown.
 
     Attributes:
-        label: What it is; may be a server's text.
-        share: How much of it is done, 0 to 1; None: unknown, and there is no bar.
-        note: More about the state; may be a server's text.
-        seconds: How long it has taken.
+        label: Its name; may come from a server.
+        share: The part that is done, 0 to 1. None if unknown: no bar is drawn.
+        note: More about the state; may come from a server.
+        seconds: Elapsed time.
     """
 
     label: str
@@ -31,7 +31,7 @@ class Line:
     seconds: float
 
     def text(self, columns: int) -> str:
-        """Write it into at most *columns*; the bar gives way first, then the label, then what is left of the end."""
+        """Format it in at most *columns*. If space is short, drop the bar, then cut the label, then the rest."""
         tail = f" {_clock(self.seconds)}, {_printable(self.note)}"
         head = ":"
         if self.share is not None:
@@ -46,7 +46,7 @@ class Line:
         return _cut(label + head + tail, columns)
 
     def padded(self, columns: int, encoding: str) -> str:
-        """Write it so that it covers what stood in these columns, in characters that the encoding has."""
+        """Format it to overwrite the given columns, using only characters of the encoding."""
         text = self.text(columns)
         text += " " * (columns - _width(text))
         try:
@@ -57,7 +57,7 @@ class Line:
 
 
 def amount(size: int) -> str:
-    """Write a number of bytes for people."""
+    """Format a number of bytes for people."""
     if size < 1000:
         return f"{size} B"
     value = float(size)
@@ -75,7 +75,7 @@ def _clock(seconds: float) -> str:
 
 
 def _printable(text: str) -> str:
-    """Take control characters out: what the platform sends must not steer a terminal."""
+    """Remove control characters: the platform's text must not control a terminal."""
     return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text[:200])
 
 
@@ -90,7 +90,7 @@ def _columns_of(character: str) -> int:
 
 
 def _cut(text: str, columns: int) -> str:
-    """Shorten a text to these columns, with a mark where something is missing."""
+    """Shorten a text to these columns and mark the cut."""
     if _width(text) <= columns:
         return text
     taken = 0

@@ -1,6 +1,6 @@
-"""Where a line of progress can appear: a terminal, a notebook, or a stream that says that it is one of these.
+"""Where a progress line can appear: a terminal, a notebook, or a stream that claims to be a terminal.
 
-Everything here may fail or block for ever, as foreign streams do; it is called from a `Drawing`'s own thread.
+Foreign streams may fail or block forever, so all of this is called from the thread of a `Drawing`.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from aiobench._progress.lines import Line
 
 __all__ = ["Screen", "is_notebook", "screen_of"]
 
-UNKNOWN_WIDTH = 80  # of a notebook, and of a terminal that does not say
+UNKNOWN_WIDTH = 80  # of a notebook, or a terminal of unknown width
 
 
 class Screen(Protocol):
     """Shows one line.
 
     Attributes:
-        is_shared: Whether several lines would be written over one another.
+        is_shared: Whether several lines would overwrite one another.
     """
 
     is_shared: ClassVar[bool]
@@ -33,17 +33,17 @@ class Screen(Protocol):
         """Replace what was shown."""
 
     def keep(self, line: Line) -> None:
-        """Leave this behind."""
+        """Leave this as the last state."""
 
 
 def is_notebook() -> bool:
-    """Tell whether this process is a notebook's kernel."""
+    """Return whether this process is a notebook's kernel."""
     ipython = sys.modules.get("IPython")
     return ipython is not None and hasattr(ipython.get_ipython(), "kernel")
 
 
 def screen_of(stream: Any) -> Screen | None:
-    """Choose where a line appears; None where nobody looks."""
+    """Choose where a line appears; None if nowhere."""
     if is_notebook():
         return _Notebook()
     if stream is None or not stream.isatty():
@@ -55,9 +55,9 @@ def screen_of(stream: Any) -> Screen | None:
 
 @frozen
 class _Terminal:
-    """A real terminal: the line is written over itself.
+    """A real terminal, where the line overwrites itself.
 
-    Written past the stream, whose lock a blocked terminal would hold while the interpreter wants to exit.
+    This bypasses the stream, because a blocked terminal would hold the stream's lock while the interpreter exits.
     """
 
     is_shared: ClassVar[bool] = True
@@ -70,10 +70,10 @@ class _Terminal:
         self._write(line, "\n")
 
     def _write(self, line: Line, end: str) -> None:
-        # the last column stays free, as some terminals go to the next line for it
+        # the last column stays free, because some terminals wrap after it
         columns = (os.get_terminal_size(self.stream.fileno()).columns or UNKNOWN_WIDTH) - 1
         text = f"\r{line.padded(columns, self.stream.encoding)}{end}"
-        if os.name == "nt":  # a console takes text, not bytes
+        if os.name == "nt":  # a Windows console takes text, not bytes
             self.stream.write(text)
             self.stream.flush()
             return
@@ -81,13 +81,13 @@ class _Terminal:
         while rest:
             try:
                 rest = rest[os.write(self.stream.fileno(), rest) :]
-            except BlockingIOError:  # a parent process made it so
+            except BlockingIOError:  # a parent process set it non-blocking
                 select.select([], [self.stream.fileno()], [])
 
 
 @frozen
 class _Claimed:
-    """What says that it is a terminal, and may be a window, a proxy or a logger. It gets the last state alone."""
+    """A stream that claims to be a terminal, such as a window, proxy or logger. It gets only the last state."""
 
     is_shared: ClassVar[bool] = False
     stream: Any
@@ -102,7 +102,7 @@ class _Claimed:
 
 @define
 class _Notebook:
-    """A notebook's cell: one display, updated."""
+    """A notebook cell, with one display that is updated."""
 
     is_shared: ClassVar[bool] = False
     handle: Any = None

@@ -27,26 +27,26 @@ TEXT_COLUMNS = frozenset({
     "Model", "source", "reference", "hypothesis", "topic", "inputText", "referenceText", "outputText",
     "pipelineid", "Provider",
 })  # fmt: skip
-PIECE = 10_000  # rows that are converted at a time: milliseconds
+PIECE = 10_000  # rows converted at a time: a few milliseconds
 NAN = ("NaN", "nan", "NAN", "-nan")  # as JavaScript, Python and C write it
 TRUE, FALSE = ("True", "true", "TRUE"), ("False", "false", "FALSE")
 
 
 def read_results(path: Path, *, job_id: str, metrics: Collection[str]) -> pd.DataFrame:
-    """Read a results file into a frame; blocking, for a worker thread.
+    """Read a results file into a frame. This blocks, so call it in a worker thread.
 
     Args:
         path: The CSV file, in UTF-8.
-        job_id: The job, for the text of errors.
+        job_id: The job, for error messages.
         metrics: The long names of the job's metrics: columns of floats.
 
     Returns:
         One row per segment and model. Metrics are `float64`; `Model_success`, `*_success` and `any_segment_failed`
-        are `bool` (`boolean` where a field is empty); texts are `str`; all other columns are inferred. A name that
-        is repeated gets a number, `NAME.1`, and is read as the first of that name.
+        are `bool` (`boolean` if a field is empty); texts are `str`; other columns are inferred. A repeated column
+        name gets a number, `NAME.1`, and the type of the first column of that name.
 
     Raises:
-        ResultParseError: If the file is not such a CSV; with the line where that can be told.
+        ResultParseError: If the file is not a results CSV, with the line if it is known.
     """
     import pandas as pd
 
@@ -54,7 +54,7 @@ def read_results(path: Path, *, job_id: str, metrics: Collection[str]) -> pd.Dat
     kinds: dict[str, str | None] = {}
     try:
         names = pd.read_csv(path, nrows=0, encoding="utf-8-sig").columns
-        written = dict(zip(names, header, strict=False))  # what is repeated has another name in the frame
+        written = dict(zip(names, header, strict=False))  # repeated columns have another name in the frame
         kinds = {name: _kind(written.get(name, name), metrics) for name in names}
         frame = _parsed(path, kinds)
     except pd.errors.EmptyDataError as error:
@@ -63,9 +63,9 @@ def read_results(path: Path, *, job_id: str, metrics: Collection[str]) -> pd.Dat
         raise _unusable(job_id, str(error).strip(), _line_named_in(str(error))) from error
     except UnicodeDecodeError as error:
         raise _unusable(job_id, "not UTF-8", _line_not_utf8(path)) from error
-    except ValueError as error:  # a metric's field that is no number
+    except ValueError as error:  # a metric's field that is not a number
         raise _no_number(path, job_id, kinds) from error
-    if not isinstance(frame.index, pd.RangeIndex):  # pandas takes what rows have too much for an index
+    if not isinstance(frame.index, pd.RangeIndex):  # pandas takes surplus fields for an index
         raise _unusable(job_id, f"more fields than the {len(header)} columns of the header", 2)
     for name in frame.columns:
         if _is_flag(written.get(name, name)):
@@ -74,19 +74,19 @@ def read_results(path: Path, *, job_id: str, metrics: Collection[str]) -> pd.Dat
 
 
 def _kind(column: str, metrics: Collection[str]) -> str | None:
-    """Return the type that a column is read as; None: to be inferred."""
+    """Return the type to read a column as, or None to infer it."""
     if column in TEXT_COLUMNS or _is_flag(column):
         return "str"
     return "float64" if column in metrics else None
 
 
 def _parsed(path: Path, kinds: dict[str, str | None], **options: Any) -> pd.DataFrame:
-    """Parse the file in pieces: pandas keeps the interpreter to itself for as long as it converts one."""
+    """Parse the file in pieces, because pandas holds the GIL while it converts one."""
     import pandas as pd
 
     dtypes = {name: kind for name, kind in kinds.items() if kind is not None}
     missing = {name: ["", *NAN] if kind == "float64" else [""] for name, kind in kinds.items()}
-    # low_memory=False: inferring in pieces of its own gives one column several types
+    # low_memory=False: otherwise pandas infers types by chunks and gives one column several
     read: Callable[..., Any] = partial(
         pd.read_csv, path, dtype=dtypes, keep_default_na=False, na_values=missing, encoding="utf-8-sig",
         low_memory=False, **options,
@@ -95,24 +95,24 @@ def _parsed(path: Path, kinds: dict[str, str | None], **options: Any) -> pd.Data
         parts = list(pieces)
     frame: pd.DataFrame = pd.concat(parts)
     inferred = [set(found) for found in zip(*(map(str, part.dtypes) for part in parts), strict=True)]
-    while parts:  # one by one, for to free them all is a step of milliseconds, too
+    while parts:  # one by one, because freeing them all at once takes milliseconds, too
         parts.pop()
     odd = [place for place, found in enumerate(inferred) if len(found) > 1 and found != {"int64", "float64"}]
-    if odd:  # columns whose type was inferred otherwise in another piece are read as a whole
-        whole: Any = read(usecols=odd)  # a frame, and not a reader of pieces
+    if odd:  # read columns whole if pieces disagree about the inferred type
+        whole: Any = read(usecols=odd)  # a frame, not an iterator of pieces
         for place, name in zip(odd, whole.columns, strict=True):
             frame.isetitem(place, whole[name].array)
     return frame
 
 
 def _header(path: Path, job_id: str) -> list[str]:
-    """Read the first record; a page of HTML or XML is told apart from a CSV here, and rows that are all too long."""
+    """Read the first record; refuse HTML, XML, and files whose rows are all too long."""
     row: list[str] = []
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             records = csv.reader(file)
             header = next(filter(_is_filled, records), None)
-            with contextlib.suppress(csv.Error):  # a field over the module's limit, which pandas takes
+            with contextlib.suppress(csv.Error):  # a field over the csv module's limit, which pandas accepts
                 row = next(filter(_is_filled, records), [])
             line = records.line_num
     except UnicodeDecodeError as error:
@@ -123,13 +123,13 @@ def _header(path: Path, job_id: str) -> list[str]:
         raise _unusable(job_id, "the file is empty", 1)
     if header[0].lstrip().startswith("<"):
         raise _unusable(job_id, "the file is a web page or XML, not a CSV", 1)
-    if len(row) > len(header):  # pandas would take the first fields for an index, and then for a range if it can
+    if len(row) > len(header):  # pandas would take the first fields for an index, or for a range
         raise _unusable(job_id, f"more fields than the {len(header)} columns of the header", line)
     return header
 
 
 def _is_filled(record: list[str]) -> bool:
-    """Tell a record from a blank line, which pandas passes over."""
+    """Return whether a line is a record and not blank, which pandas skips."""
     return len(record) > 1 or (len(record) == 1 and (not record[0] or bool(record[0].strip(" \t"))))
 
 
@@ -140,7 +140,7 @@ def _is_flag(column: str) -> bool:
 def _flags(texts: pd.Series, path: Path, job_id: str) -> pd.Series:
     import pandas as pd
 
-    # in pieces, as they were parsed: over all rows each look-up would hold the interpreter
+    # in pieces, as parsed: a lookup over all rows would hold the GIL
     pieces = [texts[start : start + PIECE] for start in range(0, max(len(texts), 1), PIECE)]
     flags = pd.concat([piece.isin(TRUE) for piece in pieces])
     others = ~pd.concat([piece.isin((*TRUE, *FALSE)) for piece in pieces])
@@ -156,7 +156,7 @@ def _flags(texts: pd.Series, path: Path, job_id: str) -> pd.Series:
 
 
 def _no_number(path: Path, job_id: str, kinds: dict[str, str | None]) -> ResultParseError:
-    """Find the field that could not be read as a number, by a second and slower look."""
+    """Find the field that could not be read as a number, in a second, slower pass."""
     import pandas as pd
 
     metrics = [place for place, kind in enumerate(kinds.values()) if kind == "float64"]
@@ -171,7 +171,7 @@ def _no_number(path: Path, job_id: str, kinds: dict[str, str | None]) -> ResultP
 
 
 def _line_named_in(message: str) -> int | None:
-    """Read the line out of the parser's message; it counts rows from 0 and lines from 1."""
+    """Extract the line from the parser's message, which counts rows from 0 and lines from 1."""
     if line := re.search(r"\bline (\d+)", message):
         return int(line[1])
     if row := re.search(r"\brow (\d+)", message):

@@ -1,4 +1,4 @@
-"""Explanations: what the platform says about why the scores are as they are."""
+"""Explanations: the platform's reasons for the scores."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NOT_TASKS = frozenset({"scoreId", "datasetId", "longName", "normalizationOptions
 
 
 def explanations(document: Mapping[str, Any]) -> Explanations:
-    """Read both lists; they hold parts of *document*, which must be the caller's own."""
+    """Read both lists. They refer to parts of *document*, so the caller must own it."""
     found = mapping(document.get("explanation"))
     return Explanations(
         metricInDependent=[dict(item) for item in entries(found.get("metricInDependent"))],

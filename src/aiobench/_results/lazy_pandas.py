@@ -1,7 +1,7 @@
-"""pandas, imported when something of it is first used (`from aiobench._results import lazy_pandas as pd`).
+"""pandas, imported on first use (`from aiobench._results import lazy_pandas as pd`).
 
-It takes longer to import than all of aiobench, and polling needs none of it; but annotations must name `pd.DataFrame`
-so that `typing.get_type_hints` can look it up. A module may have a `__getattr__` (PEP 562), so this is one.
+pandas takes longer to import than all of aiobench, and polling does not need it. But annotations must name
+`pd.DataFrame`, and `typing.get_type_hints` must find it. So this module has a `__getattr__` (PEP 562).
 """
 
 from __future__ import annotations

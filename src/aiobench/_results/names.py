@@ -16,7 +16,7 @@ MODEL = "Model"  # the column with the models' names, which no metric may replac
 
 
 class Names:
-    """Names given so far; each is given once."""
+    """Names given so far, each only once."""
 
     def __init__(self, *taken: str) -> None:
         self._given = dict.fromkeys(taken, 1)  # and how often each was asked for, so that a thousand cost no search
@@ -25,7 +25,7 @@ class Names:
         return name in self._given
 
     def unused(self, name: str) -> str:
-        """Return *name*, or `NAME (2)`, `NAME (3)` and so on where it is taken."""
+        """Return *name*, or `NAME (2)`, `NAME (3)` and so on if it is taken."""
         candidate, number = name, self._given.get(name, 1)
         while candidate in self._given:
             number += 1
@@ -36,7 +36,7 @@ class Names:
 
 
 def named_iterations(document: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield each iteration with its model's name: the display name if it has one, else the model id."""
+    """Yield each iteration with its model's name: its display name, or its id if it has none."""
     names = Names()
     for iteration in entries(document.get("iterations")):
         name = display_name(iteration) or text(iteration.get("pipeline")) or NAMELESS

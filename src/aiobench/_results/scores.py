@@ -1,4 +1,4 @@
-"""Scores: what each model reached on each metric."""
+"""Scores of each model on each metric."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["score_details", "score_rows"]
 
 
 def score_details(document: Mapping[str, Any]) -> dict[str, ScoreDetail]:
-    """Read each model's run; the raw scores are parts of *document*, which must be the caller's own."""
+    """Read each model's run. Raw scores are parts of *document*, so the caller must own it."""
     return {
         name: ScoreDetail(
             creditsUsed=_rounded(iteration.get("credits"), 5),
