@@ -7,6 +7,7 @@ uvicorn --app-dir examples service:app
 curl localhost:8000/benchmarks/BENCHMARK_ID/runs --json '{"requested_by": "ada"}'
 curl localhost:8000/runs             # what is running: status, progress, who asked for it
 curl localhost:8000/runs/JOB_ID      # what became of one
+curl localhost:8000/metrics          # the monitor's figures, for Prometheus
 
 Its tests are beside it, in `test_service.py`: they need no platform, and hours of waiting pass in a moment.
 """
@@ -22,8 +23,9 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import attrs
 from fastapi import FastAPI, HTTPException, Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 from pydantic import BaseModel
 
 from aiobench import Abandoned, AiobenchError, Client, Finished, Monitor, NotFoundError, StartInterrupted
@@ -139,6 +141,13 @@ async def get_run(job_id: str, request: Request) -> dict[str, Any]:
     if job_id in request.app.state.known:
         return {"status": "ending", "quiet_seconds": 0.0}  # what became of it is being written
     raise HTTPException(404, f"no run {job_id}")
+
+
+@app.get("/metrics", response_class=PlainTextResponse)
+async def metrics(request: Request) -> str:
+    """Show the monitor's figures to Prometheus."""
+    figures = attrs.asdict(request.app.state.monitor.stats)
+    return "".join(f"benchmark_monitor_{name} {value}\n" for name, value in figures.items())
 
 
 @app.exception_handler(AiobenchError)

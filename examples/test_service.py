@@ -135,6 +135,18 @@ async def test_refusal_is_passed_on(aiobench_platform: FakePlatform, status: int
     assert "No, thank you" in reply.json()["error"]
 
 
+async def test_figures_are_there_for_prometheus(aiobench_platform: FakePlatform) -> None:
+    """What the monitor has done is shown as metrics."""
+    benchmark = aiobench_platform.benchmark("in_progress", "completed", every=60.0)
+
+    async with running() as http:
+        job_id = (await http.post(f"/benchmarks/{benchmark.id}/runs", json=ASKED)).json()["job"]
+        await until_ended(http, job_id)
+        lines = (await http.get("/metrics")).text.splitlines()
+
+    assert {"benchmark_monitor_jobs 1", "benchmark_monitor_finished 1", "benchmark_monitor_pending 0"} <= set(lines)
+
+
 async def test_unknown_run_is_a_404() -> None:
     """Nobody asked for it."""
     async with running() as http:
