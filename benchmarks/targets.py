@@ -73,7 +73,7 @@ def _monitors(of: _Lookup) -> Iterator[Verdict]:
     yield Verdict("monitor 10,000: requests a round", steady["more"]["requests_a_round"], 110)
     lag = ends["more"]["lag_p99_ms"]  # the interval of 2 s is drawn up to a tenth longer, by the policy
     yield Verdict("monitor 10,000: p99 from completion to event, interval 2 to 2.2 s; ms", lag, 2450)
-    yield Verdict("monitor 10,000: ends lost or told twice", ends["more"]["lost"] + ends["more"]["twice"], 0)
+    yield Verdict("monitor 10,000: results lost or reported twice", ends["more"]["lost"] + ends["more"]["twice"], 0)
     yield Verdict("memory a watched job; bytes", of("10,000 jobs, memory", "aiobench")["more"]["bytes_a_job"], 500)
     held = max(steady["more"]["held_cpu_ms"], ends["more"]["held_cpu_ms"])
     yield Verdict("loop held by a step of a 10,000-job round; ms of CPU", held, 10)
@@ -82,7 +82,7 @@ def _monitors(of: _Lookup) -> Iterator[Verdict]:
     million = of("1,000,000 jobs, simulated", "aiobench")["more"]
     yield Verdict("monitor 1,000,000, simulated: share of a core", million["cpu_share"], 1)
     yield Verdict("monitor 1,000,000, simulated: MB", million["rss_mb"], 1000)
-    yield Verdict("monitor 1,000,000, simulated: ends lost or told twice", million["lost"] + million["twice"], 0)
+    yield Verdict("monitor 1,000,000, simulated: results lost or reported twice", million["lost"] + million["twice"], 0)
 
 
 def _downloads(of: _Lookup) -> Iterator[Verdict]:

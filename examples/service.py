@@ -47,7 +47,7 @@ class Outcomes:
         Path(part.name).replace(self._folder / f"{job_id}.json")
 
     def read(self, job_id: str) -> dict[str, Any] | None:
-        """Return an outcome, or None if there is none yet."""
+        """Return an outcome, or None before there is one."""
         path = self._folder / f"{job_id}.json"
         return json.loads(path.read_text()) if path.parent == self._folder and path.is_file() else None
 

@@ -308,7 +308,7 @@ class BenchmarkJob(Displayed):
 
         Returns:
             A frame with the column `Model` and one column per metric; or a list of such rows; or, not simplified,
-            `{model name: ScoreDetail}`. Models or metrics with the same name are told apart: `LLM`, `LLM (2)`.
+            `{model name: ScoreDetail}`. Models or metrics with the same name get a number: `LLM`, `LLM (2)`.
 
         Raises:
             ConfigurationError: If the job has no client and the environment's settings are invalid.
@@ -369,7 +369,7 @@ class BenchmarkJob(Displayed):
 
         Returns:
             Not dependent on a metric: that item, or `{}`. Dependent: `{scoreId: item}`; grouped by task:
-            `{task: {scoreId: explanation}}`. The same score for two datasets is told apart: `SCORE`,
+            `{task: {scoreId: explanation}}`. The same score for two datasets is kept twice: `SCORE`,
             `SCORE (DATASET)`.
 
         Raises:

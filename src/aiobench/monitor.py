@@ -336,7 +336,7 @@ class Monitor(Displayed):
             self._show(ended, ended + len(self._states.jobs) + len(self._newcomers), self._states.failed)
 
     async def ack(self, event: Finished | Abandoned) -> None:
-        """Note in the journal that an end was handled, so that it does not come again after a restart.
+        """Record in the journal that an event was handled, so that it does not come again after a restart.
 
         Needed where the monitor was made with `ack="manual"`; otherwise asking for the next event does it. Without a
         journal it does nothing. Works from any task, or any thread in `aiobench.sync`.
@@ -345,7 +345,7 @@ class Monitor(Displayed):
             event: The end that was handled.
 
         Raises:
-            TypeError: If *event* is not an end.
+            TypeError: If *event* is not a `Finished` or an `Abandoned`.
             JournalError: If the journal cannot be written.
         """
         if not isinstance(event, Finished | Abandoned):

@@ -76,7 +76,7 @@ class JobSnapshot(Displayed):
     def metrics(self) -> tuple[Metric, ...]:
         """The job's metrics, in the order in which the document first mentions them.
 
-        Each `long_name` is the metric's name in `score_rows()`, where two scores with the same name are told apart.
+        Each `long_name` is the metric's name in `score_rows()`, where a second score of the same name gets a number.
         """
         found: dict[str, Metric] = {}
         for iteration in self.iterations:
@@ -155,7 +155,7 @@ class JobSnapshot(Displayed):
         """Read each model's credits, runtime, status and full scores.
 
         Returns:
-            `{model name: ScoreDetail}`. Models with the same name are told apart: `LLM`, `LLM (2)`.
+            `{model name: ScoreDetail}`. Models with the same name get a number: `LLM`, `LLM (2)`.
 
         Raises:
             InvalidResponseError: If the document cannot be decoded. A terminal snapshot's always can.
@@ -206,7 +206,7 @@ class JobSnapshot(Displayed):
 
         Returns:
             Not dependent on a metric: that item, or `{}`. Dependent: `{scoreId: item}`; grouped by task:
-            `{task: {scoreId: explanation}}`. The same score for two datasets is told apart: `SCORE`,
+            `{task: {scoreId: explanation}}`. The same score for two datasets is kept twice: `SCORE`,
             `SCORE (DATASET)`.
 
         Raises:
@@ -313,7 +313,7 @@ def snapshot_of(
         job_id: The job that was asked for.
         body: The reply.
         polled_at: When it came.
-        terminal: The statuses that are an end, normalized.
+        terminal: The terminal statuses, normalized.
         in_full: Check the whole document now, not only what polling reads; an ended job's is always checked, so
             that what users are handed as an end can be read.
 

@@ -32,7 +32,7 @@ def checked_base_url(value: str, *, allow_plain_http: bool) -> httpx.URL:
             f"the base URL {shown!r} must begin with https:// (http:// for this machine) and name a host"
         )
     if url.port is not None and not 0 < url.port < 2**16:
-        raise ConfigurationError(f"the base URL {shown!r} names a port that there is not")
+        raise ConfigurationError(f"the base URL {shown!r} has an invalid port")
     if url.userinfo or url.query or url.fragment:
         raise ConfigurationError(f"the base URL {shown!r} must have no user info, no query and no fragment")
     if url.scheme == "http" and not is_loopback_name(url.host) and not allow_plain_http:

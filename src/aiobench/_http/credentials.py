@@ -22,10 +22,10 @@ KEY_VARIABLES = ("TEAM_API_KEY", "AIXPLAIN_API_KEY")
 
 
 def resolved_api_key(argument: str | None, environ: Mapping[str, str]) -> str:
-    """Choose the key: the argument, else the environment's.
+    """Choose the key: the argument, or the environment's if there is none.
 
     Raises:
-        ConfigurationError: If there is none, or the environment names two different ones, or it cannot be sent.
+        ConfigurationError: If there is no key, the environment has two different ones, or the key cannot be sent.
     """
     if argument is None:
         found = {name: key for name in KEY_VARIABLES if (key := environ.get(name, "").strip())}

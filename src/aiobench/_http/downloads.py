@@ -39,7 +39,7 @@ async def download(transfer: Transfer, target: Path, fresh_url: Callable[[], Awa
         *target*, as it was given.
 
     Raises:
-        DownloadError: If the file cannot be had, or not be written; which class says why.
+        DownloadError: If the file cannot be downloaded or written; the subclass says why.
         APIError: If a server cannot be reached or fails, again and again.
     """
     url = await fresh_url()

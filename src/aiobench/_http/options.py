@@ -50,7 +50,7 @@ def checked_hosts(value: Collection[str]) -> frozenset[str]:
         raise ConfigurationError(f"allow_result_hosts= must be a collection of host names, not {value!r}")
     for host in value:
         if not isinstance(host, str) or not host or "/" in host:
-            raise ConfigurationError(f"allow_result_hosts= must hold names of hosts, and {host!r} is none")
+            raise ConfigurationError(f"allow_result_hosts= must hold host names, not {host!r}")
     return frozenset(value)
 
 

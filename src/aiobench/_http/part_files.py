@@ -1,6 +1,6 @@
 """A file that is whole or not there: written beside its target, then put in its place (F21). Blocking.
 
-Each part file is locked by whoever writes it, so that one that a killed process left behind can be told from one in
+Each part file is locked by its writer, so that one left behind by a killed process can be distinguished from one in
 use. Where there is no `flock` (Windows), a file in use cannot be removed anyway.
 """
 

@@ -1,7 +1,7 @@
 """Keeping what servers send out of httpcore's debug log (F18).
 
 At DEBUG httpcore logs the headers of each reply, and the `Location` of a redirect to a results file holds a signature.
-Our own requests alone are treated so: whoever else uses httpcore in this process sees what they always saw.
+This affects only our own requests: other users of httpcore in this process see their usual log.
 """
 
 from __future__ import annotations

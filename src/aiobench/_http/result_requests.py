@@ -47,7 +47,7 @@ class InterruptedTransferError(Exception):
     """Raised when an attempt ended before the file did, and another may help.
 
     Attributes:
-        error: What users are told if none does.
+        error: The error to raise if none does.
     """
 
     def __init__(self, error: APIError | DownloadError) -> None:
@@ -56,7 +56,7 @@ class InterruptedTransferError(Exception):
 
 
 class RefusedError(Exception):
-    """Raised when the server of the results refuses: told from an error that a user's own function raises.
+    """Raised when the server of the results refuses, to distinguish it from an error of the user's own function.
 
     Attributes:
         error: The server's answer.
@@ -173,7 +173,7 @@ class ResultSource:
         """
         try:
             return await anyio.to_thread.run_sync(step, limiter=self.session.disk)
-        except (OSError, ValueError) as error:  # a ValueError is for a path that is none, with a null byte in it
+        except (OSError, ValueError) as error:  # a ValueError means an invalid path, with a null byte in it
             raise LocalStorageError(
                 f"the results of job {self.job_id} cannot be written here: {error}",
                 job_id=self.job_id,

@@ -61,7 +61,7 @@ class ResultURLRules:
         if url.scheme not in {"http", "https"} or not url.host:
             raise unsafe_url(text, job_id, "it is not an https URL")
         if url.port is not None and not 0 < url.port < 2**16:
-            raise unsafe_url(text, job_id, "it names a port that there is not")
+            raise unsafe_url(text, job_id, "its port is invalid")
         if url.userinfo:
             raise unsafe_url(text, job_id, "it holds user info")
         if url.scheme == "http":

@@ -298,7 +298,7 @@ class Session:
         return value
 
     async def _exchange(self, request: ApiRequest, timeout: float, on_send: Callable[[], None] | None) -> Reply:
-        # A request that is not idempotent gets a connection of its own: on one that was kept, nobody could tell whether
+        # A request that is not idempotent gets a new connection: on a kept one, it would be unclear whether
         # the server had closed it before or after it read the request.
         try:
             async with self._api.borrow(request.http.url, fresh=not request.is_idempotent, timeout=timeout) as lease:

@@ -32,7 +32,7 @@ async def start_job(
     Cases: 1. an answer with a job: that is it. 2. Surely not received: sent again, within `max_retries`. 3. Refused
     (a 4xx): the error. 4. Anything else may or may not have started a job, so the job list is held against the one
     from before: 4a. one new job: that is it; 4b. none, and the server itself said that it failed: that error;
-    4c. none, or several: nobody can tell.
+    4c. none, or several: unknown.
 
     Args:
         platform: The platform.
@@ -45,7 +45,7 @@ async def start_job(
 
     Raises:
         StartOutcomeUnknownError: In case 4c.
-        APIError: In cases 2, 3 and 4b, and when the job list cannot be had before the start.
+        APIError: In cases 2, 3 and 4b, and if the job list cannot be read before the start.
     """
     async with platform.session.starting(benchmark_id):  # two at once could take one new job for both of them
         job_id = await _start_job(platform, benchmark_id, about_to_send)

@@ -32,9 +32,9 @@ class Place:
 
     Attributes:
         done: Bytes written.
-        total: Bytes in all, where the server told.
+        total: Total bytes, if the server said.
         etag: The version, if the server names it strongly; without it nothing is resumed.
-        reported_at: When progress was last told.
+        reported_at: When progress was last reported.
     """
 
     done: int = 0
@@ -77,7 +77,7 @@ class Transfer:
         Raises:
             InterruptedTransferError: If the attempt was cut short; *place* tells how far it came.
             RefusedError: If the server refuses.
-            DownloadError: If the file must not or cannot be had from there.
+            DownloadError: If the file must not or cannot be downloaded from there.
         """
         async with self.source.opened(url, place.headers) as response:
             await self._take_up(response, url, part, place)

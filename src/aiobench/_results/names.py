@@ -1,4 +1,4 @@
-"""Names told apart, so that nothing is lost when two models or two scores have the same name."""
+"""Unique names, so that nothing is lost when two models or two scores have the same name."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class WatchedJob:
         is_plain: Whether the group's last list showed nothing about it that needs another look.
         is_asked: Whether its document is being asked for, or about to be.
         is_new: Whether it was never asked for, alone or with its group.
-        unknown: How many polls in a row brought a status that nobody knows.
+        unknown: The number of consecutive polls with an unknown status.
         reply: The last document, if it is asked for singly.
         ticket: Its valid entry in the queue; 0 for none.
     """

@@ -117,7 +117,7 @@ class NewsQueue:
         return news
 
     def forget_failure(self, subject: object) -> None:
-        """Take back a failure that nobody has seen: the next poll of *subject* went well."""
+        """Drop an unread failure, because the next poll of *subject* succeeded."""
         self._news.pop((Unanswered, subject), None)
 
     def wake(self) -> None:

@@ -136,7 +136,7 @@ class Starts:
         job = self._make_job(job_id, benchmark_id)
         self._notes.put_text(job_id, note)
         if self._recorder is not None and wish is not None:
-            with anyio.CancelScope(shield=True):  # or nobody would watch it until the next run
+            with anyio.CancelScope(shield=True):  # otherwise it would not be watched until the next run
                 await self._recorder.end_start(wish, job_id)
         self._watch([job])
         return job

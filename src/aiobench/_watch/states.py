@@ -94,7 +94,7 @@ class States:
         return True
 
     def note_whether_known(self, watched: WatchedJob, status: str) -> None:
-        """Count the polls in a row that brought a status that nobody knows, and warn of some of them (F13)."""
+        """Count consecutive polls with an unknown status and log some of them (F13)."""
         if is_known(normalized(status), self._policy.ends):
             watched.unknown = 0
         else:
@@ -124,7 +124,7 @@ class States:
         self._news.put(Unanswered(tuple(each.job for each in members), error), subject)
 
     def note_success(self, subject: WatchedJob | Group, polls: int) -> None:
-        """Count the job states that a good reply brought; a failure of *subject* that nobody saw is news no more."""
+        """Count the job states that a good reply brought; an unread failure of *subject* is dropped."""
         self.polls += polls
         self._news.forget_failure(subject)
 

@@ -115,7 +115,7 @@ def _combinations(spec: MetricSpec) -> list[list[str]]:
 
 
 def _listed(value: object) -> list[object] | None:
-    """Read a sequence of things; a text is none, and neither is a mapping."""
+    """Read a sequence. Texts and mappings do not count as one."""
     if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
         return None
     return list(cast("Iterable[object]", value))

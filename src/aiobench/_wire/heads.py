@@ -1,6 +1,6 @@
 """What polling reads of a job document: its status, whose it is, and what shows that something moved.
 
-The types here are msgspec's own, not attrs classes: a reply's camelCase names can be told to them, and a poll
+The types here are msgspec's own, not attrs classes: they can rename a reply's camelCase fields, and a poll
 decodes straight into them. The rest of a document is skipped without being built.
 """
 

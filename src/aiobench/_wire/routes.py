@@ -49,7 +49,7 @@ def checked_id(value: object, what: str) -> str:
         hint = f"; pass its .id, {found!r}" if isinstance(found := getattr(value, "id", None), str) else ""
         raise ConfigurationError(f"a {what} must be a non-empty string, not {value!r}{hint}")
     if len(value) > LONGEST_ID:
-        raise ConfigurationError(f"a {what} of {len(value):,} characters is none: {value[:40]!r}…")
+        raise ConfigurationError(f"a {what} cannot have {len(value):,} characters: {value[:40]!r}…")
     try:
         value.encode()
     except UnicodeEncodeError as error:

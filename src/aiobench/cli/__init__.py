@@ -21,13 +21,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line.
 
     Args:
-        arguments: What follows the program's name; else the process's own.
+        arguments: The command line without the program's name. Defaults to that of this process.
 
     Returns:
         The exit code where no command has run: 1 without the extra `cli`, 130 for a Ctrl-C that came too early or late.
 
     Raises:
-        SystemExit: With the exit code of the command: 0; 1 for an error, which was told in a sentence on stderr; 2 for
+        SystemExit: With the exit code of the command: 0; 1 for an error, printed as a sentence on stderr; 2 for
             wrong usage; 130 for Ctrl-C.
     """
     from aiobench.errors import MissingExtraError

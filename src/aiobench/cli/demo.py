@@ -32,11 +32,11 @@ def demo(language: str, output: Path | None) -> None:
 
     Args:
         language: `de` or `fr`, what the systems translate into.
-        output: Where the results CSV goes; else `aiXplain/<uuid4>.csv` under the working directory.
+        output: Where to save the results CSV. Defaults to `aiXplain/<uuid4>.csv` under the working directory.
 
     Raises:
         MissingExtraError: If the extra `local` is not installed.
-        ConfigurationError: If nothing can be written to *output*; told before the job, not after it.
+        ConfigurationError: If *output* cannot be written; checked before the job starts.
         AiobenchError: If anything else goes wrong; which class says what.
     """
     console = console_of_stdout()

@@ -87,7 +87,7 @@ class LocalBackend:
         """Make a client of this backend.
 
         Args:
-            trust_env: Whether the environment's proxies count; else they are passed by.
+            trust_env: Whether to use the environment's proxies.
             **options: Further arguments of `aiobench.Client`.
 
         Returns:
@@ -104,7 +104,7 @@ class LocalBackend:
         """Make a synchronous client of this backend.
 
         Args:
-            trust_env: Whether the environment's proxies count; else they are passed by.
+            trust_env: Whether to use the environment's proxies.
             **options: Further arguments of `aiobench.sync.Client`.
 
         Returns:

@@ -32,7 +32,7 @@ class ModelRun:
 
     @property
     def label(self) -> str:
-        """Say what results call it: its display name, else its id."""
+        """Its name in results: the display name, or the id without one."""
         return self.model_id if self.display_name is None else self.display_name
 
 

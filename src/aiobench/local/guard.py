@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RESULTS_PREFIX", "Guard"]
 
-RESULTS_PREFIX = "/results/"  # open to whoever holds a signed address; the rest needs the key
+RESULTS_PREFIX = "/results/"  # open to any holder of a signed address; everything else needs the key
 
 _HOST = re.compile(r"(127\.0\.0\.1|localhost)(:\d+)?", re.IGNORECASE)
 

@@ -28,7 +28,7 @@ class Metric:
 
     Attributes:
         supplier: The library that computes it.
-        unit: `%` for a scale of 100, else empty.
+        unit: `%` for a scale of 100, otherwise empty.
         segment_score: A function of hypothesis and reference.
     """
 

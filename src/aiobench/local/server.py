@@ -30,12 +30,12 @@ def bind_loopback(port: int) -> socket.socket:
         The socket, bound.
 
     Raises:
-        ConfigurationError: The port cannot be had.
+        ConfigurationError: The port is not available.
     """
-    # asyncio sets TCP_NODELAY only where the protocol is named; else every answer waits 40 ms for an ACK.
+    # asyncio sets TCP_NODELAY only if the protocol is named; otherwise every answer waits 40 ms for an ACK.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        # So that a port can be had again right after its last server stopped (TIME_WAIT).
+        # So that a port is available right after its last server stopped (TIME_WAIT).
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((ADDRESS, port))
         listener.listen()

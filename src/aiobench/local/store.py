@@ -49,8 +49,8 @@ class SegmentResult:
 
     Attributes:
         segment: The segment's index in its dataset.
-        hypothesis: The translation, or None when there is none.
-        failure: Why there is none.
+        hypothesis: The translation, or None if the segment failed.
+        failure: Why the segment failed.
         scores: One figure for each of the benchmark's scorers; None where it could not be computed.
         runtime: Seconds.
     """

@@ -35,7 +35,7 @@ class _Process:
         self.inherited: list[Loop] = []  # kept: closing a parent's loop would disturb it
 
     def begun(self) -> Loop:
-        """Return the loop, and start it if there is none; the lock is held.
+        """Return the loop, starting it if needed; the lock is held.
 
         An interrupt on the way leaves neither a thread nor a loop that only half exists.
         """

@@ -13,7 +13,7 @@ __all__ = ["GRACE", "Step", "Tenant", "exiting"]
 
 T = TypeVar("T")
 
-GRACE = 5.0  # seconds that something cancelled may take to clean up before nobody waits for it any longer
+GRACE = 5.0  # seconds to wait for a cancelled call to clean up
 
 exiting = threading.Event()
 """Set when the interpreter has begun to exit."""

@@ -710,7 +710,7 @@ class BenchmarkJob(Facade[AsyncBenchmarkJob]):
 
         Returns:
             A frame with the column `Model` and one column per metric; or a list of such rows; or, not simplified,
-            `{model name: ScoreDetail}`. Models or metrics with the same name are told apart: `LLM`, `LLM (2)`.
+            `{model name: ScoreDetail}`. Models or metrics with the same name get a number: `LLM`, `LLM (2)`.
 
         Raises:
             ConfigurationError: If the job has no client and the environment's settings are invalid.
@@ -770,7 +770,7 @@ class BenchmarkJob(Facade[AsyncBenchmarkJob]):
 
         Returns:
             Not dependent on a metric: that item, or `{}`. Dependent: `{scoreId: item}`; grouped by task:
-            `{task: {scoreId: explanation}}`. The same score for two datasets is told apart: `SCORE`,
+            `{task: {scoreId: explanation}}`. The same score for two datasets is kept twice: `SCORE`,
             `SCORE (DATASET)`.
 
         Raises:
@@ -918,7 +918,7 @@ class Monitor(StreamFacade[AsyncMonitor]):
         return _monitor_event_of(self._next(self._core.__anext__), self._owner)
 
     def ack(self, event: Finished | Abandoned) -> None:
-        """Note in the journal that an end was handled, so that it does not come again after a restart.
+        """Record in the journal that an event was handled, so that it does not come again after a restart.
 
         Needed where the monitor was made with `ack="manual"`; otherwise asking for the next event does it. Without a
         journal it does nothing. Works from any task, or any thread in `aiobench.sync`.
@@ -927,7 +927,7 @@ class Monitor(StreamFacade[AsyncMonitor]):
             event: The end that was handled.
 
         Raises:
-            TypeError: If *event* is not an end.
+            TypeError: If *event* is not a `Finished` or an `Abandoned`.
             JournalError: If the journal cannot be written.
         """
         core_event = core_of(event)

@@ -1,4 +1,4 @@
-"""What becomes of a fake job: which statuses it goes through, and what it brings in the end."""
+"""The course of a fake job: its statuses over time, and its results."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ class FakeJob:
         benchmark_id: The id of its benchmark.
         started_at: When it was started, in seconds of the platform's clock.
         course: The statuses that it goes through.
-        outcome: What it brings in the end.
+        outcome: Its results.
     """
 
     id: str
@@ -97,7 +97,7 @@ class FakeBenchmark:
         dataset: The id of its dataset.
         metrics: The ids of its metrics.
         course: The statuses that its jobs go through.
-        outcome: What its jobs bring in the end.
+        outcome: The results of its jobs.
         display_names: The display names of models that were given one, by model id.
         jobs: Its jobs, the oldest first.
     """

@@ -74,7 +74,7 @@ class FakePlatform:
             failures: The number of failed segments by model. By default those of *segments*.
             segments: The results, a frame with the column `Model`. None: there is no file to download.
             explanation: The document's explanation, once the job has ended.
-            benchmark: Its benchmark, or the id of one, which is made if there is none. By default one for all jobs.
+            benchmark: Its benchmark, or the id of one, created if needed. By default one benchmark for all jobs.
             id: The job's id. By default `job-1` and so on.
 
         Returns:
