@@ -18,7 +18,7 @@ from aiobench import _progress
 from aiobench._http.downloads import download
 from aiobench._http.result_requests import ResultSource
 from aiobench._http.transfers import Transfer
-from aiobench._results.csv_frames import read_results
+from aiobench._results.csv_frames import read_frame
 from aiobench._wire.statuses import shown
 from aiobench.errors import ConfigurationError, LocalStorageError, ResultsNotReadyError
 
@@ -71,7 +71,7 @@ async def of_job(
             return path
         assert snapshot is not None  # the download asked for it
         metrics = {score.long_name for run in snapshot.iterations for score in run.scores or () if score.long_name}
-        read = partial(read_results, path, job_id=job.id, metrics=metrics)
+        read = partial(read_frame, path, job_id=job.id, metrics=metrics)
         return await anyio.to_thread.run_sync(read, limiter=session.disk)
 
 

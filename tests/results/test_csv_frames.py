@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from aiobench import ResultParseError
 from aiobench._results import csv_frames
-from aiobench._results.csv_frames import read_results
+from aiobench._results.csv_frames import read_frame
 from job_documents import SAMPLES
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def read(tmp_path: Path) -> Read:
 
     def read_it(content: str | bytes, *metrics: str) -> pd.DataFrame:
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return read_results(path, job_id="JOB", metrics=metrics)
+        return read_frame(path, job_id="JOB", metrics=metrics)
 
     return read_it
 
@@ -41,7 +41,7 @@ def read(tmp_path: Path) -> Read:
 @pytest.fixture(scope="module")
 def frame() -> pd.DataFrame:
     """Share the sample's frame."""
-    return read_results(SAMPLES / "results.csv", job_id="JOB", metrics={BLEU, CHRF})
+    return read_frame(SAMPLES / "results.csv", job_id="JOB", metrics={BLEU, CHRF})
 
 
 def test_columns_and_rows_of_the_sample(frame: pd.DataFrame) -> None:

@@ -1,205 +1,223 @@
 """The results CSV → a frame (`docs/reference/wire.md#results-csv`): an open schema, of which some columns are known.
 
-Only an empty field is missing: a model's output may well be the word `None`, `NA` or `007`. In a column of figures,
-`NaN` is the figure that it says.
+A plain file is read by pandas' own reader, which is fast and guesses types; a column whose guess may differ from what
+is written is read once more, as texts. A file that is not plain is read as texts from the start. Nothing is read more
+than twice, and what comes out does not depend on the version of pandas.
 """
 
 from __future__ import annotations
 
-import contextlib
-import csv
-import re
-from functools import partial
-from itertools import islice
-from typing import TYPE_CHECKING, Any
+import warnings
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from aiobench._errors import ResultParseError
+from attrs import define, field
+
+from aiobench._errors import ResultParseError, ResultsWarning
+from aiobench._results.csv_bytes import Look, UnreadableError, count_separators, look
+from aiobench._results.csv_columns import Column, Figures, Flags, Inferred, Texts, WrongFlagError
+from aiobench._results.csv_guesses import Guesses, guess, texts_of
+from aiobench._results.csv_records import line_of_record, read_header, read_pieces
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Collection, Iterator
     from pathlib import Path
 
     import pandas as pd
 
-__all__ = ["read_results"]
+__all__ = ["DtypeBackend", "Engine", "read_frame"]
+
+DtypeBackend: TypeAlias = Literal["numpy_nullable", "pyarrow"]
+"""The types of a frame's columns, by pandas' names for them."""
+Engine: TypeAlias = Literal["c", "python", "pyarrow"]
+"""Who splits a file into fields, by pandas' names for them."""
 
 TEXT_COLUMNS = frozenset({
     "Model", "source", "reference", "hypothesis", "topic", "inputText", "referenceText", "outputText",
     "pipelineid", "Provider",
 })  # fmt: skip
-PIECE = 10_000  # rows converted at a time: a few milliseconds
-NAN = ("NaN", "nan", "NAN", "-nan")  # as JavaScript, Python and C write it
-TRUE, FALSE = ("True", "true", "TRUE"), ("False", "false", "FALSE")
+OTHER_COLUMNS = frozenset({"segment_id", "numChars", "numWords", "credits_used", "runTimeInSecs"})
+PIECE = 10_000  # records that are read at a time: milliseconds
+FIELDS = 100_000  # and fields, where a record has many
 
 
-def read_results(path: Path, *, job_id: str, metrics: Collection[str]) -> pd.DataFrame:
-    """Read a results file into a frame. This blocks, so call it in a worker thread.
+def read_frame(
+    path: Path,
+    *,
+    job_id: str,
+    metrics: Collection[str],
+    strict: bool = False,
+    dtype_backend: DtypeBackend | None = None,
+    engine: Engine | None = None,
+) -> pd.DataFrame:
+    """Read a results file into a frame; blocking, for a worker thread.
 
     Args:
         path: The CSV file, in UTF-8.
-        job_id: The job, for error messages.
-        metrics: The long names of the job's metrics: columns of floats.
+        job_id: The job, for the text of errors; "": the file's name stands for it.
+        metrics: The long names of the job's metrics.
+        strict: Refuse a field of a metric that is no number; otherwise it is missing, with a warning.
+        dtype_backend: The types of the columns; None: numpy's, and pandas' default for texts.
+        engine: Who splits a plain file into fields; None: the fastest.
 
     Returns:
-        One row per segment and model. Metrics are `float64`; `Model_success`, `*_success` and `any_segment_failed`
-        are `bool` (`boolean` if a field is empty); texts are `str`; other columns are inferred. A repeated column
-        name gets a number, `NAME.1`, and the type of the first column of that name.
+        One row per segment and model; see `aiobench.read_results`.
 
     Raises:
-        ResultParseError: If the file is not a results CSV, with the line if it is known.
+        ResultParseError: If the file cannot be read exactly; with the line.
+        OSError: If it cannot be opened.
     """
+    subject = f"the results of job {job_id}" if job_id else f"the results in {path}"
+    try:
+        reading = _Reading.of(path, metrics)
+        arrays = reading.arrays(engine or "c")
+        if reading.faults:
+            fault = reading.told_faults()
+            if strict:
+                raise fault
+            text = f"{subject}, line {fault.line}: {fault.why}; missing in the frame"
+            warnings.warn(text, ResultsWarning, stacklevel=2)
+    except UnreadableError as error:
+        where = f", line {error.line}" if error.line is not None else ""
+        what = f"{subject} are not a usable CSV{where}: {error.why}"
+        raise ResultParseError(what, job_id=job_id, line=error.line) from error.__cause__
+    return _frame(reading.header, arrays, dtype_backend)
+
+
+@define
+class _Reading:
+    """A results file that is being read.
+
+    Attributes:
+        path: The file.
+        seen: What a look at its bytes said.
+        header: The columns, as the file names them.
+        kinds: What each column is to be.
+        faults: Columns of figures with fields that are none.
+    """
+
+    path: Path
+    seen: Look
+    header: list[str]
+    kinds: list[type[Column]]
+    faults: dict[str, Figures] = field(factory=dict[str, Figures])
+
+    @classmethod
+    def of(cls, path: Path, metrics: Collection[str]) -> _Reading:
+        seen = look(path)
+        header = read_header(path, seen)
+        if len(header) == 1 and (separator := next((each for each in ";\t|" if each in header[0]), None)):
+            raise UnreadableError(f"the header's names are separated by {separator!r}, not by commas", 1)
+        return cls(path, seen, header, [_kind(name, metrics) for name in header])
+
+    def arrays(self, engine: Engine) -> list[Any]:
+        """Read each column."""
+        width = len(self.header)
+        is_plain = self.seen.is_plain and width > 1 and engine != "python"  # of one column, a blank line may be a field
+        guesses = guess(self.path, width, self._rows(width), engine) if is_plain else None
+        if guesses is None:
+            return self._checked(self._read_records())
+        guessed = Guesses(guesses, has_signs=self.seen.has_signs)
+        if guessed.may_be_short and count_separators(self.path) != (guessed.rows + 1) * (width - 1):
+            return self._checked(self._read_records())
+        take = {
+            Texts: guessed.take_text,
+            Flags: guessed.take_flags,
+            Figures: guessed.take_figures,
+            Inferred: guessed.take_any,
+        }
+        arrays = [take[kind](place) for place, kind in enumerate(self.kinds)]
+        odd = [place for place, array in enumerate(arrays) if array is None]
+        if odd:
+            pieces = texts_of(self.path, width, odd, self._rows(len(odd)))
+            for place, array in zip(odd, self._columns(odd, pieces), strict=True):
+                arrays[place] = array
+        return self._checked(arrays)
+
+    def told_faults(self) -> UnreadableError:
+        """Say how many fields are no figures, and which is the first."""
+        count = sum(column.faults for column in self.faults.values())
+        firsts = ((*column.first_fault, name) for name, column in self.faults.items() if column.first_fault)
+        row, text, name = min(firsts, key=lambda first: first[0])
+        more = f", the first of {count:,} such fields" if count > 1 else ""
+        return UnreadableError(f"{name} is {text[:80]!r}, not a number{more}", self._line(row))
+
+    def _read_records(self) -> list[Any]:
+        width = len(self.header)
+        records = read_pieces(
+            self.path, self.seen, width, self._rows(width), text_ends=self.kinds[-1] in {Texts, Inferred}
+        )
+        return self._columns(range(width), (list(zip(*piece, strict=True)) for piece in records))
+
+    def _columns(self, places: Collection[int], pieces: Iterator[Any]) -> list[Any]:
+        columns = [self.kinds[place]() for place in places]
+        for piece in pieces:
+            for place, column, texts in zip(places, columns, piece, strict=True):
+                try:
+                    column.add(texts)
+                except WrongFlagError as wrong:
+                    what = f"{self.header[place]} is {wrong.text[:80]!r}, not True or False"
+                    raise UnreadableError(what, self._line(wrong.row)) from None
+        for place, column in zip(places, columns, strict=True):
+            if isinstance(column, Figures) and column.faults:
+                self.faults[self.header[place]] = column
+        return [column.finish() for column in columns]
+
+    def _checked(self, arrays: list[Any]) -> list[Any]:
+        """Refuse a line of text that is no header: an error page has no rows."""
+        is_known = any(
+            kind is not Inferred or name in OTHER_COLUMNS for name, kind in zip(self.header, self.kinds, strict=True)
+        )
+        if not len(arrays[0]) and not is_known:
+            raise UnreadableError(f"the file is a text, not a CSV: {', '.join(self.header)[:80]!r}", 1)
+        return arrays
+
+    def _rows(self, columns: int) -> int:
+        return max(1, min(PIECE, FIELDS // columns))
+
+    def _line(self, row: int) -> int | None:
+        return line_of_record(self.path, self.seen, len(self.header), row)
+
+
+def _kind(name: str, metrics: Collection[str]) -> type[Column]:
+    if name in TEXT_COLUMNS:
+        return Texts
+    if name == "any_segment_failed" or name.endswith("_success"):
+        return Flags
+    return Figures if name in metrics else Inferred
+
+
+def _frame(header: list[str], arrays: list[Any], dtype_backend: DtypeBackend | None) -> pd.DataFrame:
     import pandas as pd
 
-    header = _header(path, job_id)
-    kinds: dict[str, str | None] = {}
-    try:
-        names = pd.read_csv(path, nrows=0, encoding="utf-8-sig").columns
-        written = dict(zip(names, header, strict=False))  # repeated columns have another name in the frame
-        kinds = {name: _kind(written.get(name, name), metrics) for name in names}
-        frame = _parsed(path, kinds)
-    except pd.errors.EmptyDataError as error:
-        raise _unusable(job_id, "the file is empty", 1) from error
-    except pd.errors.ParserError as error:
-        raise _unusable(job_id, str(error).strip(), _line_named_in(str(error))) from error
-    except UnicodeDecodeError as error:
-        raise _unusable(job_id, "not UTF-8", _line_not_utf8(path)) from error
-    except ValueError as error:  # a metric's field that is not a number
-        raise _no_number(path, job_id, kinds) from error
-    if not isinstance(frame.index, pd.RangeIndex):  # pandas takes surplus fields for an index
-        raise _unusable(job_id, f"more fields than the {len(header)} columns of the header", 2)
-    for name in frame.columns:
-        if _is_flag(written.get(name, name)):
-            frame[name] = _flags(frame[name], path, job_id)
+    if dtype_backend is not None:
+        arrays = [_converted(array, dtype_backend) for array in arrays]
+    frame = pd.DataFrame(dict(enumerate(arrays)))
+    frame.columns = pd.Index(_unique(header))
     return frame
 
 
-def _kind(column: str, metrics: Collection[str]) -> str | None:
-    """Return the type to read a column as, or None to infer it."""
-    if column in TEXT_COLUMNS or _is_flag(column):
-        return "str"
-    return "float64" if column in metrics else None
-
-
-def _parsed(path: Path, kinds: dict[str, str | None], **options: Any) -> pd.DataFrame:
-    """Parse the file in pieces, because pandas holds the GIL while it converts one."""
+def _converted(array: Any, dtype_backend: DtypeBackend) -> Any:
+    """Give an array the type that this backend has for it."""
     import pandas as pd
 
-    dtypes = {name: kind for name, kind in kinds.items() if kind is not None}
-    missing = {name: ["", *NAN] if kind == "float64" else [""] for name, kind in kinds.items()}
-    # low_memory=False: otherwise pandas infers types by chunks and gives one column several
-    read: Callable[..., Any] = partial(
-        pd.read_csv, path, dtype=dtypes, keep_default_na=False, na_values=missing, encoding="utf-8-sig",
-        low_memory=False, **options,
-    )  # fmt: skip
-    with read(chunksize=PIECE) as pieces:
-        parts = list(pieces)
-    frame: pd.DataFrame = pd.concat(parts)
-    inferred = [set(found) for found in zip(*(map(str, part.dtypes) for part in parts), strict=True)]
-    while parts:  # one by one, because freeing them all at once takes milliseconds, too
-        parts.pop()
-    odd = [place for place, found in enumerate(inferred) if len(found) > 1 and found != {"int64", "float64"}]
-    if odd:  # read columns whole if pieces disagree about the inferred type
-        whole: Any = read(usecols=odd)  # a frame, not an iterator of pieces
-        for place, name in zip(odd, whole.columns, strict=True):
-            frame.isetitem(place, whole[name].array)
-    return frame
+    kind = array.dtype.kind
+    sample = pd.Series({"i": [1], "u": [1], "f": [0.5], "b": [True]}.get(kind, ["text"]))
+    if kind == "u":
+        sample = sample.astype("uint64")
+    return pd.Series(array).astype(sample.convert_dtypes(dtype_backend=dtype_backend).dtype).array
 
 
-def _header(path: Path, job_id: str) -> list[str]:
-    """Read the first record; refuse HTML, XML, and files whose rows are all too long."""
-    row: list[str] = []
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            records = csv.reader(file)
-            header = next(filter(_is_filled, records), None)
-            with contextlib.suppress(csv.Error):  # a field over the csv module's limit, which pandas accepts
-                row = next(filter(_is_filled, records), [])
-            line = records.line_num
-    except UnicodeDecodeError as error:
-        raise _unusable(job_id, "not UTF-8", _line_not_utf8(path)) from error
-    except csv.Error as error:
-        raise _unusable(job_id, str(error), 1) from error
-    if not header:
-        raise _unusable(job_id, "the file is empty", 1)
-    if header[0].lstrip().startswith("<"):
-        raise _unusable(job_id, "the file is a web page or XML, not a CSV", 1)
-    if len(row) > len(header):  # pandas would take the first fields for an index, or for a range
-        raise _unusable(job_id, f"more fields than the {len(header)} columns of the header", line)
-    return header
-
-
-def _is_filled(record: list[str]) -> bool:
-    """Return whether a line is a record and not blank, which pandas skips."""
-    return len(record) > 1 or (len(record) == 1 and (not record[0] or bool(record[0].strip(" \t"))))
-
-
-def _is_flag(column: str) -> bool:
-    return column == "any_segment_failed" or column.endswith("_success")
-
-
-def _flags(texts: pd.Series, path: Path, job_id: str) -> pd.Series:
-    import pandas as pd
-
-    # in pieces, as parsed: a lookup over all rows would hold the GIL
-    pieces = [texts[start : start + PIECE] for start in range(0, max(len(texts), 1), PIECE)]
-    flags = pd.concat([piece.isin(TRUE) for piece in pieces])
-    others = ~pd.concat([piece.isin((*TRUE, *FALSE)) for piece in pieces])
-    if not others.any():
-        return flags
-    missing = texts.isna()
-    unusable = others & ~missing
-    if unusable.any():
-        where = int(unusable.to_numpy().argmax())
-        what = f"{texts.name} is {texts.iloc[where]!r}, not True or False"
-        raise _unusable(job_id, what, _line_of_record(path, where))
-    return flags.astype("boolean").mask(missing)
-
-
-def _no_number(path: Path, job_id: str, kinds: dict[str, str | None]) -> ResultParseError:
-    """Find the field that could not be read as a number, in a second, slower pass."""
-    import pandas as pd
-
-    metrics = [place for place, kind in enumerate(kinds.values()) if kind == "float64"]
-    texts = _parsed(path, dict.fromkeys(kinds, "str"), usecols=metrics)
-    for name in texts.columns:
-        bad = pd.to_numeric(texts[name], errors="coerce").isna() & texts[name].notna() & ~texts[name].isin(NAN)
-        if bad.any():
-            where = int(bad.to_numpy().argmax())
-            what = f"{name} is {texts[name].iloc[where]!r}, not a number"
-            return _unusable(job_id, what, _line_of_record(path, where))
-    return _unusable(job_id, "a metric's field is not a number", None)
-
-
-def _line_named_in(message: str) -> int | None:
-    """Extract the line from the parser's message, which counts rows from 0 and lines from 1."""
-    if line := re.search(r"\bline (\d+)", message):
-        return int(line[1])
-    if row := re.search(r"\brow (\d+)", message):
-        return int(row[1]) + 1
-    return None
-
-
-def _line_of_record(path: Path, index: int) -> int | None:
-    """Find the line on which a record ends; a record may span several."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        records = csv.reader(file)
-        try:
-            next(islice(filter(_is_filled, records), index + 1, None), None)
-        except csv.Error:
-            return None
-        return records.line_num
-
-
-def _line_not_utf8(path: Path) -> int | None:
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            try:
-                line.decode()
-            except UnicodeDecodeError:
-                return number
-    return None
-
-
-def _unusable(job_id: str, why: str, line: int | None) -> ResultParseError:
-    where = f", line {line}" if line is not None else ""
-    return ResultParseError(f"the results of job {job_id} are not a usable CSV{where}: {why}", job_id=job_id, line=line)
+def _unique(header: list[str]) -> list[str]:
+    """Name the columns as pandas does: what is repeated gets a number, what has no name a place."""
+    names = [name or f"Unnamed: {place}" for place, name in enumerate(header)]
+    taken, given = set(names), set[str]()
+    counts: dict[str, int] = {}
+    unique = []
+    for name in names:
+        candidate = name
+        while candidate in given or (candidate != name and candidate in taken):
+            counts[name] = counts.get(name, 0) + 1
+            candidate = f"{name}.{counts[name]}"
+        given.add(candidate)
+        unique.append(candidate)
+    return unique
