@@ -7,7 +7,17 @@ from aiobench._version import __version__
 from aiobench._wire.statuses import PENDING_STATUSES, TERMINAL_STATUSES
 from aiobench.benchmark import Benchmark
 from aiobench.client import Client
-from aiobench.documents import JSON, Explanations, Iteration, Metric, Progress, Score, ScoreDetail, ScoreRow
+from aiobench.documents import (
+    JSON,
+    Explanations,
+    Iteration,
+    Metric,
+    Progress,
+    ResultsWarning,
+    Score,
+    ScoreDetail,
+    ScoreRow,
+)
 from aiobench.errors import (
     AiobenchError,
     APIConnectionError,
@@ -37,7 +47,6 @@ from aiobench.errors import (
     ResultExpiredError,
     ResultParseError,
     ResultsNotReadyError,
-    ResultsWarning,
     ResultTooLargeError,
     ServerError,
     StartOutcomeUnknownError,

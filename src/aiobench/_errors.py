@@ -36,7 +36,6 @@ __all__ = [
     "ResultParseError",
     "ResultTooLargeError",
     "ResultsNotReadyError",
-    "ResultsWarning",
     "ServerError",
     "StartOutcomeUnknownError",
     "UnsafeURLError",
@@ -245,10 +244,6 @@ class ResultParseError(JobError):
     def __init__(self, message: str, *, job_id: str, line: int | None = None) -> None:
         super().__init__(message, job_id=job_id)
         self.line = line
-
-
-class ResultsWarning(UserWarning):
-    """Issued when a frame holds less than its file: a field of a score that is no number is missing."""
 
 
 class DownloadError(JobError):

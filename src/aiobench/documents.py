@@ -7,7 +7,17 @@ from typing import Any, TypeAlias, TypedDict, Union
 
 from attrs import frozen
 
-__all__ = ["JSON", "Explanations", "Iteration", "Metric", "Progress", "Score", "ScoreDetail", "ScoreRow"]
+__all__ = [
+    "JSON",
+    "Explanations",
+    "Iteration",
+    "Metric",
+    "Progress",
+    "ResultsWarning",
+    "Score",
+    "ScoreDetail",
+    "ScoreRow",
+]
 
 JSON: TypeAlias = Union[bool, int, float, str, Sequence["JSON"], Mapping[str, "JSON"], None]  # noqa: UP007
 """A value that JSON can hold, such as the note of a watched job."""
@@ -132,3 +142,7 @@ class Explanations(TypedDict):
     """Explanations that do not depend on a metric."""
     metricDependent: list[dict[str, Any]]
     """One item per metric: `scoreId`, `datasetId`; every other key is a task."""
+
+
+class ResultsWarning(UserWarning):
+    """Issued when a frame holds less than its file: a field of a score that is no number is missing."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import pickle
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from aiobench import ResultParseError
+from aiobench import ResultParseError, ResultsWarning
 from aiobench._results import csv_frames
 from aiobench._results.csv_frames import read_frame
 from job_documents import SAMPLES
@@ -31,9 +32,9 @@ def read(tmp_path: Path) -> Read:
     """Read a CSV given as text or bytes."""
     path = tmp_path / "results.csv"
 
-    def read_it(content: str | bytes, *metrics: str) -> pd.DataFrame:
+    def read_it(content: str | bytes, *metrics: str, **options: Any) -> pd.DataFrame:
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return read_frame(path, job_id="JOB", metrics=metrics)
+        return read_frame(path, job_id="JOB", metrics=metrics, **options)
 
     return read_it
 
@@ -175,7 +176,7 @@ def test_blank_lines_before_the_header(read: Read, blank: str) -> None:
     """Blank lines are no part of a CSV, before the header as little as after it; lines are counted with them."""
     assert [1.5] == list(read(f"{blank}Model,X\n\n  \nm,1.5\n", "X")["X"])
     with pytest.raises(ResultParseError) as caught:
-        read(f"{blank}Model,X\n  \n\nm,zero\n", "X")
+        read(f"{blank}Model,X\n  \n\nm,zero\n", "X", strict=True)
     assert caught.value.line == blank.count("\n") + 4
 
 
@@ -188,8 +189,8 @@ def test_a_metric_may_be_no_number(read: Read, nan: str) -> None:
     assert ["float64"] * 2 == [str(frame[name].dtype) for name in ("X", "X.1")]
     assert [1.0, 2.0] == [frame["X"][1], frame["X.1"][0]]
     assert [True, False, False, True] == [*frame["X"].isna(), *frame["X.1"].isna()]
-    with pytest.raises(ResultParseError, match=r"line 3: X\.1 is 'None', not a number"):
-        read(f"source,X,X\na,{nan},2\nb,1,None\n", "X")
+    with pytest.raises(ResultParseError, match=r"line 3: X is 'None', not a number"):
+        read(f"source,X,X\na,{nan},2\nb,1,None\n", "X", strict=True)
 
 
 def test_a_repeated_column_is_read_as_the_first_of_its_name(read: Read) -> None:
@@ -219,14 +220,14 @@ def test_huge_field(read: Read) -> None:
         (b"\n\n", 1, "empty"),
         (b"<?xml version='1.0'?><Error>Expired</Error>", 1, "web page or XML"),
         (b"  <html>\n<p>a, b</p></html>", 1, "web page or XML"),
-        (b"Model,X\na,1\nb,2,3,4\n", 3, "Expected 2 fields"),
-        (b"Model,X\na,1,2\nb,2,3\n", 2, "more fields than the 2 columns"),
+        (b"Model,X\na,1\nb,2,3,4\n", 3, "4 fields where the header has 2 columns"),
+        (b"Model,X\na,1,2\nb,2,3\n", 2, "3 fields where the header has 2 columns"),
         (b"Model,X\na,1\nb,zero\n", 3, "X is 'zero', not a number"),
         (b'Model,X\n"a\nb",1\n\nb,zero\n', 5, "X is 'zero', not a number"),
         (b"Model,Model_success\na,True\nb,maybe\n", 3, "'maybe', not True or False"),
         (b"Model,X\na,1\nb\xff,2\n", 3, "not UTF-8"),
         (b"Mod\xffel,X\na,1\n", 1, "not UTF-8"),
-        (b'Model,X\na,1\n"b,2\n', 3, "EOF inside string"),
+        (b'Model,X\na,1\n"b,2\n', 3, "a quote that is not closed"),
     ],
     ids=["nothing", "empty lines", "XML", "HTML", "ragged", "all too long", "no number",
          "no number after a long record", "no flag", "not UTF-8", "header not UTF-8", "open quote"],
@@ -234,7 +235,7 @@ def test_huge_field(read: Read) -> None:
 def test_what_is_no_usable_csv_is_refused_with_its_line(read: Read, content: bytes, line: int, why: str) -> None:
     """Anything else than such a CSV raises ResultParseError, which names the job and the line (F29)."""
     with pytest.raises(ResultParseError, match=why) as caught:
-        read(content, "X")
+        read(content, "X", strict=True)
 
     assert ("JOB", line) == (caught.value.job_id, caught.value.line)
     assert f"the results of job JOB are not a usable CSV, line {line}" in str(caught.value)
@@ -277,7 +278,8 @@ def test_any_bytes_are_a_frame_or_refused(read: Read, content: bytes) -> None:
     """Whatever the bytes are, they give a frame or the one error, never a traceback from inside a library."""
     outcome: Any
     try:
-        outcome = read(content, "X")
+        with warnings.catch_warnings(category=ResultsWarning, action="ignore"):
+            outcome = read(content, "X")
     except ResultParseError as error:
         outcome = error
 

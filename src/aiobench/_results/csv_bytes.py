@@ -77,9 +77,9 @@ def look(path: Path) -> Look:
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:
         for number, (block, window) in enumerate(_windows(path)):
-            decoder.decode(block)
             if number == 0:
                 _refuse_other_kinds(block)
+            decoder.decode(block)
             seen.take(block, window)
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:

@@ -242,7 +242,9 @@ class Inferred:
             large = np.flatnonzero(np.abs(array) >= EXACT)
             if len(large):
                 texts = _split(piece)
-                if any(re.fullmatch(WHOLE, texts[n].strip()) and int(texts[n]) != array[n] for n in large.tolist()):
+                if any(
+                    re.fullmatch(WHOLE, texts[n].strip()) and int(texts[n]) != float(array[n]) for n in large.tolist()
+                ):
                     return None
             arrays.append(array)
         return _joined(arrays, "float64")

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from attrs import define, field
 
-from aiobench._errors import ResultParseError, ResultsWarning
+from aiobench._errors import ResultParseError
 from aiobench._results.csv_bytes import Look, UnreadableError, count_separators, look
 from aiobench._results.csv_columns import Column, Figures, Flags, Inferred, Texts, WrongFlagError
 from aiobench._results.csv_guesses import Guesses, guess, texts_of
-from aiobench._results.csv_records import line_of_record, read_header, read_pieces
+from aiobench._results.csv_records import first_width, line_of_record, read_header, read_pieces
+from aiobench.documents import ResultsWarning
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -113,6 +114,8 @@ class _Reading:
         """Read each column."""
         width = len(self.header)
         is_plain = self.seen.is_plain and width > 1 and engine != "python"  # of one column, a blank line may be a field
+        if is_plain and first_width(self.path, self.seen) not in {width, None}:
+            return self._checked(self._read_records())  # pandas would take the first fields for an index
         guesses = guess(self.path, width, self._rows(width), engine) if is_plain else None
         if guesses is None:
             return self._checked(self._read_records())
@@ -163,12 +166,11 @@ class _Reading:
         return [column.finish() for column in columns]
 
     def _checked(self, arrays: list[Any]) -> list[Any]:
-        """Refuse a line of text that is no header: an error page has no rows."""
-        is_known = any(
-            kind is not Inferred or name in OTHER_COLUMNS for name, kind in zip(self.header, self.kinds, strict=True)
-        )
-        if not len(arrays[0]) and not is_known:
-            raise UnreadableError(f"the file is a text, not a CSV: {', '.join(self.header)[:80]!r}", 1)
+        """Refuse a line of text that is no header: an error message has no rows."""
+        name = self.header[0]
+        is_known = self.kinds[0] is not Inferred or name in OTHER_COLUMNS
+        if len(self.header) == 1 and not len(arrays[0]) and not is_known:
+            raise UnreadableError(f"the file is a line of text, not a CSV: {name[:80]!r}", 1)
         return arrays
 
     def _rows(self, columns: int) -> int:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from io import TextIOWrapper
     from pathlib import Path
 
-__all__ = ["line_of_record", "read_header", "read_pieces"]
+__all__ = ["first_width", "line_of_record", "read_header", "read_pieces"]
 
 SPARE = [chr(code) for code in range(0xFDD0, 0xFDF0)]  # no characters, by Unicode's definition
 MIXED = "the line ends with CR LF where the header's ends with LF: the CR may be part of the last field"
@@ -35,6 +35,15 @@ def read_header(path: Path, seen: Look) -> list[str]:
                 raise UnreadableError("a carriage return in the header: is it what ends the lines?", line)
             return record
     raise UnreadableError("the file is empty", 1)
+
+
+def first_width(path: Path, seen: Look) -> int | None:
+    """Count the fields of the first record behind the header; None if it cannot be read."""
+    try:
+        filled = (len(record) for _, record in _numbered(path, seen) if not _is_blank(record, 2))
+        return next(islice(filled, 1, None), None)
+    except UnreadableError:
+        return None
 
 
 def read_pieces(path: Path, seen: Look, width: int, rows: int, *, text_ends: bool) -> Iterator[list[list[str]]]:

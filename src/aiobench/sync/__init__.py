@@ -7,7 +7,17 @@ core.
 
 from aiobench._version import __version__
 from aiobench._wire.statuses import PENDING_STATUSES, TERMINAL_STATUSES
-from aiobench.documents import JSON, Explanations, Iteration, Metric, Progress, Score, ScoreDetail, ScoreRow
+from aiobench.documents import (
+    JSON,
+    Explanations,
+    Iteration,
+    Metric,
+    Progress,
+    ResultsWarning,
+    Score,
+    ScoreDetail,
+    ScoreRow,
+)
 from aiobench.errors import (
     AiobenchError,
     APIConnectionError,
@@ -116,6 +126,7 @@ __all__ = [
     "ResultParseError",
     "ResultTooLargeError",
     "ResultsNotReadyError",
+    "ResultsWarning",
     "Score",
     "ScoreDetail",
     "ScoreRow",
