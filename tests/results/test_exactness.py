@@ -81,6 +81,7 @@ def test_lines_that_end_with_carriage_returns_alone(path: Path) -> None:
         (["9007199254740993", "1.5"], "text", ["9007199254740993", "1.5"]),
         (["18446744073709551615", "1"], "uint64", ["18446744073709551615", "1"]),
         (["18446744073709551616", "1"], "text", ["18446744073709551616", "1"]),
+        (["9812876009029746604", "+5", ""], "text", ["9812876009029746604", "+5", "nan"]),
         (["True", "", "False"], "boolean", ["True", "<NA>", "False"]),
         (["1", "2", "x"], "text", ["1", "2", "x"]),
         (["nan", "nan"], "text", ["nan", "nan"]),
@@ -217,6 +218,18 @@ def test_the_fast_reader_agrees_with_the_strict_one(
         pd.testing.assert_frame_equal(outcomes[0], outcomes[1], check_exact=True)
     else:
         assert outcomes[0] == outcomes[1]
+
+
+@pytest.mark.parametrize(
+    ("field", "has_signs"),
+    [("007", True), ("-007", True), ("+49", True), ("-0", True), (" 07", True), ("model-0", False),
+     ("2025-01-05", False), ("0.5", False), ("100", False), ("1e+05", False)],
+)  # fmt: skip
+def test_figures_that_are_more_than_their_value_are_seen(path: Path, field: str, has_signs: bool) -> None:
+    """A leading zero, a plus or a negative zero begins a field; names and dates with such characters are none."""
+    path.write_bytes(f"Model,x,n\nm,{field},1\n".encode())
+
+    assert look(path).has_signs == has_signs
 
 
 @given(st.lists(st.lists(st.sampled_from(["", "a", "a,b", 'a"b', "\n,"]), min_size=2, max_size=2), min_size=1))

@@ -93,7 +93,7 @@ def count_separators(path: Path) -> int:
 
     total = quotes = 0
     for _, window in _windows(path):
-        data = np.frombuffer(window, np.uint8)[1:-1]
+        data = np.frombuffer(window, np.uint8)[2:-1]
         is_comma = data == COMMA
         places = np.flatnonzero(data == QUOTE)
         if len(places):
@@ -107,16 +107,16 @@ def count_separators(path: Path) -> int:
 
 
 def _windows(path: Path) -> Iterator[tuple[bytes, bytes]]:
-    """Yield each block, and the same with a byte on either side; the file's ends count as line ends."""
+    """Yield each block, and the same with two bytes before it and one behind; the file's ends count as line ends."""
     with path.open("rb") as file:
         block = file.read(BLOCK)
-        before, following = b"\n", block.removeprefix(codecs.BOM_UTF8)
+        before, following = b"\n\n", block.removeprefix(codecs.BOM_UTF8)
         while block:
             current = following
             following = file.read(BLOCK)
             if current:
                 yield block, before + current + (following[:1] or b"\n")
-                before = current[-1:]
+                before = (before + current)[-2:]
             block = following
 
 
@@ -133,7 +133,8 @@ class _Tables:
 
     def __init__(self) -> None:
         self.border = _table(b',\n\r"')
-        self.before_figure = _table(b',\n\r" \t+-')
+        self.before_figure = _table(b',\n\r" \t')
+        self.sign = _table(b"+-")
         self.digit = _table(b"0123456789")
 
 
@@ -161,13 +162,13 @@ class _Seen:
     def take(self, block: bytes, window: bytes) -> None:
         import numpy as np
 
-        inside = window[1:-1]
+        inside = window[2:-1]
         self.is_plain = self.is_plain and b"\0" not in block
         self.ends += inside.count(b"\n")
         if b"\r" in inside:
             self.returns += inside.count(b"\r")
             self.pairs += inside.count(b"\r\n") + (inside[-1:] == b"\r" and window[-1:] == b"\n")
-        if not self.first_end and (place := window.find(b"\n", 1, -1)) > 0:
+        if not self.first_end and (place := window.find(b"\n", 2, -1)) > 0:
             self.first_end = "\r\n" if window[place - 1 : place] == b"\r" else "\n"
         data = np.frombuffer(window, np.uint8)
         if self.is_plain:
@@ -179,7 +180,7 @@ class _Seen:
         """Each other quote opens a field, the ones between close it; two in a row stand for one in the text."""
         import numpy as np
 
-        places = np.flatnonzero(data[1:-1] == QUOTE) + 1
+        places = np.flatnonzero(data[2:-1] == QUOTE) + 2
         opening, closing = places[self.quotes % 2 :: 2], places[(self.quotes + 1) % 2 :: 2]
         border = self.tables.border
         self.is_plain = bool(border[data[opening - 1]].all() and border[data[closing + 1]].all())
@@ -189,10 +190,11 @@ class _Seen:
         import numpy as np
 
         tables = self.tables
-        zeros = np.flatnonzero(data[1:-1] == ZERO) + 1
+        zeros = np.flatnonzero(data[2:-1] == ZERO) + 2
         before, after = data[zeros - 1], data[zeros + 1]
-        leading = (tables.before_figure[before] & tables.digit[after]) | ((before == MINUS) & tables.border[after])
-        plus = np.flatnonzero(data[1:-1] == PLUS) + 1
+        starts = tables.before_figure[before] | (tables.sign[before] & tables.before_figure[data[zeros - 2]])
+        leading = starts & (tables.digit[after] | ((before == MINUS) & tables.border[after]))
+        plus = np.flatnonzero(data[2:-1] == PLUS) + 2
         signed = tables.before_figure[data[plus - 1]] & tables.digit[data[plus + 1]]
         self.has_signs = bool(leading.any() or signed.any())
 

@@ -142,11 +142,14 @@ def _kind(piece: Any) -> str | None:
         return None if pd.isna(piece).all() else "figure"
     if kind in "ib":
         return {"i": "whole", "b": "flag"}[kind] if len(piece) else None
-    if isinstance(piece.dtype, pd.StringDtype):
-        return None if pd.isna(piece).all() else "text"
-    if kind == "O" and pd.api.types.infer_dtype(piece, skipna=True) in {"string", "empty"}:
-        return None if pd.isna(piece).all() else "text"
-    return "odd"
+    is_text = isinstance(piece.dtype, pd.StringDtype)
+    if not is_text and not (kind == "O" and pd.api.types.infer_dtype(piece, skipna=True) in {"string", "empty"}):
+        return "odd"
+    missing = pd.isna(piece)
+    if missing.all():
+        return None
+    # beside whole numbers that are too large, pandas leaves a missing field as an empty text
+    return "odd" if (piece[~missing] == "").any() else "text"
 
 
 def _has_gaps(pieces: list[Any]) -> bool:
