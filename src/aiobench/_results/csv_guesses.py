@@ -122,6 +122,7 @@ def _pieces(path: Path, width: int, rows: int, engine: str, **options: Any) -> I
         yield read()
         return
     exactly = {} if _reads_floats_exactly() else {"float_precision": "round_trip"}
+    pieces: Iterator[pd.DataFrame]
     with read(chunksize=rows, low_memory=False, **exactly) as pieces:
         yield from pieces
 
