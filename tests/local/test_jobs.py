@@ -15,7 +15,7 @@ from sacrebleu.metrics.chrf import CHRF
 from sacrebleu.metrics.ter import TER
 
 from aiobench.local import LocalBackend
-from aiobench.local.metrics import METRICS
+from aiobench.local.catalogue.metrics import METRICS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

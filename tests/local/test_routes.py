@@ -177,7 +177,7 @@ def test_fault_of_the_backend_is_a_500_in_json_and_logged(
     tiny: Platform, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A bug answers with 500 in JSON, tells nothing of itself, and is in the log under the request's id."""
-    monkeypatch.setattr("aiobench.local.documents.metric_document", lambda metric: 1 / 0)
+    monkeypatch.setattr("aiobench.local.server.documents.metric_document", lambda metric: 1 / 0)
     reply = tiny.http.get("/sdk/metrics/bleu")
     assert (reply.status_code, reply.json()["statusCode"]) == (500, 500)
     assert "division" not in reply.text

@@ -41,7 +41,7 @@ class LocalBackend:
     127.0.0.1 only. Its jobs run in threads of this process: real models on real data, scored by real metrics.
 
     A workspace is a folder: `workspace.json` (key and settings, see `aiobench.local.workspace.Settings`),
-    `datasets/` (a folder for each, see `aiobench.local.datasets.load_datasets`), `jobs.sqlite` and `results/`. What
+    `datasets/` (a folder for each), `jobs.sqlite` and `results/`. What
     is missing is made, so that a new folder holds the demo's data. Jobs survive a restart: one that was running
     goes on where it stood.
 
@@ -128,11 +128,11 @@ class LocalBackend:
         if self._state is not None:
             raise ClientStateError(f"{self!r} is already running; stop it first, or make another")
         try:
-            from aiobench.local.app import build_app
-            from aiobench.local.metrics import METRICS
-            from aiobench.local.runner import Runner
-            from aiobench.local.server import ServerThread, bind_loopback
-            from aiobench.local.systems import SYSTEMS
+            from aiobench.local.catalogue.metrics import METRICS
+            from aiobench.local.catalogue.systems import SYSTEMS
+            from aiobench.local.engine.runner import Runner
+            from aiobench.local.server.app import build_app
+            from aiobench.local.server.thread import ServerThread, bind_loopback
             from aiobench.local.workspace import lock_workspace, open_workspace
         except ImportError as error:
             raise MissingExtraError("aiobench.local", extra="local") from error

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 from attrs import field, frozen, validators
 
 from aiobench.errors import ConfigurationError
-from aiobench.local.datasets import load_datasets, write_demo_datasets
-from aiobench.local.store import Store
+from aiobench.local.catalogue.datasets import load_datasets, write_demo_datasets
+from aiobench.local.engine.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from aiobench.local.datasets import Dataset
+    from aiobench.local.catalogue.datasets import Dataset
 
 __all__ = ["Settings", "Workspace", "lock_workspace", "open_workspace"]
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 from attrs import frozen
 
-from aiobench.local.metrics import METRICS, NORMALIZATIONS, Scorer
-from aiobench.local.systems import SYSTEMS, configure
+from aiobench.local.catalogue.metrics import METRICS, NORMALIZATIONS, Scorer
+from aiobench.local.catalogue.systems import SYSTEMS, configure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from aiobench.local.datasets import Dataset
+    from aiobench.local.catalogue.datasets import Dataset
 
 __all__ = ["Benchmark", "InvalidRequestError", "ModelRun", "parse_benchmark", "parse_normalization_query"]
 

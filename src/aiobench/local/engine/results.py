@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from aiobench.local.benchmarks import Benchmark
-    from aiobench.local.datasets import Dataset
-    from aiobench.local.store import SegmentResult
+    from aiobench.local.catalogue.datasets import Dataset
+    from aiobench.local.engine.benchmarks import Benchmark
+    from aiobench.local.engine.store import SegmentResult
 
 __all__ = ["Signer", "write_results"]
 

@@ -6,14 +6,14 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from aiobench.local.systems import parameters
+from aiobench.local.catalogue.systems import parameters
 
 if TYPE_CHECKING:
-    from aiobench.local.benchmarks import Benchmark, ModelRun
-    from aiobench.local.datasets import Dataset
-    from aiobench.local.metrics import Metric
-    from aiobench.local.store import Iteration, Job
-    from aiobench.local.systems import System
+    from aiobench.local.catalogue.datasets import Dataset
+    from aiobench.local.catalogue.metrics import Metric
+    from aiobench.local.catalogue.systems import System
+    from aiobench.local.engine.benchmarks import Benchmark, ModelRun
+    from aiobench.local.engine.store import Iteration, Job
 
 __all__ = [
     "benchmark_document",

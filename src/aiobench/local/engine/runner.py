@@ -8,19 +8,19 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from aiobench.local.explain import explain
-from aiobench.local.results import write_results
-from aiobench.local.scores import score_entry
-from aiobench.local.store import TERMINAL, SegmentResult, Store
-from aiobench.local.systems import SYSTEMS, configure
+from aiobench.local.catalogue.systems import SYSTEMS, configure
+from aiobench.local.engine.explain import explain
+from aiobench.local.engine.results import write_results
+from aiobench.local.engine.scores import score_entry
+from aiobench.local.engine.store import TERMINAL, SegmentResult, Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from aiobench.local.benchmarks import Benchmark, ModelRun
-    from aiobench.local.datasets import Dataset, Segment
-    from aiobench.local.store import Job
-    from aiobench.local.systems import Translate
+    from aiobench.local.catalogue.datasets import Dataset, Segment
+    from aiobench.local.catalogue.systems import Translate
+    from aiobench.local.engine.benchmarks import Benchmark, ModelRun
+    from aiobench.local.engine.store import Job
     from aiobench.local.workspace import Workspace
 
 __all__ = ["Runner"]

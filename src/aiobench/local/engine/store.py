@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from attrs import frozen
 
-from aiobench.local.benchmarks import Benchmark
+from aiobench.local.engine.benchmarks import Benchmark
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -13,13 +13,13 @@ from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from aiobench.local import documents
-from aiobench.local.benchmarks import InvalidRequestError, parse_benchmark, parse_normalization_query
-from aiobench.local.guard import RESULTS_PREFIX, Guard
-from aiobench.local.metrics import METRICS, NORMALIZATIONS
-from aiobench.local.results import Signer
-from aiobench.local.store import Store
-from aiobench.local.systems import SYSTEMS
+from aiobench.local.catalogue.metrics import METRICS, NORMALIZATIONS
+from aiobench.local.catalogue.systems import SYSTEMS
+from aiobench.local.engine.benchmarks import InvalidRequestError, parse_benchmark, parse_normalization_query
+from aiobench.local.engine.results import Signer
+from aiobench.local.engine.store import Store
+from aiobench.local.server import documents
+from aiobench.local.server.guard import RESULTS_PREFIX, Guard
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import ASGIApp
 
-    from aiobench.local.benchmarks import Benchmark
-    from aiobench.local.runner import Runner
-    from aiobench.local.store import Job
+    from aiobench.local.engine.benchmarks import Benchmark
+    from aiobench.local.engine.runner import Runner
+    from aiobench.local.engine.store import Job
     from aiobench.local.workspace import Workspace
 
 __all__ = ["build_app"]

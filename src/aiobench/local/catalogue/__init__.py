@@ -1,0 +1,1 @@
+"""What a benchmark may name: datasets, models and metrics."""

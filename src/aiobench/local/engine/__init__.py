@@ -1,0 +1,1 @@
+"""Runs jobs: segments, scores, results files and the records of both."""
