@@ -15,7 +15,7 @@ CONTENDERS = {
     "nothing": "pass",
     "httpx, anyio, attrs, msgspec": "import anyio, attrs, httpx, msgspec",
     "the same and httpcore": "import anyio, attrs, httpcore, httpx, msgspec",
-    "aiobench": "import aiobench",
+    "aiobench": "from aiobench import Client",  # a bare `import aiobench` imports no library yet
     "aiobench.sync": "import aiobench.sync",
     "aixplain 0.2.48": "from aixplain.modules.benchmark_job import BenchmarkJob",
 }

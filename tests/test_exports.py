@@ -14,7 +14,7 @@ import pytest
 
 import aiobench
 import aiobench.sync
-from aiobench import errors
+from aiobench import _public, errors
 
 PACKAGE = Path(aiobench.__file__).parent
 CLASSES = sorted(name for name in aiobench.__all__ if isinstance(getattr(aiobench, name), type))
@@ -29,10 +29,10 @@ PROMISED = """
 def test_all_is_what_is_public() -> None:
     """`__all__` names exactly the package's public names that are no modules, each once."""
     public = {
-        name for name, value in vars(aiobench).items() if not name.startswith("_") and not isinstance(value, ModuleType)
+        name for name, value in vars(_public).items() if not name.startswith("_") and not isinstance(value, ModuleType)
     }
 
-    assert public | {"__version__"} == set(aiobench.__all__)
+    assert public | {"__version__"} == set(aiobench.__all__) == set(aiobench.sync.__all__)
     assert len(set(aiobench.__all__)) == len(aiobench.__all__)
 
 

@@ -20,18 +20,59 @@ def output_of(code: str) -> str:
     return done.stdout.strip()
 
 
-@pytest.mark.parametrize("module", ["aiobench", "aiobench.sync"])
-def test_import_brings_the_foundation_alone(module: str) -> None:
+@pytest.mark.parametrize("statement", ["from aiobench import Client", "import aiobench.sync"])
+def test_import_brings_the_foundation_alone(statement: str) -> None:
     """Beside what it is made of and the standard library, an import imports nothing: no pandas, no tqdm."""
     brought = output_of(
         f"import sys, {FOUNDATION}\n"
         "packages = lambda: {name.partition('.')[0] for name in sys.modules}\n"
         "foundation = packages()\n"
-        f"import {module}\n"
+        f"{statement}\n"
         "print(*packages() - foundation - sys.stdlib_module_names)"
     )
 
     assert brought == "aiobench"
+
+
+def test_root_imports_nothing_until_a_name_is_asked_for() -> None:
+    """`import aiobench` imports no library; the first public name brings all of them, and the public modules."""
+    before, after = output_of(
+        "import sys, aiobench\n"
+        "print('httpx' in sys.modules, vars(aiobench).keys() & {'Client', 'errors'})\n"
+        "print(aiobench.Client is aiobench.client.Client, aiobench.errors.APIError is aiobench.APIError)"
+    ).splitlines()
+
+    assert (before, after) == ("False set()", "True True")
+
+
+def test_star_import_and_dir_name_everything() -> None:
+    """`from aiobench import *` and `dir()` work before any name was asked for."""
+    assert output_of("from aiobench import *; print(Client.__name__)") == "Client"
+    assert output_of("import aiobench; print({*aiobench.__all__} <= {*dir(aiobench)})") == "True"
+
+
+def test_unknown_name_is_an_attribute_error() -> None:
+    """A name that the package does not have is refused as by any other module."""
+    with pytest.raises(AttributeError, match=r"^module 'aiobench' has no attribute 'Clinet'$") as raised:
+        getattr(aiobench, "Clinet")  # noqa: B009
+
+    assert raised.value.name == "Clinet"
+
+
+def test_threads_may_ask_for_the_first_names_at_once() -> None:
+    """Threads that ask for the first names at the same time all get them."""
+    assert (
+        output_of(
+            "import aiobench, threading\n"
+            "names, found = ['Client', 'errors', 'tidy', '__all__'] * 4, []\n"
+            "ask = lambda name: found.append((name, getattr(aiobench, name)))\n"
+            "threads = [threading.Thread(target=ask, args=(name,)) for name in names]\n"
+            "for each in threads: each.start()\n"
+            "for each in threads: each.join()\n"
+            "print(len(found))"
+        )
+        == "16"
+    )
 
 
 @pytest.mark.parametrize(

@@ -3,140 +3,25 @@
 Start with `Client`; `aiobench.sync` has the same names without `await`.
 """
 
-from aiobench._version import __version__
-from aiobench._wire.statuses import PENDING_STATUSES, TERMINAL_STATUSES
-from aiobench.benchmark import Benchmark
-from aiobench.client import Client
-from aiobench.documents import (
-    JSON,
-    Explanations,
-    Iteration,
-    Metric,
-    Progress,
-    ResultsWarning,
-    Score,
-    ScoreDetail,
-    ScoreRow,
-)
-from aiobench.errors import (
-    AiobenchError,
-    APIConnectionError,
-    APIError,
-    APIStatusError,
-    APITimeoutError,
-    AuthenticationError,
-    BadRequestError,
-    ClientClosedError,
-    ClientStateError,
-    ConfigurationError,
-    ConflictError,
-    DownloadError,
-    ForkedClientError,
-    IntegrityError,
-    InvalidResponseError,
-    JobError,
-    JobFailedError,
-    JobStalledError,
-    JobsWaitTimeoutError,
-    JournalError,
-    LocalStorageError,
-    MissingExtraError,
-    NotFoundError,
-    PermissionDeniedError,
-    RateLimitError,
-    ResultExpiredError,
-    ResultParseError,
-    ResultsNotReadyError,
-    ResultTooLargeError,
-    ServerError,
-    StartOutcomeUnknownError,
-    UnsafeURLError,
-    WaitTimeoutError,
-    WrongEventLoopError,
-)
-from aiobench.events import (
-    Abandoned,
-    Finished,
-    JobState,
-    MonitorEvent,
-    MonitorStats,
-    PollFailed,
-    Progressed,
-    Stalled,
-    StartInterrupted,
-    StatusChanged,
-)
-from aiobench.frames import tidy
-from aiobench.job import BenchmarkJob
-from aiobench.monitor import Monitor
-from aiobench.policy import PollPolicy
-from aiobench.snapshot import JobSnapshot
-from aiobench.specs import MetricSpec, ModelSpec
+from typing import TYPE_CHECKING, Any
 
-__all__ = [
-    "JSON",
-    "PENDING_STATUSES",
-    "TERMINAL_STATUSES",
-    "APIConnectionError",
-    "APIError",
-    "APIStatusError",
-    "APITimeoutError",
-    "Abandoned",
-    "AiobenchError",
-    "AuthenticationError",
-    "BadRequestError",
-    "Benchmark",
-    "BenchmarkJob",
-    "Client",
-    "ClientClosedError",
-    "ClientStateError",
-    "ConfigurationError",
-    "ConflictError",
-    "DownloadError",
-    "Explanations",
-    "Finished",
-    "ForkedClientError",
-    "IntegrityError",
-    "InvalidResponseError",
-    "Iteration",
-    "JobError",
-    "JobFailedError",
-    "JobSnapshot",
-    "JobStalledError",
-    "JobState",
-    "JobsWaitTimeoutError",
-    "JournalError",
-    "LocalStorageError",
-    "Metric",
-    "MetricSpec",
-    "MissingExtraError",
-    "ModelSpec",
-    "Monitor",
-    "MonitorEvent",
-    "MonitorStats",
-    "NotFoundError",
-    "PermissionDeniedError",
-    "PollFailed",
-    "PollPolicy",
-    "Progress",
-    "Progressed",
-    "RateLimitError",
-    "ResultExpiredError",
-    "ResultParseError",
-    "ResultTooLargeError",
-    "ResultsNotReadyError",
-    "ResultsWarning",
-    "Score",
-    "ScoreDetail",
-    "ScoreRow",
-    "ServerError",
-    "Stalled",
-    "StartInterrupted",
-    "StartOutcomeUnknownError",
-    "StatusChanged",
-    "UnsafeURLError",
-    "WaitTimeoutError",
-    "WrongEventLoopError",
-    "__version__",
-    "tidy",
-]
+if TYPE_CHECKING:
+    from aiobench._public import *  # noqa: F403
+    from aiobench._public import __all__ as __all__
+else:
+    # The names are imported when the first of them is asked for: a command line that prints its help, or a test that
+    # needs `aiobench.testing` alone, should not wait for an HTTP client.
+
+    def __getattr__(name: str) -> Any:
+        if not name.startswith("_") or name in {"__all__", "__version__"}:
+            from aiobench import _public
+
+            globals().update({each: getattr(_public, each) for each in _public.__all__}, __all__=_public.__all__)
+            if name in globals():
+                return globals()[name]
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)
+
+    def __dir__() -> list[str]:
+        from aiobench import _public
+
+        return sorted({*globals(), *_public.__all__})

@@ -1,4 +1,4 @@
-"""A results file is read exactly, or refused with its line; never a silent difference (FAULTS F39)."""
+"""A results file is read exactly, or refused with its line: nothing in it changes in silence."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def gen_sync() -> ModuleType:
 @pytest.fixture
 def package(tmp_path: Path, gen_sync: ModuleType) -> Path:
     """Copy what the generator reads and writes, so that a test may change it."""
-    for each in (*gen_sync.SOURCES, "__init__.py", "sync/__init__.py", "sync/classes.py"):
+    for each in (*gen_sync.SOURCES, "_public.py", "sync/__init__.py", "sync/classes.py"):
         (tmp_path / each).parent.mkdir(exist_ok=True)
         shutil.copy(PACKAGE / each, tmp_path / each)
     return tmp_path
@@ -75,7 +75,7 @@ def test_what_is_committed_is_what_is_generated(
         ("benchmark.py", "    name: str\n", "    name: str\n    owner: str\n"),
         ("events.py", "    seconds: float\n", "    seconds: float\n    polls: int\n"),
         ("client.py", "max_retries: int = 4", "max_retries: int = 5"),
-        ("__init__.py", '    "Iteration",\n', ""),
+        ("_public.py", '    "Iteration",\n', ""),
         ("sync/classes.py", "    def fetch(self) -> JobSnapshot:", "    def fetch(self) -> Any:"),
         ("sync/__init__.py", '    "Iteration",\n', ""),
     ],

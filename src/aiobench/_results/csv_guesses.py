@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from aiobench._results.csv_columns import EXACT, WORDS, is_a_figure, text_dtype
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     import pandas as pd
@@ -114,7 +114,7 @@ def _pieces(path: Path, width: int, rows: int, engine: str, **options: Any) -> I
     import pandas as pd
 
     # na_values: only an empty field is missing; names are told apart later
-    read: Callable[..., Any] = partial(
+    read: Any = partial(
         pd.read_csv, path, header=0, names=list(range(width)), keep_default_na=False, na_values=[""],
         encoding="utf-8", engine=engine, **options,
     )  # fmt: skip
