@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 
-from aiobench._results.csv_frames import read_results
+from aiobench._results.csv_frames import read_frame
 from job_documents import SAMPLES, sample, sample_snapshot
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def test_csv_frame_is_theirs_where_nothing_is_odd(tmp_path: Path) -> None:
     path.write_text(plain, "utf-8")
 
     pd.testing.assert_frame_equal(
-        pd.read_csv(io.StringIO(plain)), read_results(path, job_id="JOB", metrics={"BLEU by sacrebleu"})
+        pd.read_csv(io.StringIO(plain)), read_frame(path, job_id="JOB", metrics={"BLEU by sacrebleu"})
     )
 
 
