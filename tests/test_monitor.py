@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import pandas as pd
 import pytest
 
 from aiobench import (
@@ -446,9 +447,9 @@ def test_a_monitor_may_be_made_outside_of_any_loop(
         unused.add(first)
 
 
-@pytest.mark.parametrize("bad", ["one-id", 7, [7], [""], [None], None])
+@pytest.mark.parametrize("bad", ["one-id", 7, [7], [""], [None], None, pd.DataFrame({"job": ["one-id"]})])
 async def test_what_is_no_collection_of_jobs_is_refused(client: Client, bad: Any) -> None:
-    """A single id, a number, an empty id: refused when the monitor is made."""
+    """A single id, a number, an empty id, a frame: refused when the monitor is made."""
     with pytest.raises(ConfigurationError):
         client.monitor(bad)
 

@@ -441,8 +441,10 @@ def several_jobs(jobs: object) -> Iterable[BenchmarkJob | str]:
     """Return *jobs* if it is a collection of jobs.
 
     Raises:
-        ConfigurationError: If it is a single job, a single id, or not a collection.
+        ConfigurationError: If it is a single job, a single id, a table, or not a collection.
     """
+    if hasattr(jobs, "columns"):  # a frame of pandas or polars: to go through it gives the names of its columns
+        raise ConfigurationError("jobs must be a collection of jobs or ids, not a frame: pass its column of job ids")
     if isinstance(jobs, str | BenchmarkJob) or not isinstance(jobs, Iterable):
         raise ConfigurationError(f"jobs must be a collection, such as a list of jobs or ids, not {jobs!r}")
     return jobs

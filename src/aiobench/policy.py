@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from attrs import field, frozen
+from attrs import Factory, field, frozen
 
 from aiobench._errors import ConfigurationError
 from aiobench._wire.statuses import TERMINAL_STATUSES, normalized
@@ -35,7 +35,7 @@ class PollPolicy:
     `max_interval`, and is `interval` again after a change. A longer `Retry-After` of the server replaces it.
 
     Attributes:
-        interval: Seconds from one poll to the next while the job changes.
+        interval: Seconds from one poll to the next while the job changes; 10 ms if it is less.
         backoff: The factor by which the wait grows.
         max_interval: The longest wait, in seconds, unless `interval` itself is longer.
         jitter: The random part of a wait: each wait `d` lies in `[d, d * (1 + jitter)]`.
@@ -47,14 +47,18 @@ class PollPolicy:
     max_interval: float = 30.0
     jitter: float = 0.1
     terminal: frozenset[str] = field(default=TERMINAL_STATUSES, converter=_statuses, repr=False)
-    _normalized: frozenset[str] = field(init=False, repr=False, eq=False)
+    _normalized: frozenset[str] = field(
+        init=False,
+        repr=False,
+        eq=False,
+        default=Factory(lambda self: frozenset(map(normalized, self.terminal)), takes_self=True),
+    )
 
     def __attrs_post_init__(self) -> None:
         _check_number(self.interval, "interval")
         _check_number(self.backoff, "backoff", least=1.0)
         _check_number(self.max_interval, "max_interval")
         _check_number(self.jitter, "jitter")
-        object.__setattr__(self, "_normalized", frozenset(map(normalized, self.terminal)))
 
     @property
     def ends(self) -> frozenset[str]:

@@ -17,7 +17,7 @@ import anyio
 import httpx
 import pytest
 
-from aiobench.errors import APIConnectionError, ClientStateError, ConfigurationError, MissingExtraError
+from aiobench.errors import APIConnectionError, ClientStateError, ConfigurationError
 from aiobench.local import LocalBackend
 
 if TYPE_CHECKING:
@@ -280,17 +280,6 @@ def test_new_workspace_is_filled_and_keeps_its_key_to_itself(tmp_path: Path) -> 
         assert json.loads(settings.read_text("utf-8"))["apiKey"] == backend.api_key
         if os.name == "posix":
             assert settings.stat().st_mode & 0o077 == 0
-
-
-def test_without_the_extra_the_command_that_installs_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A missing optional dependency is a MissingExtraError with the extra's name."""
-    for name in [name for name in sys.modules if name.startswith("aiobench.local.")]:
-        if name != "aiobench.local.backend":
-            monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "starlette.applications", None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'aiobench\[local\]'") as caught:
-        LocalBackend().start()
-    assert caught.value.extra == "local"
 
 
 def test_import_is_light() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from aiobench import ConfigurationError, PollPolicy
 from aiobench._http.retries import LONGEST_RETRY_AFTER
 from aiobench._watch.log import reaches_a_power_of_ten
-from aiobench._watch.waits import Waits
+from aiobench._watch.waits import SHORTEST, Waits
 
 policies = st.builds(
     PollPolicy,
@@ -30,12 +30,12 @@ def test_each_wait_lies_between_the_policy_and_its_jitter(
 ) -> None:
     """Never faster than the policy or the server's hint allow, and never slower than the jitter adds."""
     waits = Waits(policy, random.Random(seed))
-    quiet, expected = 0, policy.interval
+    first = max(policy.interval, SHORTEST)
+    quiet, expected = 0, first
     for changed, hint in polls:
         quiet = 0 if changed else quiet + 1
         wait = waits.after(quiet)
-        cap = max(policy.interval, policy.max_interval)
-        expected = policy.interval if changed else min(expected * policy.backoff, cap)
+        expected = first if changed else min(expected * policy.backoff, max(first, policy.max_interval))
         assert pytest.approx(expected) == wait
         least = max(wait, min(hint or 0.0, LONGEST_RETRY_AFTER))
         assert least <= waits.drawn(wait, hint) <= least * (1 + policy.jitter) * (1 + 1e-9)
@@ -57,9 +57,18 @@ def test_waits_grow_to_the_cap_and_return_on_a_change() -> None:
 def test_a_very_long_silence_is_no_overflow(policy: PollPolicy) -> None:
     """A job that does not change for a million polls is polled at the longest wait."""
     waits = Waits(policy, random.Random(0))
-    longest = max(policy.interval, policy.max_interval)
-    assert policy.interval <= waits.after(1e6) <= longest
-    assert waits.after(float("inf")) == (longest if policy.interval and policy.backoff > 1 else policy.interval)
+    first = max(policy.interval, SHORTEST)
+    longest = max(first, policy.max_interval)
+    assert first <= waits.after(1e6) <= longest
+    assert waits.after(float("inf")) == (longest if policy.backoff > 1 else first)
+
+
+@pytest.mark.parametrize("interval", [0, 0.0, 1e-9])
+def test_a_policy_without_waits_is_no_flood(interval: float) -> None:
+    """An interval of nothing means 100 polls a second, not as many as the machine can send."""
+    waits = Waits(PollPolicy(interval=interval, max_interval=0, jitter=0), random.Random(0))
+
+    assert [waits.drawn(waits.after(quiet)) for quiet in range(3)] == [0.01, 0.01, 0.01]
 
 
 def test_an_hour_is_the_longest_hint() -> None:

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 
     from aiobench.policy import PollPolicy
 
-__all__ = ["GAP", "Waits"]
+__all__ = ["GAP", "SHORTEST", "Waits"]
 
+SHORTEST = 0.01  # seconds: a policy of no waits must not turn a watch into a flood of requests
 GAP = 5.0  # seconds by which a sleep that lasts too long shows that this machine was suspended
 
 
@@ -21,13 +22,13 @@ class Waits:
     """The arithmetic of a policy: the wait `after()` so many polls without a change, and what is `drawn()` from it."""
 
     def __init__(self, policy: PollPolicy, random: random.Random) -> None:
-        self.first = policy.interval
-        self.longest = max(policy.max_interval, policy.interval)
+        self.first = max(policy.interval, SHORTEST)
+        self.longest = max(policy.max_interval, self.first)
         self._backoff = policy.backoff
         self._jitter = policy.jitter
         self._random = random
         self._last_growth = 0.0
-        if policy.interval > 0 and policy.backoff > 1:
+        if policy.backoff > 1:
             growth = min(math.log(self.longest) - math.log(self.first), 690.0)  # a power of more than e^709 overflows
             self._last_growth = growth / math.log(policy.backoff)
 
