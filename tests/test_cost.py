@@ -24,6 +24,7 @@ import trio.testing
 
 import aiobench
 from aiobench import Client, Finished, PollPolicy
+from aiobench._results.csv_frames import read_frame
 from aiobench._wire.heads import job_list
 
 if TYPE_CHECKING:
@@ -194,6 +195,31 @@ def test_an_end_costs_the_same_among_many(keep_open: bool) -> None:
 
         run(answer, use)  # type: ignore[misc]
     assert peaks[5_000] < peaks[100] + 20_000
+
+
+@pytest.mark.parametrize("engine", ["pyarrow", "python"])
+@pytest.mark.parametrize(
+    ("header", "row", "last"),
+    [
+        ("Model,n", "m,1", "m,late"),
+        (",".join(f"m{number}_success" for number in range(3_000)), ",".join(["True", ""] * 1_500), None),
+    ],
+    ids=["a late text among integers", "3,000 columns of flags"],
+)
+def test_odd_columns_take_time_in_proportion(
+    tmp_path: Path, engine: Any, header: str, row: str, last: str | None
+) -> None:
+    """Twice the rows take at most twice the steps, however odd the columns are."""
+    width = header.count(",") + 1
+    counts = []
+    for rows in (60_000 // width, 120_000 // width):
+        path = tmp_path / f"{rows}.csv"
+        path.write_text("\n".join([header, *[row] * (rows - 1), last or row]), encoding="utf-8")
+        with counting() as count:
+            frame = read_frame(path, job_id="JOB", metrics=(), engine=engine)
+        assert frame.shape == (rows, width)
+        counts.append(count.lines + count.calls)
+    assert counts[1] < 2.2 * counts[0]
 
 
 def listed(jobs: int) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -14,7 +15,6 @@ from hypothesis import strategies as st
 
 from aiobench import ResultParseError, ResultsWarning
 from aiobench._results import csv_frames
-from aiobench._results.csv_bytes import count_separators, look
 from aiobench._results.csv_frames import read_frame
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def test_lines_that_end_with_carriage_returns_alone(path: Path) -> None:
     ids=str,
 )
 @pytest.mark.parametrize("piece", [1, 10_000])
-@pytest.mark.parametrize("engine", ["c", "python"])
+@pytest.mark.parametrize("engine", ["pyarrow", "python"])
 def test_columns_that_nobody_knows(
     path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -203,13 +203,13 @@ CELLS = [
 def test_the_fast_reader_agrees_with_the_strict_one(
     path: Path, monkeypatch: pytest.MonkeyPatch, rows: list[list[str]], line_end: str, piece: int
 ) -> None:
-    """Whatever is in the fields, pandas' reader is only believed where Python's strict one says the same."""
+    """Whatever is in the fields, pyarrow's reader is only believed where Python's strict one says the same."""
     written = io.StringIO()
     csv.writer(written, lineterminator=line_end).writerows([["Model", "x", "hypothesis"], *rows])
     outcomes: list[Any] = []
     with monkeypatch.context() as patch:
         patch.setattr(csv_frames, "PIECE", piece)
-        for engine in ("c", "python"):
+        for engine in ("pyarrow", "python"):
             try:
                 outcomes.append(read(path, written.getvalue().encode("utf-8", "replace"), engine=engine))
             except ResultParseError as error:
@@ -220,24 +220,45 @@ def test_the_fast_reader_agrees_with_the_strict_one(
         assert outcomes[0] == outcomes[1]
 
 
-@pytest.mark.parametrize(
-    ("field", "has_signs"),
-    [("007", True), ("-007", True), ("+49", True), ("-0", True), (" 07", True), ("model-0", False),
-     ("2025-01-05", False), ("0.5", False), ("100", False), ("1e+05", False)],
-)  # fmt: skip
-def test_figures_that_are_more_than_their_value_are_seen(path: Path, field: str, has_signs: bool) -> None:
-    """A leading zero, a plus or a negative zero begins a field; names and dates with such characters are none."""
-    path.write_bytes(f"Model,x,n\nm,{field},1\n".encode())
+@given(
+    rows=st.lists(
+        st.tuples(*[st.sampled_from(CELLS) | st.text("0123456789+-.eEnaifx_ (", max_size=4)] * 2), min_size=1
+    ),
+    flag=st.sampled_from(["True", "0", "", "maybe"]),
+)
+@settings(max_examples=500, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.filterwarnings("ignore::aiobench.ResultsWarning")
+def test_a_column_converted_as_a_whole_is_the_one_read_by_field(
+    path: Path, rows: list[tuple[str, str]], flag: str
+) -> None:
+    """Whatever figures pyarrow takes and Python does not, or the reverse, makes no difference."""
+    written = io.StringIO()
+    csv.writer(written).writerows([["X", "x", "Model_success"], *[(*row, flag) for row in rows]])
+    outcomes: list[Any] = []
+    for engine in ("pyarrow", "python"):
+        try:
+            outcomes.append(read(path, written.getvalue(), "X", engine=engine))
+        except ResultParseError as error:
+            outcomes.append(str(error))
+    if isinstance(outcomes[0], pd.DataFrame):
+        pd.testing.assert_frame_equal(outcomes[0], outcomes[1], check_exact=True)
+    else:
+        assert outcomes[0] == outcomes[1]
 
-    assert look(path).has_signs == has_signs
+
+def test_pyarrow_need_not_be_installed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without pyarrow, the frame is the same."""
+    content = "Model,X,n\na,1.5,1\nb,,\n"
+    frame = read(path, content, "X")
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+
+    pd.testing.assert_frame_equal(read(path, content, "X"), frame)
 
 
-@given(st.lists(st.lists(st.sampled_from(["", "a", "a,b", 'a"b', "\n,"]), min_size=2, max_size=2), min_size=1))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_separators_are_counted_outside_quotes(path: Path, rows: list[list[str]]) -> None:
-    """A plain file has one separator for each two fields, whatever is quoted."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([["Model", "x"], *rows])
+def test_a_record_longer_than_what_is_split_at_a_time(path: Path) -> None:
+    """A record of megabytes is whole; without pyarrow, Python's limit refuses it and the error says what to do."""
+    content = f"Model,x\na,{'é' * 2**20}\nb,1\n"
 
-    assert look(path).is_plain
-    assert count_separators(path) == 1 + len(rows)
+    assert list(read(path, content)["x"]) == ["é" * 2**20, "1"]
+    with pytest.raises(ResultParseError, match=r"line 2: field larger than .* or install pyarrow"):
+        read(path, content, engine="python")

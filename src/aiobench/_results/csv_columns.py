@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import math
 import re
-from typing import TYPE_CHECKING, Any, Protocol
+import time
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from attrs import define, field
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 __all__ = [
     "EXACT",
@@ -23,10 +24,13 @@ __all__ = [
     "Inferred",
     "Texts",
     "WrongFlagError",
+    "in_turns",
     "is_a_figure",
     "text_dtype",
 ]
 
+T = TypeVar("T")
+PAUSE = 0.0002  # seconds, in which another thread wakes up
 FLAGS = {
     "True": True, "true": True, "TRUE": True, "1": True, "1.0": True,
     "False": False, "false": False, "FALSE": False, "0": False, "0.0": False,
@@ -71,6 +75,17 @@ class Column(Protocol):
 def is_a_figure(text: str) -> bool:
     """Tell whether a text is a number, or one of the words for what is none."""
     return FIGURE.fullmatch(text) is not None
+
+
+def in_turns(pieces: Iterable[T]) -> Iterator[T]:
+    """Yield each piece, and let other threads run after it.
+
+    A thread that waits for the interpreter demands it after 5 ms; but it counts anew each time this one lets go of it,
+    if only for the microsecond in which numpy copies an array.
+    """
+    for piece in pieces:
+        yield piece
+        time.sleep(PAUSE)
 
 
 def text_dtype() -> Any:
@@ -203,7 +218,7 @@ class Inferred:
             return np.full(self.rows, math.nan)
         if self.kinds == {"flag"}:
             flags = Flags()
-            for piece in self.pieces:
+            for piece in in_turns(self.pieces):
                 flags.add(_split(piece))
             return flags.finish()
         array = self._whole_numbers() if self.kinds == {"whole"} else self._figures()
@@ -211,7 +226,7 @@ class Inferred:
 
     def _as_texts(self) -> Texts:
         texts = Texts()
-        for piece in self.pieces:
+        for piece in in_turns(self.pieces):
             texts.add(_split(piece))
         return texts
 
@@ -223,7 +238,9 @@ class Inferred:
         missing = [np.array([not text for text in _split(piece)], "bool") for piece in self.pieces]
         for dtype in ("int64", "uint64"):
             try:
-                numbers = [np.array([int(text or 0) for text in _split(piece)], dtype) for piece in self.pieces]
+                numbers = [
+                    np.array([int(text or 0) for text in _split(piece)], dtype) for piece in in_turns(self.pieces)
+                ]
             except OverflowError:
                 continue
             mask = _joined(missing, "bool")
@@ -237,7 +254,7 @@ class Inferred:
         if self.kinds == {"word"}:
             return None
         arrays = []
-        for piece in self.pieces:
+        for piece in in_turns(self.pieces):
             array = np.array([float(text or "nan") for text in _split(piece)], "float64")
             large = np.flatnonzero(np.abs(array) >= EXACT)
             if len(large):

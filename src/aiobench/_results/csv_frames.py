@@ -1,26 +1,25 @@
 """The results CSV → a frame (`docs/reference/wire.md#results-csv`): an open schema, of which some columns are known.
 
-A plain file is read by pandas' own reader, which is fast and guesses types; a column whose guess may differ from what
-is written is read once more, as texts. A file that is not plain is read as texts from the start. Nothing is read more
-than twice, and what comes out does not depend on the version of pandas.
+A plain file is split by pyarrow, if that is installed, and its columns are converted as a whole. Columns for which that
+might not be exact, and files that are not plain, are read by Python's own reader, field by field.
 """
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from attrs import define, field
 
 from aiobench._errors import ResultParseError
-from aiobench._results.csv_bytes import Look, UnreadableError, count_separators, look
-from aiobench._results.csv_columns import Column, Figures, Flags, Inferred, Texts, WrongFlagError
-from aiobench._results.csv_guesses import Guesses, guess, texts_of
-from aiobench._results.csv_records import first_width, line_of_record, read_header, read_pieces
+from aiobench._results import csv_arrow
+from aiobench._results.csv_bytes import Look, UnreadableError, look
+from aiobench._results.csv_columns import Column, Figures, Flags, Inferred, Texts, WrongFlagError, in_turns
+from aiobench._results.csv_records import line_of_record, read_columns, read_header
 from aiobench.documents import ResultsWarning
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
     from pathlib import Path
 
     import pandas as pd
@@ -29,16 +28,23 @@ __all__ = ["DtypeBackend", "Engine", "read_frame"]
 
 DtypeBackend: TypeAlias = Literal["numpy_nullable", "pyarrow"]
 """The types of a frame's columns, by pandas' names for them."""
-Engine: TypeAlias = Literal["c", "python", "pyarrow"]
-"""Who splits a file into fields, by pandas' names for them."""
+Engine: TypeAlias = Literal["pyarrow", "python"]
+"""What splits a file into fields, by pandas' names for them."""
 
 TEXT_COLUMNS = frozenset({
     "Model", "source", "reference", "hypothesis", "topic", "inputText", "referenceText", "outputText",
     "pipelineid", "Provider",
 })  # fmt: skip
 OTHER_COLUMNS = frozenset({"segment_id", "numChars", "numWords", "credits_used", "runTimeInSecs"})
-PIECE = 10_000  # records that are read at a time: milliseconds
-FIELDS = 100_000  # and fields, where a record has many
+WHOLE: Mapping[type[Column], Callable[[Any], Any]] = {
+    Texts: csv_arrow.texts,
+    Flags: csv_arrow.flags,
+    Figures: csv_arrow.figures,
+    Inferred: csv_arrow.any_column,
+}
+"""What converts a column as a whole."""
+PIECE = 2_000  # records that are read at a time: milliseconds
+FIELDS = 20_000  # and fields, where a record has many
 
 
 def read_frame(
@@ -58,10 +64,10 @@ def read_frame(
         metrics: The long names of the job's metrics.
         strict: Refuse a field of a metric that is no number; otherwise it is missing, with a warning.
         dtype_backend: The types of the columns; None: numpy's, and pandas' default for texts.
-        engine: Who splits a plain file into fields; None: the fastest.
+        engine: What splits a plain file into fields; None: pyarrow, if it is installed.
 
     Returns:
-        One row per segment and model; see `aiobench.read_results`.
+        One row per segment and model.
 
     Raises:
         ResultParseError: If the file cannot be read exactly; with the line.
@@ -70,7 +76,7 @@ def read_frame(
     subject = f"the results of job {job_id}" if job_id else f"the results in {path}"
     try:
         reading = _Reading.of(path, metrics)
-        arrays = reading.arrays(engine or "c")
+        arrays = reading.arrays(engine or ("pyarrow" if csv_arrow.is_installed() else "python"))
         if reading.faults:
             fault = reading.told_faults()
             if strict:
@@ -113,27 +119,20 @@ class _Reading:
     def arrays(self, engine: Engine) -> list[Any]:
         """Read each column."""
         width = len(self.header)
-        is_plain = self.seen.is_plain and width > 1 and engine != "python"  # of one column, a blank line may be a field
-        if is_plain and first_width(self.path, self.seen) not in {width, None}:
-            return self._checked(self._read_records())  # pandas would take the first fields for an index
-        guesses = guess(self.path, width, self._rows(width), engine) if is_plain else None
-        if guesses is None:
+        is_plain = self.seen.is_plain and width > 1  # of one column, a blank line may be a field
+        columns = csv_arrow.split(self.path, width) if is_plain and engine == "pyarrow" else None
+        if columns is None:
             return self._checked(self._read_records())
-        guessed = Guesses(guesses, has_signs=self.seen.has_signs)
-        if guessed.may_be_short and count_separators(self.path) != (guessed.rows + 1) * (width - 1):
-            return self._checked(self._read_records())
-        take = {
-            Texts: guessed.take_text,
-            Flags: guessed.take_flags,
-            Figures: guessed.take_figures,
-            Inferred: guessed.take_any,
-        }
-        arrays = [take[kind](place) for place, kind in enumerate(self.kinds)]
+        arrays = []
+        for place, kind in enumerate(self.kinds):
+            array = WHOLE[kind](columns[place])
+            arrays.append(array)
+            if array is not None:
+                columns[place] = None  # frees its memory
         odd = [place for place, array in enumerate(arrays) if array is None]
-        if odd:
-            pieces = texts_of(self.path, width, odd, self._rows(len(odd)))
-            for place, array in zip(odd, self._columns(odd, pieces), strict=True):
-                arrays[place] = array
+        texts = zip(*(csv_arrow.pieces(columns[place], self._rows(len(odd))) for place in odd), strict=True)
+        for place, array in zip(odd, self._columns(odd, texts), strict=True):
+            arrays[place] = array
         return self._checked(arrays)
 
     def told_faults(self) -> UnreadableError:
@@ -146,14 +145,13 @@ class _Reading:
 
     def _read_records(self) -> list[Any]:
         width = len(self.header)
-        records = read_pieces(
-            self.path, self.seen, width, self._rows(width), text_ends=self.kinds[-1] in {Texts, Inferred}
-        )
-        return self._columns(range(width), (list(zip(*piece, strict=True)) for piece in records))
+        text_ends = self.kinds[-1] in {Texts, Inferred}
+        columns = read_columns(self.path, self.seen, width, self._rows(width), text_ends=text_ends)
+        return self._columns(range(width), columns)
 
     def _columns(self, places: Collection[int], pieces: Iterator[Any]) -> list[Any]:
         columns = [self.kinds[place]() for place in places]
-        for piece in pieces:
+        for piece in in_turns(pieces):
             for place, column, texts in zip(places, columns, piece, strict=True):
                 try:
                     column.add(texts)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from io import TextIOWrapper
     from pathlib import Path
 
-__all__ = ["first_width", "line_of_record", "read_header", "read_pieces"]
+__all__ = ["line_of_record", "read_columns", "read_header"]
 
 SPARE = [chr(code) for code in range(0xFDD0, 0xFDF0)]  # no characters, by Unicode's definition
 MIXED = "the line ends with CR LF where the header's ends with LF: the CR may be part of the last field"
@@ -37,17 +37,8 @@ def read_header(path: Path, seen: Look) -> list[str]:
     raise UnreadableError("the file is empty", 1)
 
 
-def first_width(path: Path, seen: Look) -> int | None:
-    """Count the fields of the first record behind the header; None if it cannot be read."""
-    try:
-        filled = (len(record) for _, record in _numbered(path, seen) if not _is_blank(record, 2))
-        return next(islice(filled, 1, None), None)
-    except UnreadableError:
-        return None
-
-
-def read_pieces(path: Path, seen: Look, width: int, rows: int, *, text_ends: bool) -> Iterator[list[list[str]]]:
-    """Yield the records behind the header, so many at a time; blank lines do not count.
+def read_columns(path: Path, seen: Look, width: int, rows: int, *, text_ends: bool) -> Iterator[list[list[str]]]:
+    """Yield the columns of the records behind the header, so many records at a time; blank lines do not count.
 
     Args:
         path: The file.
@@ -59,21 +50,35 @@ def read_pieces(path: Path, seen: Look, width: int, rows: int, *, text_ends: boo
     Raises:
         UnreadableError: If a record cannot be read, or has more fields or fewer.
     """
+    # One list of all the fields: a list for each record that is kept would set off Python's garbage collector.
+    fields: list[str] = []
+    for record in _records(path, seen, width, text_ends=text_ends):
+        fields += record
+        if len(fields) == rows * width:
+            yield [fields[place::width] for place in range(width)]
+            fields = []
+    if fields:
+        yield [fields[place::width] for place in range(width)]
+
+
+def _records(path: Path, seen: Look, width: int, *, text_ends: bool) -> Iterator[list[str]]:
     with _opened(path, seen) as file:
         disguise = _Disguise(path, seen) if seen.has_lone_returns else None
         reader = csv.reader(map(disguise.hide, file) if disguise else file, strict=True)
         try:
             next(record for record in reader if not _is_blank(record, 2))
-            while records := list(islice(reader, rows)):
-                if set(map(len, records)) != {width}:
-                    records = [record for record in records if not _is_blank(record, width)]
-                    if set(map(len, records)) - {width}:
-                        raise _wrong_width(path, seen, width)
-                if disguise is not None:
-                    records = [disguise.restore(record) for record in records]
-                    if any(disguise.strip_end(record) for record in records) and text_ends:
-                        raise UnreadableError(MIXED, _mixed_line(path, seen))
-                yield records
+            for record in reader:
+                if len(record) != width:
+                    if _is_blank(record, width):
+                        continue
+                    raise _wrong_width(path, seen, width)
+                if disguise is None:
+                    yield record
+                    continue
+                restored = disguise.restore(record)
+                if disguise.strip_end(restored) and text_ends:
+                    raise UnreadableError(MIXED, _mixed_line(path, seen))
+                yield restored
         except csv.Error as error:
             raise _broken(path, seen, str(error)) from error
 
@@ -150,7 +155,7 @@ def _numbered(path: Path, seen: Look) -> Iterator[tuple[int, list[str]]]:
 
 
 def _opened(path: Path, seen: Look) -> TextIOWrapper:
-    return path.open(encoding="utf-8-sig", newline="\r" if seen.line_end == "\r" else "\n")
+    return path.open(buffering=2**20, encoding="utf-8-sig", newline="\r" if seen.line_end == "\r" else "\n")
 
 
 def _is_blank(record: list[str], width: int) -> bool:
@@ -183,5 +188,5 @@ def _reason(message: str) -> str:
     if "unexpected end of data" in message:
         return "a quote that is not closed"
     if "field larger than field limit" in message:
-        return f"{message}; raise it with csv.field_size_limit()"
+        return f"{message}; raise it with csv.field_size_limit(), or install pyarrow"
     return message
