@@ -34,6 +34,15 @@ def test_import_brings_the_foundation_alone(statement: str) -> None:
     assert brought == "aiobench"
 
 
+def test_a_first_poll_imports_nothing_that_it_does_not_use() -> None:
+    """What draws progress, splits a CSV or keeps a journal is imported by who uses it."""
+    unused = "_progress.drawing", "_progress.lines", "_progress.screens", "_results.csv_frames", "_watch.journal"
+
+    imported = output_of("import sys; from aiobench import Client; print(*sys.modules)").split()
+
+    assert {f"aiobench.{name}" for name in unused} & set(imported) == set()
+
+
 def test_root_imports_nothing_until_a_name_is_asked_for() -> None:
     """`import aiobench` imports no library; the first public name brings all of them, and the public modules."""
     before, after = output_of(

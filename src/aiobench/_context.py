@@ -25,7 +25,7 @@ from aiobench.policy import PollPolicy, checked_policy
 __all__ = ["ClientBase", "Context", "context_of", "default_context", "new_context"]
 
 
-@frozen
+@frozen(eq=False)
 class Context:
     """How to ask the platform: a session with its call options, the rules for result URLs, and a poll policy."""
 

@@ -34,7 +34,7 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,d} {noun}{'' if number == 1 else 's'}"
 
 
-@frozen
+@frozen(eq=False)
 class Card:
     """The content of a card. All of it is unescaped text from the platform.
 

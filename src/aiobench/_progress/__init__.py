@@ -1,8 +1,9 @@
 """`progress=True`: one updating line in a terminal or a notebook, and nothing elsewhere.
 
 The text of the line and where it appears belong here; when to update it is up to the caller. Nothing in this package
-may fail, delay or hang what it shows. It uses no progress-bar library, because the hard part is to keep a broken or
-blocked screen away from the event loop, which none of them does. The rest is formatting one line.
+may fail, delay or hang what it shows; and a program that shows nothing does not import what draws. It uses no
+progress-bar library, because the hard part is to keep a broken or blocked screen away from the event loop, which none
+of them does. The rest is formatting one line.
 """
 
 from __future__ import annotations
@@ -15,16 +16,13 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from aiobench._progress.drawing import Drawing
-from aiobench._progress.lines import Line, amount
-from aiobench._progress.screens import is_notebook
 from aiobench._wire.coercion import mapping, text
 from aiobench.errors import AiobenchError
 
 if TYPE_CHECKING:
     from aiobench.snapshot import JobSnapshot
 
-__all__ = ["is_notebook", "of_download", "of_job", "of_jobs"]
+__all__ = ["of_download", "of_job", "of_jobs"]
 
 
 @asynccontextmanager
@@ -64,6 +62,8 @@ async def of_download(
     elif not progress:
         yield None
     else:
+        from aiobench._progress.lines import amount
+
         async with _drawn() as draw:
 
             async def show(done: int, total: int | None) -> None:
@@ -99,6 +99,9 @@ async def of_jobs(label: str, progress: bool, *, done: str = "ended") -> AsyncGe
 @asynccontextmanager
 async def _drawn() -> AsyncGenerator[Callable[[str, float | None, str], None], None]:
     """Yield a function that draws label, share and note; the last state stays as a line."""
+    from aiobench._progress.drawing import Drawing
+    from aiobench._progress.lines import Line
+
     began = time.monotonic()
     drawing = Drawing(sys.stderr)
     try:

@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 
-@frozen
+@frozen(eq=False)
 class BenchmarkDocument:
     """What a benchmark is made of."""
 

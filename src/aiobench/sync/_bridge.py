@@ -14,7 +14,7 @@ import weakref
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, NoReturn, TypeVar
 
-from aiobench._progress import is_notebook
+from aiobench._progress.screens import is_notebook
 from aiobench.errors import ClientClosedError, ForkedClientError
 from aiobench.sync._loop import Loop, here
 from aiobench.sync._steps import GRACE, Step, Tenant, exiting
