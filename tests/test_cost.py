@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 COSTS = {
-    "check_status": (142, 93),
-    "fetch": (157, 103),
-    "a request of a monitor": (320, 208),
+    "check_status": (161, 100),
+    "fetch": (176, 110),
+    "a request of a monitor": (360, 224),
     "a job on a list": (0, 0),  # the list is the one before
     "a job on a list that differs": (11, 4),
     "decoding a list": (106, 103),

@@ -88,7 +88,7 @@ def test_threads_may_ask_for_the_first_names_at_once() -> None:
     ("extra", "absent", "use"),
     [
         ("local", "starlette", "from aiobench.local import LocalBackend; LocalBackend().__enter__()"),
-        ("aiohttp", "httpx_aiohttp", "aiobench.Client('key', transport='aiohttp')"),
+        ("aiohttp", "aiohttp", "aiobench.Client('key', transport='aiohttp')"),
     ],
 )
 def test_absent_extra_is_named_with_the_command_that_installs_it(extra: str, absent: str, use: str) -> None:

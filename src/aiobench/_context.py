@@ -12,13 +12,18 @@ from anyio.lowlevel import RunVar
 from attrs import evolve, frozen
 
 from aiobench._clock import current_clock
-from aiobench._errors import ConfigurationError
-from aiobench._http.base_url import DEFAULT_BASE_URL, checked_base_url, is_loopback_name
-from aiobench._http.credentials import resolved_api_key
-from aiobench._http.options import checked_connections, checked_hosts, checked_options
 from aiobench._http.platform import Platform
 from aiobench._http.result_urls import ResultURLRules
-from aiobench._http.session import Session
+from aiobench._http.session import MAX_DOCUMENT, Session
+from aiobench._http.settings import (
+    DEFAULT_BASE_URL,
+    checked_base_url,
+    checked_count,
+    checked_hosts,
+    checked_options,
+    is_this_machine,
+    resolved_api_key,
+)
 from aiobench._http.transports import TransportMaker, TransportOption
 from aiobench.policy import PollPolicy, checked_policy
 
@@ -74,7 +79,7 @@ def new_context(
     transport: TransportOption = "httpx",
     poll: PollPolicy | None = None,
     allow_result_hosts: Collection[str] = (),
-    max_document: int = 8 * 2**20,
+    max_document: int = MAX_DOCUMENT,
     allow_plain_http: bool = False,
     default_headers: Mapping[str, str] | None = None,
 ) -> Context:
@@ -84,26 +89,24 @@ def new_context(
         ConfigurationError: If a setting is invalid, or there is no key.
         MissingExtraError: If the transport needs a package that is not installed.
     """
-    if isinstance(max_document, bool) or not isinstance(max_document, int) or max_document < 1:
-        raise ConfigurationError(f"max_document= must be a number of bytes over 0, not {max_document!r}")
     url = checked_base_url(
-        base_url if base_url is not None else os.environ.get("BACKEND_URL") or DEFAULT_BASE_URL,
+        base_url if base_url is not None else os.environ.get("BACKEND_URL", "").strip() or DEFAULT_BASE_URL,
         allow_plain_http=allow_plain_http,
     )
     options = checked_options(
         timeout=timeout, max_retries=max_retries, max_retry_after=max_retry_after, headers=default_headers
     )
-    rules = ResultURLRules(is_loopback_name(url.host), checked_hosts(allow_result_hosts))
-    transports = TransportMaker(transport, None, proxy, trust_env, ssl_context)
-    transports.check()
+    rules = ResultURLRules(is_this_machine(url.host), checked_hosts(allow_result_hosts))
+    transports = TransportMaker(transport, proxy, trust_env, ssl_context, allow_plain_http=allow_plain_http)
+    transports.check(url)
     session = Session(
         base_url=url,
         api_key=resolved_api_key(api_key, os.environ),
         transports=transports,
-        result_transports=evolve(transports, rules=rules),
-        max_connections=checked_connections(max_connections),
+        result_transports=evolve(transports, check_addresses=rules.check_addresses, carries_key=False),
         clock=current_clock(),
-        max_document=max_document,
+        max_document=checked_count(max_document, "max_document", least=1),
+        max_connections=checked_count(max_connections, "max_connections", least=1),
     )
     return Context(Platform(session, options), rules, checked_policy(poll, PollPolicy()))
 

@@ -13,9 +13,9 @@ from aiobench import _progress
 from aiobench._context import ClientBase, Context, context_of, default_context
 from aiobench._display import Card, Displayed
 from aiobench._errors import ConfigurationError
-from aiobench._http.session import ApiRequest
+from aiobench._http.requests import ApiRequest
+from aiobench._http.settings import checked_seconds
 from aiobench._results import lazy_pandas as pd
-from aiobench._seconds import checked_seconds
 from aiobench._watch.document_polls import DocumentPolls
 from aiobench._watch.watcher import Watcher
 from aiobench._wire.heads import job_head
@@ -263,10 +263,10 @@ class BenchmarkJob(Displayed):
             DownloadError: If the file cannot be downloaded or written; the subclass says why.
             APIError: If the job document cannot be fetched, or the server with the results fails.
         """
-        from aiobench import _results_file  # brings what downloads and files take
+        from aiobench._download import results_file  # brings what downloads and files take
 
         context = self._asking_context()
-        return await _results_file.of_job(
+        return await results_file.of_job(
             self,
             context.platform,
             context.rules,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, NoReturn, Self, cast
 from aiobench import _progress
 from aiobench._context import ClientBase, context_of
 from aiobench._display import Card, Displayed, figure
-from aiobench._seconds import checked_seconds
+from aiobench._http.settings import checked_seconds
 from aiobench._watch.background import Background
 from aiobench._watch.jobs import Job
 from aiobench._watch.live import LiveMapping

@@ -14,9 +14,11 @@ class Proxy:
 
     Args:
         refuse: Answer every `CONNECT` with 403.
+        to: The host to connect to, whatever is asked for.
     """
 
-    def __init__(self, *, refuse: bool = False) -> None:
+    def __init__(self, *, refuse: bool = False, to: str | None = None) -> None:
+        self._to = to
         self.heads: list[bytes] = []
         self.bytes = b""
         self._refuse = refuse
@@ -59,7 +61,7 @@ class Proxy:
                 return
             where = urlsplit(b"//" + target if tunnel else target)
             assert where.hostname
-            there, to_there = await asyncio.open_connection(where.hostname.decode(), where.port)
+            there, to_there = await asyncio.open_connection(self._to or where.hostname.decode(), where.port)
             if tunnel:
                 writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
             else:

@@ -37,7 +37,7 @@ from aiobench import (
     ServerError,
     UnsafeURLError,
 )
-from aiobench._http import part_files
+from aiobench._download import part_files
 from faults import leaks
 from faults.clock import FastClock
 from faults.everywhere import EVERYWHERE

@@ -393,7 +393,7 @@ async def test_a_redirect_of_a_call_is_refused(
         "http://10.0.0.1:8080",
         "http://[2001:db8::1]",
         "http://127.0.0.1.example.com",
-        "http://0.0.0.0",
+        "http://localhost.example.com",
     ],
 )
 async def test_no_key_over_plain_http(url: str) -> None:
@@ -401,7 +401,13 @@ async def test_no_key_over_plain_http(url: str) -> None:
     with raises(ConfigurationError, match="plain http"):
         Client(KEY, base_url=url)
     await Client(KEY, base_url=url, allow_plain_http=True).aclose()
-    for fine in ("http://127.0.0.1:1", "http://localhost", "http://[::1]:8080", "https://example.com"):
+    for fine in (
+        "http://127.0.0.1:1",
+        "http://localhost",
+        "http://[::1]:8080",
+        "http://0.0.0.0:1",
+        "https://example.com",
+    ):
         await Client(KEY, base_url=fine).aclose()
 
 

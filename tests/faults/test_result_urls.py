@@ -124,7 +124,7 @@ async def from_afar(new_client: Callable[..., Client], server: FaultServer, **se
     rules = evolve(client._context.rules, loopback_allowed=False)
     client._context = evolve(client._context, rules=rules)
     maker = client._context.platform.session.results._make.__self__  # type: ignore[attr-defined]
-    client._context.platform.session.results._make = evolve(maker, rules=rules).make
+    client._context.platform.session.results._make = evolve(maker, check_addresses=rules.check_addresses).make
     return client
 
 
@@ -322,17 +322,18 @@ async def test_a_proxy_for_https(
     new_client: Callable[..., Client], authority: Authority, environment: pytest.MonkeyPatch, how: str
 ) -> None:
     """F15: through a proxy, by argument or environment, https is a tunnel: the proxy sees neither key nor path."""
-    with running(tls=authority.server("127.0.0.1")) as secure, Proxy() as proxy:
+    with running(tls=authority.server("platform.example")) as secure, Proxy(to="127.0.0.1") as proxy:
         secure.add_job("j")
         settings: dict[str, object] = {"trust_env": True}
         if how == "proxy=":
             settings = {"proxy": f"http://me:pass-word@127.0.0.1:{proxy.port}"}
         else:
             environment.setenv("HTTPS_PROXY", f"{'http://' if how == 'HTTPS_PROXY' else ''}127.0.0.1:{proxy.port}")
-        client = new_client(base_url=secure.base_url, ssl_context=authority.client(), **settings)
+        url = f"https://platform.example:{secure.port}"
+        client = new_client(base_url=url, ssl_context=authority.client(), **settings)
         assert await client.job("j").check_status() == "in_progress"
         (seen,) = proxy.heads
-        assert seen.startswith(f"CONNECT 127.0.0.1:{secure.port} ".encode())
+        assert seen.startswith(f"CONNECT platform.example:{secure.port} ".encode())
         assert KEY.encode() not in proxy.bytes
         assert b"sdk/benchmarks" not in proxy.bytes
         assert (base64.b64encode(b"me:pass-word") in seen) == (how == "proxy=")
@@ -345,16 +346,31 @@ async def test_no_proxy(
 ) -> None:
     """F15: `NO_PROXY` and `trust_env=False` keep requests away from the environment's proxy."""
     server.add_job("j")
+    names(environment, {"platform.example": [["127.0.0.1"]]})
+    settings = {"base_url": f"http://platform.example:{server.port}", "allow_plain_http": True}
+    with Proxy(to="127.0.0.1") as proxy:
+        environment.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
+        environment.setenv("http_proxy", f"http://127.0.0.1:{proxy.port}")
+        await new_client(trust_env=False, **settings).job("j").check_status()
+        environment.setenv("NO_PROXY", "platform.example")
+        await new_client(trust_env=True, **settings).job("j").check_status()
+        assert proxy.heads == []
+        environment.delenv("NO_PROXY")
+        await new_client(trust_env=True, **settings).job("j").check_status()
+        assert len(proxy.heads) == 1
+
+
+@EVERYWHERE
+async def test_this_machine_needs_no_proxy(
+    server: FaultServer, new_client: Callable[..., Client], environment: pytest.MonkeyPatch
+) -> None:
+    """F31: requests to this machine pass by the environment's proxy, which would read the key."""
+    server.add_job("j")
     with Proxy() as proxy:
         environment.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
         environment.setenv("http_proxy", f"http://127.0.0.1:{proxy.port}")
-        await new_client(trust_env=False).job("j").check_status()
-        environment.setenv("NO_PROXY", "127.0.0.1")
-        await new_client(trust_env=True).job("j").check_status()
+        assert await new_client(trust_env=True).job("j").check_status() == "in_progress"
         assert proxy.heads == []
-        environment.delenv("NO_PROXY")
-        await new_client(trust_env=True).job("j").check_status()
-        assert len(proxy.heads) == 1
 
 
 @EVERYWHERE

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aiobench import ConfigurationError
-from aiobench._http.base_url import DEFAULT_BASE_URL, checked_base_url, is_loopback_name
+from aiobench._http.settings import DEFAULT_BASE_URL, checked_base_url, is_this_machine
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,8 @@ from aiobench._http.base_url import DEFAULT_BASE_URL, checked_base_url, is_loopb
         ("http://localhost:8000", "http://localhost:8000/"),
         ("http://127.0.0.1:8000/x", "http://127.0.0.1:8000/x/"),
         ("http://[::1]:8000", "http://[::1]:8000/"),
+        (" https://gateway.example/x\n", "https://gateway.example/x/"),
+        ("'https://gateway.example'", "https://gateway.example/"),
     ],
 )
 def test_path_is_kept_and_ends_with_a_slash(value: str, expected: str) -> None:
@@ -35,7 +37,7 @@ def test_path_is_kept_and_ends_with_a_slash(value: str, expected: str) -> None:
     "value",
     ["", " ", "platform-api.aixplain.com", "//platform-api.aixplain.com", "/sdk", "ftp://x.example", "https://", "https:///x",
      "file:///etc", "https://x.example:port", "https://x.example:99999", "https://x.example:0", "https://x.example?a=b",
-     "https://x.example#a", "https://user@x.example", "https://user:pass@x.example", "https://x.example\n", "https://[::1",
+     "https://x.example#a", "https://user@x.example", "https://user:pass@x.example", "https://[::1",
      None, 5, b"https://x.example"],
 )  # fmt: skip
 def test_what_is_no_base_url_is_refused(value: str) -> None:
@@ -79,14 +81,24 @@ def test_key_does_not_go_over_plain_http_to_another_machine(host: str) -> None:
         ("127.8.8.8", True),
         ("::1", True),
         ("localhost.example", False),
-        ("0.0.0.0", False),
+        ("0.0.0.0", True),
+        ("::", True),
+        ("127.1", True),
+        ("0x7f000001", True),
+        ("2130706433", True),
+        ("::ffff:127.0.0.1", True),
+        ("app.localhost", True),
+        ("localhost.", True),
+        ("mylocalhost", False),
+        ("128.1", False),
+        ("1.1", False),
         ("10.0.0.1", False),
         ("127.0.0.1.example", False),
     ],
 )
 def test_loopback_names(host: str, expected: bool) -> None:
-    """`localhost` and the loopback addresses name this machine, and nothing else does."""
-    assert expected == is_loopback_name(host)
+    """`localhost`, names below it and every spelling of a loopback address mean this machine, and nothing else does."""
+    assert expected == is_this_machine(host)
 
 
 def test_default_is_the_platforms() -> None:

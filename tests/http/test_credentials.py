@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from time import perf_counter
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from aiobench import ConfigurationError
-from aiobench._http.credentials import excerpt, redacted, resolved_api_key, secrets_of, without_query
+from aiobench._http.redaction import excerpt, printable, redacted, secrets_of, without_query
+from aiobench._http.settings import resolved_api_key
 
 
 @pytest.mark.parametrize(
@@ -24,6 +27,14 @@ from aiobench._http.credentials import excerpt, redacted, resolved_api_key, secr
         (None, {"TEAM_API_KEY": "", "AIXPLAIN_API_KEY": "b"}, "b"),
         (None, {"TEAM_API_KEY": " a\n"}, "a"),
         (" mine ", {}, "mine"),
+        ('"mine"', {}, "mine"),
+        ("' mine '", {}, "mine"),
+        ("Token mine", {}, "mine"),
+        ("token  mine\n", {}, "mine"),
+        ('"Token mine"', {}, "mine"),
+        ("Authorization: Token mine", {}, "mine"),
+        ("tokenmine", {}, "tokenmine"),
+        (None, {"TEAM_API_KEY": "a", "AIXPLAIN_API_KEY": "'Token a'"}, "a"),
     ],
 )
 def test_where_the_key_comes_from(argument: str | None, environ: dict[str, str], expected: str) -> None:
@@ -78,6 +89,42 @@ def test_what_cannot_be_sent_is_no_key(key: str) -> None:
 def test_redacted(text: str, expected: str) -> None:
     """The key and the queries of URLs are taken out; the rest stays."""
     assert expected == redacted(text, "k3y")
+
+
+ECHOED = "0f8a-k3y/4d+c29b=="
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        ECHOED.upper(),
+        quote(ECHOED, safe=""),
+        quote(ECHOED, safe="").lower(),
+        quote(quote(ECHOED, safe=""), safe=""),
+        "".join(f"%{ord(each):02X}" for each in ECHOED),
+        "".join(f"\\u{ord(each):04x}" for each in ECHOED),
+        ECHOED.replace("/", "\\/"),
+        ECHOED.replace("+", "&#43;").replace("=", "&#x3D;"),
+        b64encode(ECHOED.encode()).decode(),
+        b64encode(f"Token {ECHOED}".encode()).decode(),
+        b64encode(f"key:{ECHOED}!".encode()).decode(),
+    ],
+)
+def test_no_spelling_of_the_key_is_left(spelling: str) -> None:
+    """A server that echoes the key in other letters, escaped or encoded, does not get it past."""
+    shown = redacted(f"unauthorized: {spelling} (see the docs)", ECHOED)
+
+    assert "[redacted]" in shown
+    assert spelling[6:12] not in shown
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("req-1", "req-1"), ("a\nb\x1b[31mc", "a b [31mc"), ("x" * 300, "x" * 200 + "…"), ("ü", "ü")],
+)
+def test_text_of_a_server_is_printable(text: str, expected: str) -> None:
+    """It is shortened, and cannot forge a line of a log or colour a terminal."""
+    assert expected == printable(text)
 
 
 @given(st.text(), st.text())

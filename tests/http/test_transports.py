@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 import sys
 from typing import TYPE_CHECKING, Any
@@ -11,23 +12,32 @@ import anyio.abc
 import httpx
 import pytest
 
-from aiobench import Client, ConfigurationError
-from aiobench._http.one_connection import OneConnectionTransport, ProxiedTransport
-from aiobench._http.result_urls import ResultURLRules
+from aiobench import APIConnectionError, Client, ConfigurationError
+from aiobench._http import certificates
+from aiobench._http.transport import OneConnectionTransport
 from aiobench._http.transports import TransportMaker
 from job_documents import job_document
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from loopback import LoopbackServer
 
 BACKEND = "http://backend.example"
 ROUTE = f"GET {BACKEND}/sdk/benchmarks/jobs/J"  # what a proxy is asked for
-RULES = ResultURLRules(loopback_allowed=False, allowed_hosts=())
+JOB = "GET /sdk/benchmarks/jobs/J"
+
+
+@pytest.fixture(autouse=True)
+def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.lower().endswith("_proxy") or name in certificates.VARIABLES:
+            monkeypatch.delenv(name)
 
 
 def maker(tls: ssl.SSLContext | None = None, **settings: Any) -> TransportMaker:
     """Make what makes transports."""
-    given: dict[str, Any] = {"option": "httpx", "rules": None, "proxy": None, "trust_env": True} | settings
+    given: dict[str, Any] = {"option": "httpx"} | settings
     return TransportMaker(ssl_context=tls, **given)
 
 
@@ -50,44 +60,49 @@ async def test_proxy_of_the_environment(server: LoopbackServer, monkeypatch: pyt
         assert "running" == (await client.get_job("J")).status
 
 
-@pytest.mark.parametrize(
-    ("environ", "url", "expected"),
-    [
-        ({}, "https://x.example", None),
-        ({"HTTPS_PROXY": "http://p:1"}, "https://x.example", "http://p:1"),
-        ({"HTTPS_PROXY": "http://p:1"}, "http://x.example", None),
-        ({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "x.example"}, "https://x.example", None),
-        ({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "example"}, "https://x.example", None),
-        ({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "*"}, "https://x.example", None),
-        ({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "other"}, "https://x.example", "http://p:1"),
-        ({"HTTPS_PROXY": "p:1"}, "https://x.example", "http://p:1"),
-        ({"ALL_PROXY": "http://p:1"}, "https://x.example", "http://p:1"),
-    ],
-)
-def test_which_proxy(monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], url: str, expected: str | None) -> None:
-    """HTTPS_PROXY is for https, NO_PROXY names what goes without, ALL_PROXY is for the rest."""
-    for name, value in environ.items():
-        monkeypatch.setenv(name, value)
+@pytest.mark.anyio
+async def test_loopback_goes_without_the_environments_proxies(
+    server: LoopbackServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F31: a backend on this machine is asked directly, whatever the environment names."""
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.example:3128")
+    server.route(JOB, job_document(status="running"))
+    async with Client("key", base_url=server.url) as client:
+        assert "running" == (await client.get_job("J")).status
 
-    assert expected == maker()._proxy_for(httpx.URL(url))
-    assert maker(trust_env=False)._proxy_for(httpx.URL(url)) is None
-    assert "http://mine:2" == maker(proxy="http://mine:2")._proxy_for(httpx.URL(url))
+
+@pytest.mark.parametrize("transport", ["httpx", "aiohttp"])
+@pytest.mark.parametrize("proxy", ["http://proxy.example:3128", "https://10.0.0.1:3128", "http://me:s3cret@p.example"])
+def test_a_proxy_that_would_read_the_key_is_refused(proxy: str, transport: Any) -> None:
+    """F31: an http URL goes through no proxy on another machine, unless that is allowed."""
+    with pytest.raises(ConfigurationError, match="would read the key") as caught:
+        Client("key", base_url="http://127.0.0.1:9", proxy=proxy, transport=transport)
+    assert "s3cret" not in str(caught.value)
+
+    Client("key", base_url="http://127.0.0.1:9", proxy=proxy, transport=transport, allow_plain_http=True)
+    Client("key", base_url="https://x.example", proxy=proxy, transport=transport)
+    Client("key", base_url="http://127.0.0.1:9", proxy="http://127.1:3128", transport=transport)
 
 
 @pytest.mark.anyio
-async def test_results_are_dialled_by_rules_unless_a_proxy_dials(tls: ssl.SSLContext) -> None:
-    """Transports for results check addresses; behind a proxy, which does its own dialling, they are plain."""
-    guarded = await maker(tls, rules=RULES).make(httpx.URL("https://x.example"))
-    proxied = await maker(tls, rules=RULES, proxy="http://p:1").make(httpx.URL("https://x.example"))
-
-    assert isinstance(guarded, OneConnectionTransport)
-    assert RULES is guarded._pool._backend._rules  # type: ignore[attr-defined]
-    assert isinstance(proxied, ProxiedTransport)
+@pytest.mark.parametrize(
+    ("anyio_backend", "transport"), [("asyncio", "httpx"), ("trio", "httpx"), ("asyncio", "aiohttp")]
+)
+async def test_a_proxy_that_cannot_be_reached_is_named(monkeypatch: pytest.MonkeyPatch, transport: Any) -> None:
+    """The error names the proxy and the variable, not the platform, and shows no password."""
+    monkeypatch.setenv("https_proxy", "http://me:s3cret@127.0.0.1:9")
+    async with Client("key", base_url="https://x.example", transport=transport, max_retries=0) as client:
+        with pytest.raises(APIConnectionError) as caught:
+            await client.get_job("J")
+    assert "the proxy http://127.0.0.1:9 (https_proxy) cannot be reached: " in str(caught.value)
+    assert "refused" in str(caught.value).lower() or "Connect call failed" in str(caught.value)
+    assert "s3cret" not in str(caught.value)
+    assert caught.value.maybe_sent is False
 
 
 @pytest.mark.anyio
 async def test_one_tls_context_for_all_connections(tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The user's context is used where there is one; else one is made, once, and only when https is spoken."""
+    """The user's context is used if there is one; otherwise one is made, once, and only when https is spoken."""
     made: list[object] = []
     monkeypatch.setattr(httpx, "create_ssl_context", lambda **_: made.append(_) or tls)
 
@@ -98,6 +113,48 @@ async def test_one_tls_context_for_all_connections(tls: ssl.SSLContext, monkeypa
     for _ in range(3):
         await plain.make(httpx.URL("https://x.example"))
     assert [{"trust_env": False}] == made
+
+
+@pytest.mark.parametrize("variable", certificates.VARIABLES)
+def test_authorities_of_the_environment(tmp_path: Path, variable: str) -> None:
+    """The variables of httpx, requests and curl name the authorities; an unreadable file is named with its variable."""
+    with pytest.raises(ConfigurationError, match=rf"{tmp_path}/none.pem', which {variable} names, cannot be read"):
+        certificates.default_context({variable: f"{tmp_path}/none.pem"}, trust_env=True)
+    assert certificates.default_context({variable: f"{tmp_path}/none.pem"}, trust_env=False).get_ca_certs()
+    assert [] == certificates.default_context({variable: str(tmp_path)}, trust_env=True).get_ca_certs()
+
+
+def test_authorities_in_a_file(tmp_path: Path) -> None:
+    """A file of authorities replaces the default ones."""
+    import trustme
+
+    trustme.CA().cert_pem.write_to_path(tmp_path / "ca.pem")
+    context = certificates.default_context({"REQUESTS_CA_BUNDLE": str(tmp_path / "ca.pem")}, trust_env=True)
+    assert 1 == len(context.get_ca_certs())
+
+
+def test_a_key_log_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error names the log and its variable, not the certificates."""
+    monkeypatch.setenv("SSLKEYLOGFILE", f"{tmp_path}/none/keys.log")
+    with pytest.raises(ConfigurationError, match=r"keys\.log' that SSLKEYLOGFILE names cannot be written"):
+        certificates.default_context(os.environ, trust_env=True)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("anyio_backend", ["trio"])
+async def test_aiohttp_needs_asyncio(server: LoopbackServer) -> None:
+    """Aiohttp's transport on trio is an error at once, not an outage."""
+    async with Client("key", base_url=server.url, transport="aiohttp") as client:
+        with pytest.raises(ConfigurationError, match="runs on asyncio alone"):
+            await client.job("J").wait(timeout=60)
+
+
+@pytest.mark.anyio
+async def test_a_factory_of_blocking_transports_is_refused() -> None:
+    """A transport of the blocking world is named before anything is sent."""
+    async with Client("key", transport=httpx.HTTPTransport) as client:  # type: ignore[arg-type]  # that is it
+        with pytest.raises(ConfigurationError, match="transport= must make asynchronous httpx transports"):
+            await client.get_job("J")
 
 
 @pytest.mark.anyio
@@ -119,7 +176,7 @@ async def test_socks_proxy_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch, 
 @pytest.mark.anyio
 async def test_socks_proxy(server: LoopbackServer) -> None:
     """With its package, a SOCKS proxy is asked for the host by name, and takes every request (RFC 1928)."""
-    server.route("GET /sdk/benchmarks/jobs/J", job_document(status="running"))
+    server.route(JOB, job_document(status="running"))
     asked: list[bytes] = []
 
     async def serve(stream: anyio.abc.ByteStream) -> None:
@@ -141,6 +198,20 @@ async def test_socks_proxy(server: LoopbackServer) -> None:
             assert "running" == (await client.get_job("J")).status
         tasks.cancel_scope.cancel()
     assert [b"\x05\x01\x00\x03\x0fbackend.example\x00\x50"] == asked
+
+
+@pytest.mark.anyio
+async def test_a_connection_is_made_anew_when_it_is_closed(server: LoopbackServer) -> None:
+    """A transport outlives its connection: what the server closed is replaced."""
+    server.route(JOB, job_document(status="running"))
+    transport = await maker().make(httpx.URL(server.url))
+    assert isinstance(transport, OneConnectionTransport)
+    for _ in range(2):
+        response = await transport.handle_async_request(httpx.Request("GET", f"{server.url}/sdk/benchmarks/jobs/J"))
+        await response.aread()
+        await response.aclose()
+        await transport.aclose()
+    assert [JOB, JOB] == server.asked
 
 
 def test_repr_shows_no_password() -> None:

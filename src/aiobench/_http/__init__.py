@@ -1,5 +1,5 @@
-"""All network input and output; the only package that knows httpx.
+"""Network input and output.
 
-What belongs here: connections, requests, replies, retries, downloads. What does not: what a document means, when to
-poll again, and anything users hold.
+What belongs here: connections, requests, replies, the one retry rule. What does not: what a document means (`_wire`),
+files (`_download`), when to poll again (`_watch`), and anything users hold.
 """

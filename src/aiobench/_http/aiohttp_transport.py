@@ -1,32 +1,155 @@
-"""aiohttp as the transport: a third less CPU than httpx's own, on asyncio only. Imported only where it is asked for."""
+"""aiohttp as the transport: a third less CPU than our own, on asyncio only. Imported only where it is asked for.
+
+Directly on aiohttp rather than by `httpx-aiohttp`, which respells paths and queries (an id of `..` would be another
+route, a signed query another one), sends a failed GET twice, and calls each broken connection a timeout.
+"""
 
 from __future__ import annotations
 
 import socket
 import ssl
 from base64 import b64encode
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import aiohttp
 import httpx
 from aiohttp.abc import AbstractResolver, ResolveResult
-from httpx_aiohttp import AiohttpTransport
+from anyio.lowlevel import current_token
 from yarl import URL
 
+from aiobench._errors import ConfigurationError
 from aiobench._http.connections import KEEPALIVE
-from aiobench._http.one_connection import ONE_CONNECTION
 
 if TYPE_CHECKING:
-    from aiobench._http.result_urls import ResultURLRules
+    from collections.abc import Iterator
 
-__all__ = ["make_transport"]
+    from aiobench._http.network import Resolver
+    from aiobench._http.proxies import ChosenProxy
+
+__all__ = ["AiohttpTransport"]
+
+LONGEST_HEADER = 100 * 1024  # bytes of one line of a reply's head: as much as h11 takes in all
+MOST_HEADERS = 1_000
+CHUNK = 128 * 1024  # bytes
+NO_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=None)  # the caller's scope sets one
 
 
-class _GuardedResolver(AbstractResolver):
-    """Gives aiohttp only addresses that were checked."""
+class AiohttpTransport(httpx.AsyncBaseTransport):
+    """A transport of one connection, without cookies.
 
-    def __init__(self, rules: ResultURLRules) -> None:
-        self._rules = rules
+    Args:
+        context: The TLS context, for the proxy as well.
+        proxy: The proxy.
+        resolver: Looks up the names.
+
+    Raises:
+        ConfigurationError: If the event loop is not asyncio's.
+    """
+
+    def __init__(self, context: ssl.SSLContext, proxy: ChosenProxy | None, resolver: Resolver) -> None:
+        if not hasattr(current_token().native_token, "call_soon_threadsafe"):
+            raise ConfigurationError("transport='aiohttp' runs on asyncio alone; use transport='httpx' here")
+        self._proxy = proxy
+        self._proxy_url: str | None = None
+        self._proxy_headers: dict[str, str] | None = None
+        if proxy is not None:
+            self._proxy_url = str(proxy.http.url)
+            self._proxy_headers = dict(proxy.http.headers)
+            if proxy.http.raw_auth is not None:  # as a header: aiohttp's own way is deprecated
+                login = b64encode(b":".join(proxy.http.raw_auth)).decode()
+                self._proxy_headers["Proxy-Authorization"] = f"Basic {login}"
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=1, keepalive_timeout=KEEPALIVE, ssl=context, resolver=_Resolver(resolver), use_dns_cache=False
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=False,
+            auto_decompress=False,
+            timeout=NO_TIMEOUT,
+            skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
+            max_line_size=LONGEST_HEADER,
+            max_field_size=LONGEST_HEADER,
+            max_headers=MOST_HEADERS,
+            middlewares=(self._send_once,),
+        )
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request.
+
+        Raises:
+            httpx.TransportError: If no response comes.
+        """
+        with _translated(self._proxy):
+            response = await self._session.request(
+                request.method,
+                URL(str(request.url), encoded=True),
+                headers=request.headers.multi_items(),
+                data=await request.aread() or None,
+                allow_redirects=False,
+                compress=False,
+                proxy=self._proxy_url,
+                proxy_headers=self._proxy_headers,
+            )
+        return httpx.Response(response.status, headers=response.raw_headers, stream=_Stream(response, self._proxy))
+
+    async def aclose(self) -> None:
+        await self._session.close()
+
+    async def _send_once(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        """Translate errors within aiohttp, which would send a failed GET again, past the retries that are ours."""
+        with _translated(self._proxy):
+            return await handler(request)
+
+
+class _Stream(httpx.AsyncByteStream):
+    def __init__(self, response: aiohttp.ClientResponse, proxy: ChosenProxy | None) -> None:
+        self._response = response
+        self._proxy = proxy
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        with _translated(self._proxy):
+            chunk = await self._response.content.readany()
+        if not chunk:
+            raise StopAsyncIteration
+        return chunk
+
+    async def aclose(self) -> None:
+        self._response.release() if self._response.content.is_eof() else self._response.close()
+
+
+@contextmanager
+def _translated(proxy: ChosenProxy | None) -> Iterator[None]:
+    """Raise httpx's exceptions instead of aiohttp's."""
+    try:
+        yield
+    except aiohttp.ClientProxyConnectionError as error:
+        raise httpx.ProxyError(f"{proxy} cannot be reached: {error.os_error}") from error
+    except aiohttp.ClientHttpProxyError as error:
+        raise httpx.ProxyError(f"{proxy} answered HTTP {error.status}") from error
+    except aiohttp.ClientConnectorError as error:
+        raise httpx.ConnectError(str(error.os_error) or str(error)) from error
+    except (aiohttp.ServerTimeoutError, TimeoutError) as error:
+        raise httpx.ReadTimeout(str(error)) from error
+    except aiohttp.ClientResponseError as error:
+        raise httpx.RemoteProtocolError(error.message) from error
+    except aiohttp.ClientPayloadError as error:
+        raise httpx.RemoteProtocolError(str(error)) from error
+    except (aiohttp.ClientError, OSError) as error:
+        raise httpx.ReadError(str(error) or type(error).__name__) from error
+
+
+class _Resolver(AbstractResolver):
+    """Looks names up as the other transport does; aiohttp's own takes the event loop's threads."""
+
+    def __init__(self, resolver: Resolver) -> None:
+        self._resolver = resolver
 
     async def resolve(
         self,
@@ -43,34 +166,8 @@ class _GuardedResolver(AbstractResolver):
                 proto=0,
                 flags=socket.AI_NUMERICHOST,
             )
-            for address in await self._rules.addresses(host, port)
+            for address in await self._resolver.addresses(host, port)
         ]
 
     async def close(self) -> None:
         pass
-
-
-def make_transport(
-    context: ssl.SSLContext, proxy: httpx.Proxy | None, rules: ResultURLRules | None
-) -> httpx.AsyncBaseTransport:
-    """Make a transport of one connection, without cookies."""
-
-    def session() -> aiohttp.ClientSession:
-        resolver = None if rules is None else _GuardedResolver(rules)
-        connector = aiohttp.TCPConnector(limit=1, keepalive_timeout=KEEPALIVE, ssl=context, resolver=resolver)
-        made = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)
-        # else it sends a failed GET twice, past the retries and the budget that are ours
-        made._retry_connection = False  # noqa: SLF001
-        send = made.request
-
-        def send_as_is(*, url: str, **settings: Any) -> object:
-            return send(url=URL(url, encoded=True), **settings)
-
-        # else it respells the path, so that an id of `..` is another route, and the query, which may be signed
-        object.__setattr__(made, "request", send_as_is)
-        return made
-
-    if proxy is not None and proxy.raw_auth is not None:  # as a header: aiohttp's own way is deprecated
-        login = b64encode(b":".join(proxy.raw_auth)).decode()
-        proxy = httpx.Proxy(proxy.url, headers={**proxy.headers, "Proxy-Authorization": f"Basic {login}"})
-    return AiohttpTransport(verify=context, trust_env=False, limits=ONE_CONNECTION, proxy=proxy, client=session)

@@ -6,14 +6,13 @@ truncated stream for a whole one (F05, F06). zlib itself can do better on both c
 
 from __future__ import annotations
 
+import re
 import zlib
+from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import httpx
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
 
 __all__ = [
     "Body",
@@ -23,16 +22,24 @@ __all__ = [
     "UnknownEncodingError",
     "decoder_for",
     "encoding_of",
+    "ends_with_its_connection",
     "raw_chunks",
+    "read_beginning",
     "read_body",
 ]
 
 PIECE = 256 * 1024  # decoded bytes at a time
 BUFFERED = 20_000  # chunks that a closed connection can still hold: 64 kB, in the smallest ones there are
+# what servers write into `Content-Encoding` although it encodes nothing: S3's name for its upload format, transfer
+# encodings, charsets, media types
+LABEL = re.compile(
+    r"identity|none|null|binary|chunked|aws-chunked|[78]-?bit|plain|text|ascii|us-ascii|latin-?1|utf[-_]?(8|16|32)(-?sig|[lb]e)?"
+    r"|unicode|iso[-_]?8859[-_]?\d+|windows-?\d+|cp-?\d+|[\w.+-]+/[\w.+-]+"
+)
 
 
 class BodyTooLargeError(Exception):
-    """Raised when a body decodes to more than its cap."""
+    """Raised when a body is larger than its cap, as it arrives or decoded."""
 
 
 class CutBodyError(Exception):
@@ -40,7 +47,30 @@ class CutBodyError(Exception):
 
 
 class UnknownEncodingError(Exception):
-    """Raised when a body has a content encoding that was not asked for."""
+    """Raised when a body is compressed in a way that was not asked for."""
+
+
+def encoding_of(response: httpx.Response) -> str:
+    """Return how a body is compressed; labels do not count."""
+    value: str | None = response.headers.get("content-encoding")
+    if not value:
+        return "identity"
+    names = (name.strip().lower() for name in value.split(","))
+    return ", ".join(name for name in names if name and not LABEL.fullmatch(name)) or "identity"
+
+
+def decoder_for(response: httpx.Response) -> _Identity | _Inflate:
+    """Make the decoder of a body.
+
+    Raises:
+        UnknownEncodingError: If it is compressed in a way that was not asked for, or twice: caps would not hold.
+    """
+    encoding = encoding_of(response)
+    if encoding == "identity":
+        return _Identity()
+    if encoding in {"gzip", "x-gzip", "deflate"}:
+        return _Inflate()
+    raise UnknownEncodingError(f"its content encoding {encoding[:40]!r} was not asked for")
 
 
 class _Identity:
@@ -76,18 +106,9 @@ class _Inflate:
             raise CutBodyError("its compressed body is cut")
 
 
-def encoding_of(response: httpx.Response) -> str:
-    encoding: str = response.headers.get("content-encoding", "").strip().lower()
-    return encoding or "identity"
-
-
-def decoder_for(response: httpx.Response) -> _Identity | _Inflate:
-    encoding = encoding_of(response)
-    if encoding == "identity":
-        return _Identity()
-    if encoding in {"gzip", "x-gzip", "deflate"}:
-        return _Inflate()
-    raise UnknownEncodingError(f"its content encoding {encoding!r} was not asked for")
+def ends_with_its_connection(response: httpx.Response) -> bool:
+    """Return whether nothing but the end of the connection shows the end of a body (RFC 9112, 6.3): it may be cut."""
+    return "content-length" not in response.headers and "transfer-encoding" not in response.headers
 
 
 class Content(httpx.AsyncByteStream):
@@ -145,18 +166,47 @@ async def read_body(response: httpx.Response, limit: int) -> bytes:
     """Read and decode a body.
 
     Raises:
-        BodyTooLargeError: If it decodes to more than *limit* bytes.
+        BodyTooLargeError: If more than *limit* bytes arrive, or it decodes to more.
         CutBodyError: If its compressed stream is not whole.
-        UnknownEncodingError: If it is encoded in a way that was not asked for.
+        UnknownEncodingError: If it is compressed in a way that was not asked for.
     """
     decoder = decoder_for(response)
     pieces: list[bytes] = []
-    size = 0
+    received = size = 0
     async for chunk in raw_chunks(response):
+        received += len(chunk)
         for piece in decoder.feed(chunk):
             size += len(piece)
-            if size > limit:
-                raise BodyTooLargeError(f"it is larger than {limit} bytes")
             pieces.append(piece)
+            if size > limit:
+                break
+        if size > limit or received > limit + PIECE:  # what is compressed badly is a little larger than decoded
+            raise BodyTooLargeError(f"it is larger than {limit} bytes")
     decoder.finish()
-    return b"".join(pieces)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+async def read_beginning(response: httpx.Response, limit: int) -> tuple[bytes, bool]:
+    """Read and decode the beginning of a body that is not worth an error of its own: that of an error reply.
+
+    Returns:
+        What could be read, at most *limit* bytes, and whether that is all of it.
+    """
+    pieces: list[bytes] = []
+    size = 0
+    try:
+        decoder = decoder_for(response)
+        received = 0
+        async for chunk in raw_chunks(response):
+            received += len(chunk)
+            for piece in decoder.feed(chunk):
+                pieces.append(piece[: limit - size])
+                size += len(pieces[-1])
+                if size >= limit:
+                    break
+            if size >= limit or received >= limit:
+                return b"".join(pieces), False
+        decoder.finish()
+    except (CutBodyError, UnknownEncodingError):
+        return b"".join(pieces), False
+    return b"".join(pieces), True

@@ -35,7 +35,7 @@ CLOSING = 1.0  # seconds that closing one connection may take
 class Lease:
     """A borrowed transport. `spoil()` it unless the response was read to its end."""
 
-    __slots__ = ("_body", "_make", "_transport", "is_reused", "is_spoilt", "scope")
+    __slots__ = ("_body", "_make", "_transport", "is_reused", "is_spoilt", "response", "scope")
 
     _transport: httpx.AsyncBaseTransport
 
@@ -44,7 +44,13 @@ class Lease:
         self.scope = scope
         self.is_reused = False
         self.is_spoilt = True  # until there is a transport
+        self.response: httpx.Response | None = None  # the last one, as soon as its head is there
         self._body: Body | None = None
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether a kept connection brought no answer at all."""
+        return self.is_reused and self.is_spoilt and self.response is None
 
     def spoil(self) -> None:
         self.is_spoilt = True
@@ -54,6 +60,7 @@ class Lease:
         with without_replies_in_the_log():
             response = await self._transport.handle_async_request(request)
         response.stream = self._body = Body(cast("httpx.AsyncByteStream", response.stream))
+        self.response = response
         return response
 
     async def open(self, kept: httpx.AsyncBaseTransport | None) -> None:
@@ -139,12 +146,19 @@ class Connections:
                     await lease.open(self._idle.pop()[0] if self._idle and not fresh else None)
                     await self._close_surplus()
                     yield lease
+                except Exception:
+                    lease.spoil()
+                    if lease.is_dead:
+                        await self._distrust_idle()
+                    raise
                 except BaseException:
                     lease.spoil()
                     raise
                 finally:
                     await self._take_back(lease)
         if scope.cancelled_caught:
+            if lease.is_dead:
+                await self._distrust_idle()
             raise ClientClosedError("this client was closed meanwhile") if self._is_closed else TimeoutError
 
     async def _take_back(self, lease: Lease) -> None:
@@ -163,6 +177,16 @@ class Connections:
         oldest = self._clock.now() - self.keep_idle
         while self._idle and (self._idle[0][1] < oldest or len(self._idle) + len(self._lent) > self._limit):
             await _close(self._idle.popleft()[0])
+
+    async def _distrust_idle(self) -> None:
+        """Close the idle connections: what silently cut one of them, a firewall or a suspended machine, cut all."""
+        while self._idle:
+            await _close(self._idle.popleft()[0])
+
+    def abandon(self) -> None:
+        """Forget every connection without closing it: the event loop that could do so is over."""
+        self._is_closed = True
+        self._idle.clear()
 
     async def aclose(self) -> None:
         """Close every connection; what is under way on one ends by `ClientClosedError`."""

@@ -13,7 +13,10 @@ __all__ = ["Guard"]
 
 
 class Guard:
-    """Remembers the loop and the process of the first use, and refuses every other."""
+    """Remembers the loop and the process of the first use, and refuses every other.
+
+    It does not keep the loop alive: that of `asyncio.run()` is to go when it is over.
+    """
 
     def __init__(self) -> None:
         self.is_closed = False
@@ -27,6 +30,11 @@ class Guard:
     @property
     def is_used(self) -> bool:
         return self._process is not None
+
+    @property
+    def is_abandoned(self) -> bool:
+        """Whether the loop that was used is over, or belongs to the process that this one was forked from."""
+        return self.is_forked or (self._loop is not None and _is_over(self._loop()))
 
     def check(self) -> None:
         """Refuse a use that cannot work.
@@ -48,3 +56,15 @@ class Guard:
                 "this client belongs to another event loop: its connections cannot move; "
                 "make a client in each asyncio.run(), or use aiobench.sync"
             )
+
+
+def _is_over(loop: object) -> bool:
+    if loop is None:
+        return True
+    if (is_closed := getattr(loop, "is_closed", None)) is not None:  # asyncio's
+        return bool(is_closed())
+    try:
+        loop.run_sync_soon(lambda: None)  # type: ignore[attr-defined]  # trio's token
+    except RuntimeError:  # RunFinishedError
+        return True
+    return False

@@ -1,37 +1,80 @@
-"""The network under httpcore: sockets that no cancellation leaves open, and addresses that were checked."""
+"""The network under httpcore: names looked up in threads of our own, sockets that no cancellation leaves open."""
 
 from __future__ import annotations
 
 import select
 import socket
 import ssl
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from ipaddress import ip_address
+from typing import Any, TypeAlias
 
 import anyio
+import anyio.to_thread
 import httpcore
 from anyio.abc import ByteStream, SocketAttribute
 from anyio.streams.tls import TLSAttribute, TLSStream
 
-if TYPE_CHECKING:
-    from aiobench._http.result_urls import ResultURLRules
+__all__ = ["AddressCheck", "Network", "Resolver", "reasons_of"]
 
-__all__ = ["Network"]
-
-PATIENCE = 3.0  # seconds for an address that is not the last one
+PATIENCE = 1.0  # seconds for an address that is not the last one
 PIECE = 128 * 1024  # bytes that are read at a time; every piece costs httpcore steps and a look at the clock
+
+AddressCheck: TypeAlias = Callable[[str, Sequence[str]], None]
+
+
+class Resolver:
+    """Looks names up, in threads that the user's own cannot use up.
+
+    Args:
+        threads: How many there may be at once.
+        check: Raises if the addresses of a host are not fine. They are the ones that are dialled, so that no second
+            look-up can say something else.
+    """
+
+    def __init__(self, threads: anyio.CapacityLimiter, check: AddressCheck | None = None) -> None:
+        self._threads = threads
+        self._check = check
+
+    async def addresses(self, host: str, port: int) -> list[str]:
+        """Return the addresses of a host, each once.
+
+        Raises:
+            OSError: If it has none.
+        """
+        found = [host]
+        if not _is_address(host):
+            look = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+            try:
+                entries = await anyio.to_thread.run_sync(look, abandon_on_cancel=True, limiter=self._threads)
+            except UnicodeError as error:  # a label that is empty or too long
+                raise OSError(f"{error}") from error
+            found = list(dict.fromkeys(str(entry[4][0]) for entry in entries))
+        if self._check is not None:
+            self._check(host, found)
+        return found
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return True
 
 
 class Network(httpcore.AsyncNetworkBackend):
     """Dials for httpcore.
 
     Args:
-        rules: Which addresses may be dialled; names are looked up here then, and what was found is dialled, so that no
-            second look-up can say something else. None: any.
+        resolver: Looks up the names.
+        whom: What errors call the host that is dialled, if it is not the server: the proxy.
     """
 
-    def __init__(self, rules: ResultURLRules | None = None) -> None:
-        self._rules = rules
+    def __init__(self, resolver: Resolver, whom: str = "") -> None:
+        self._resolver = resolver
+        self._whom = whom
 
     async def connect_tcp(
         self,
@@ -41,27 +84,39 @@ class Network(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        addresses = [host] if self._rules is None else await _checked(self._rules, host, port)
-        failure: Exception | None = None
-        for address in addresses:
-            try:
-                with anyio.fail_after(timeout if address is addresses[-1] else PATIENCE):
-                    return _Stream(await anyio.connect_tcp(address, port, local_host=local_address))
-            except OSError as error:  # another address may be reachable
-                failure = error
         try:
-            if isinstance(failure, TimeoutError):
-                raise httpcore.ConnectTimeout(str(failure)) from failure
-            raise httpcore.ConnectError(str(failure or f"the host {host} has no address")) from failure
+            addresses = await self._resolver.addresses(host, port)
+        except OSError as error:
+            raise self._failed(f"the name of the host {host} cannot be looked up: {error}") from error
+        failures: dict[str, Exception] = {}
+        try:
+            for address in addresses:
+                try:
+                    with anyio.fail_after(timeout if address is addresses[-1] else PATIENCE):
+                        return _Stream(await anyio.connect_tcp(address, port, local_host=local_address))
+                except OSError as error:  # another address may be reachable
+                    failures[address] = error
+            why = "; ".join(
+                f"{address}: {reasons_of(error)}" if len(failures) > 1 else reasons_of(error)
+                for address, error in failures.items()
+            )
+            raise self._failed(why or f"the host {host} has no address") from next(iter(failures.values()), None)
         finally:
-            del failure  # else it and this frame would hold each other
+            del failures  # they and this frame would hold each other
+
+    def _failed(self, why: str) -> httpcore.NetworkError | httpcore.ProxyError:
+        if self._whom:
+            return httpcore.ProxyError(f"{self._whom} cannot be reached: {why}")
+        return httpcore.ConnectError(why)
 
 
-async def _checked(rules: ResultURLRules, host: str, port: int) -> list[str]:
-    try:
-        return await rules.addresses(host, port)
-    except (OSError, UnicodeError) as error:
-        raise httpcore.ConnectError(f"the host {host} is not known: {error}") from error
+def reasons_of(error: BaseException) -> str:
+    """Say why something failed, for a group of errors each reason once."""
+    if isinstance(error, BaseExceptionGroup):
+        return "; ".join(dict.fromkeys(reasons_of(each) for each in error.exceptions))
+    if error.__cause__ is not None:  # anyio's own says no more than that all attempts failed
+        return reasons_of(error.__cause__)
+    return str(error) or ("no answer in time" if isinstance(error, TimeoutError) else type(error).__name__)
 
 
 class _Stream(httpcore.AsyncNetworkStream):

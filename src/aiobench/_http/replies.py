@@ -1,14 +1,19 @@
-"""What a reply means: (status, headers, body) → nothing, or the error it stands for. No I/O."""
+"""What an exchange means: (status, headers, body), or what a transport raised → nothing, or the error. No I/O."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+import ssl
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
 
+import httpx
 from attrs import frozen
 
 from aiobench._errors import (
+    APIConnectionError,
     APIError,
     APIStatusError,
+    APITimeoutError,
     AuthenticationError,
     BadRequestError,
     ConflictError,
@@ -18,14 +23,11 @@ from aiobench._errors import (
     RateLimitError,
     ServerError,
 )
-from aiobench._http.credentials import excerpt, redacted, without_query
+from aiobench._http.redaction import excerpt, printable, redacted, without_query
 from aiobench._http.retries import retry_after
 from aiobench._wire.decoding import MalformedDocumentError, decoded
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-__all__ = ["Reply", "error_of", "invalid"]
+__all__ = ["Reply", "connection_error", "error_of", "invalid", "shown"]
 
 SNIPPET = 500  # characters of a body that an error shows
 REQUEST_ID_HEADERS = (
@@ -48,13 +50,23 @@ ADVICE = {
     401: "check the API key",
     403: "this key may not do that",
     404: "check the id, the base URL, and that the key belongs to the team that owns it",
+    407: "check the user and the password of the proxy",
     429: "the server asks for fewer requests",
 }
+CERTIFICATE_ADVICE = (
+    "; if your network has a certificate authority of its own, set SSL_CERT_FILE or REQUESTS_CA_BUNDLE to its file, "
+    "or pass ssl_context="
+)
+# mistakes in a transport, which another attempt repeats
+MISTAKES = (AttributeError, ImportError, NameError, NotImplementedError, TypeError)
+
+
+# -- a reply -----------------------------------------------------------------------------------------------------------
 
 
 @frozen
 class Reply:
-    """A reply that was read whole; `what` says in words what was asked for."""
+    """A reply that was read; `what` says in words what was asked for."""
 
     what: str
     status: int
@@ -63,34 +75,36 @@ class Reply:
 
     @property
     def request_id(self) -> str | None:
-        return next((found for name in REQUEST_ID_HEADERS if (found := self.headers.get(name))), None)
+        found = next((found for name in REQUEST_ID_HEADERS if (found := self.headers.get(name))), None)
+        return None if found is None else printable(found)
 
 
 def error_of(reply: Reply, *secrets: str) -> APIError | None:
-    """Return the error that a reply stands for, or None where it is a success."""
+    """Return the error that a reply stands for, or None if it is a success."""
     status = reply.status
     if 200 <= status < 300:
         return None
     if status < 400:
-        target = redacted(without_query(reply.headers.get("location", "")), *secrets)
-        where = f"redirected to {target!r}" if target else "redirected"
+        target = redacted(without_query(reply.headers.get("location", "")[:1000]), *secrets)
+        where = f"redirected to {printable(target)!r}" if target else "redirected"
         return invalid(reply, f"{where}, which is not followed: it could take the key", *secrets, permanent=True)
     body = _snippet(reply, *secrets)
     message = _message(reply, *secrets) or body
+    request_id = None if reply.request_id is None else redacted(reply.request_id, *secrets)
     text = f"{reply.what}: HTTP {status}"
     if message:
         text += f", {message!r}"
     if advice := ADVICE.get(status):
         text += f"; {advice}"
-    if reply.request_id:
-        text += f" (request {reply.request_id})"
+    if request_id:
+        text += f" (request {request_id})"
     return CLASSES.get(status, ServerError if status >= 500 else APIStatusError)(
         text,
         status_code=status,
         message=message,
         body=body,
         retry_after=retry_after(reply.headers),
-        request_id=reply.request_id,
+        request_id=request_id,
     )
 
 
@@ -101,7 +115,7 @@ def invalid(
     return InvalidResponseError(
         f"{reply.what}: HTTP {reply.status}, but {why}",
         body=_snippet(reply, *secrets),
-        request_id=reply.request_id,
+        request_id=None if reply.request_id is None else redacted(reply.request_id, *secrets),
         too_large=too_large,
         permanent=permanent,
     )
@@ -117,4 +131,74 @@ def _message(reply: Reply, *secrets: str) -> str:
 
 
 def _snippet(reply: Reply, *secrets: str) -> str:
-    return excerpt(reply.body.decode(errors="replace"), SNIPPET, *secrets)
+    longest = max((len(secret) for secret in secrets), default=0)
+    beginning = reply.body[: 16 * SNIPPET + 40 * longest]  # bytes: a character takes up to four
+    return excerpt(beginning.decode(errors="replace"), SNIPPET, *secrets)
+
+
+# -- no reply ----------------------------------------------------------------------------------------------------------
+
+
+def connection_error(what: str, origin: str, failure: Exception, *secrets: str) -> APIConnectionError:
+    """Translate what a transport raised."""
+    chain = list(_chain(failure))
+    is_unsent = any(isinstance(each, httpx.ConnectError | httpx.ProxyError) for each in chain)
+    is_unsent = is_unsent or any(_is_of_aiohttp(each, "ClientConnectorError") for each in chain)
+    kind = APITimeoutError if any(map(_is_timeout, chain)) else APIConnectionError
+    certificate = next((each for each in chain if isinstance(each, ssl.SSLCertVerificationError)), None)
+    mistake = next((each for each in chain if isinstance(each, MISTAKES)), None)
+    advice = ""
+    if certificate is not None:
+        advice = CERTIFICATE_ADVICE
+    elif any(isinstance(each, ConnectionRefusedError) for each in chain) and not _names_a_proxy(chain):
+        advice = "; is the server running, and the base URL right?"
+    text = redacted(_reason(chain), *secrets)
+    return kind(
+        f"{what}: could not talk to {origin}: {printable(text, 1000)} ({type(chain[-1]).__name__}){advice}",
+        maybe_sent=not is_unsent,
+        permanent=certificate is not None or mistake is not None,
+    )
+
+
+def _chain(failure: BaseException) -> Iterator[BaseException]:
+    """Iterate over an error and its causes; of a group, those of its first member."""
+    each: BaseException | None = failure
+    while each is not None:
+        if isinstance(each, BaseExceptionGroup):
+            each = each.exceptions[0]
+        yield each
+        each = each.__cause__
+
+
+def _reason(chain: list[BaseException]) -> str:
+    """Say why: httpx's and our own errors speak of the cause; of others, the innermost knows most."""
+    spoken = [each for each in chain if str(each)]
+    ours = [each for each in spoken if isinstance(each, httpx.ConnectError | httpx.ProxyError)]
+    return str((ours or spoken[::-1] or [type(chain[-1]).__name__])[0])
+
+
+def _names_a_proxy(chain: list[BaseException]) -> bool:
+    return any(isinstance(each, httpx.ProxyError) for each in chain)
+
+
+def _is_timeout(error: BaseException) -> bool:
+    # httpx-aiohttp, which a factory may use, calls every broken connection a timeout
+    if isinstance(error, httpx.TimeoutException):
+        cause = error.__cause__
+        return not _is_of_aiohttp(cause, "ClientError") or isinstance(cause, TimeoutError)
+    return isinstance(error, TimeoutError)
+
+
+def _is_of_aiohttp(error: BaseException | None, name: str) -> bool:
+    # by name, for aiohttp may not be installed
+    return any(cls.__name__ == name and cls.__module__.startswith("aiohttp") for cls in type(error).__mro__)
+
+
+def shown(failure: Exception, *secrets: str) -> Exception | None:
+    """Return *failure* as a cause that a traceback may show; None if it repeats a secret or a signed URL."""
+    each: BaseException | None = failure
+    while each is not None:
+        if any(text != redacted(text, *secrets) for text in (str(each), repr(each))):
+            return None
+        each = each.__cause__ or each.__context__
+    return failure

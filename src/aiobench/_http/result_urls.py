@@ -7,18 +7,16 @@ become addresses, below every transport that aiobench makes, so that the address
 from __future__ import annotations
 
 import re
-import socket
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import TypeAlias
 
-import anyio
 import httpx
 from attrs import frozen
 
 from aiobench._errors import UnsafeURLError
-from aiobench._http.base_url import is_loopback_name
-from aiobench._http.credentials import without_query
+from aiobench._http.redaction import without_query
+from aiobench._http.settings import is_this_machine
 
 __all__ = ["ResultURLRules", "UnsafeAddressError", "unsafe_url"]
 
@@ -56,9 +54,10 @@ class ResultURLRules:
         """
         try:
             url = before.join(text) if before is not None else httpx.URL(text)
+            host = url.host  # decodes what is written in punycode
         except (httpx.InvalidURL, ValueError, TypeError) as error:
             raise unsafe_url(text, job_id, "it is not a URL") from error
-        if url.scheme not in {"http", "https"} or not url.host:
+        if url.scheme not in {"http", "https"} or not host:
             raise unsafe_url(text, job_id, "it is not an https URL")
         if url.port is not None and not 0 < url.port < 2**16:
             raise unsafe_url(text, job_id, "its port is invalid")
@@ -67,30 +66,28 @@ class ResultURLRules:
         if url.scheme == "http":
             if before is not None and before.scheme == "https":
                 raise unsafe_url(text, job_id, "it redirects from https to plain http")
-            if not self._is_allowed(url.host) and not (self.loopback_allowed and is_loopback_name(url.host)):
+            if not self._is_allowed(host) and not (self.loopback_allowed and is_this_machine(host)):
                 raise unsafe_url(text, job_id, f"it is plain http; {HINT}")
-        address = _literal(url.host)
+        address = _literal(host)
         # 127.1, 0x7f000001: what they mean depends on who reads them
-        if address is None and NUMERIC.fullmatch(url.host):
-            raise unsafe_url(text, job_id, f"{url.host} is no proper address")
-        if address is not None and not self._is_allowed(url.host) and not self._is_fine(address):
-            raise unsafe_url(text, job_id, f"{url.host} is not on the public internet; {HINT}")
+        if address is None and NUMERIC.fullmatch(host):
+            raise unsafe_url(text, job_id, f"{host} is not a proper address")
+        if address is not None and not self._is_allowed(host) and not self._is_fine(address):
+            raise unsafe_url(text, job_id, f"{host} is not on the public internet; {HINT}")
         return url
 
-    async def addresses(self, host: str, port: int) -> list[str]:
-        """Look up the addresses of *host*, all of which must be fine: who answers for it is not trusted otherwise.
+    def check_addresses(self, host: str, addresses: Sequence[str]) -> None:
+        """Check the addresses that a name was found at, all of which must be fine: one that is not shows a trap.
 
         Raises:
             UnsafeAddressError: If one is not.
-            OSError: If the host is not known.
         """
-        found = await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        names = list(dict.fromkeys(str(entry[4][0]) for entry in found))
-        for name in names:
+        if self._is_allowed(host):
+            return
+        for name in addresses:
             address = _literal(name)
-            if not self._is_allowed(host) and (address is None or not self._is_fine(address)):
+            if address is None or not self._is_fine(address):
                 raise UnsafeAddressError(f"{host} is at {name}, not on the public internet; {HINT}")
-        return names
 
     def _is_fine(self, address: Address) -> bool:
         inner = _unwrapped(address)

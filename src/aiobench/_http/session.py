@@ -4,78 +4,38 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from weakref import WeakValueDictionary
 
 import anyio
 import httpx
 import msgspec
-from attrs import evolve, field, frozen
+from attrs import frozen
 
 from aiobench._clock import Clock
 from aiobench._errors import APIError, APITimeoutError, ConfigurationError, RateLimitError
-from aiobench._http.bodies import BodyTooLargeError, Content, CutBodyError, UnknownEncodingError, read_body
+from aiobench._http.bodies import BodyTooLargeError, CutBodyError, UnknownEncodingError, read_beginning, read_body
 from aiobench._http.connections import KEEPALIVE, Connections, Lease
-from aiobench._http.failures import connection_error, shown
 from aiobench._http.fresh_jobs import FreshJobs
 from aiobench._http.guards import Guard
 from aiobench._http.key_echoes import KeyEchoes
-from aiobench._http.replies import Reply, error_of, invalid
+from aiobench._http.replies import Reply, connection_error, error_of, invalid, shown
+from aiobench._http.requests import ApiRequest, prepared
 from aiobench._http.retries import Pauses, RetryBudget, backoff, is_retried, retry_after, retry_in
-from aiobench._version import __version__
+from aiobench._http.settings import CallOptions
 from aiobench._wire.decoding import MalformedDocumentError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
-
     from aiobench._http.transports import TransportMaker
 
-__all__ = ["USER_AGENT", "Answer", "ApiRequest", "CallOptions", "Session"]
+__all__ = ["MAX_DOCUMENT", "Answer", "Session"]
 
 logger = logging.getLogger("aiobench.http")
 T = TypeVar("T")
 
-MAX_JSON = 8 * 2**20  # decoded bytes of one reply
-USER_AGENT = f"aiobench/{__version__}"
-
-
-@frozen
-class CallOptions:
-    """What one view of a client asks of its calls; times in seconds."""
-
-    timeout: float
-    max_retries: int
-    max_retry_after: float
-    headers: Mapping[str, str] = field(factory=dict[str, str], repr=False)
-
-
-@frozen
-class ApiRequest:
-    """A request that is ready to be sent, as often as needed.
-
-    Attributes:
-        what: What it asks for, in words, for errors and the log.
-        http: The request itself.
-        is_idempotent: Whether the server may receive it twice without harm (RFC 9110, 9.2.2).
-    """
-
-    what: str
-    http: httpx.Request = field(repr=False)
-    is_idempotent: bool = True
-
-    def attempt(self) -> httpx.Request:
-        """Copy the request, for one attempt: what a tracer adds to its headers on the way must not stay."""
-        copy = httpx.Request.__new__(httpx.Request)  # to make another takes 14 µs, and this 2
-        vars(copy).update(vars(self.http))
-        copy.headers = self.http.headers.copy()
-        return copy
-
-    def conditional(self, etag: str) -> ApiRequest:
-        """Return this request for a document that is not the one with that ETag (RFC 9110, section 13.1.2)."""
-        http = self.attempt()
-        http.headers["If-None-Match"] = etag
-        return evolve(self, http=http)
+MAX_DOCUMENT = 8 * 2**20  # bytes of one JSON reply, as it arrives and decoded
+ERROR_BODY = 64 * 1024  # bytes of an error page that are read
 
 
 @frozen
@@ -104,7 +64,7 @@ class Session:
         transports: TransportMaker,
         result_transports: TransportMaker,
         max_connections: int,
-        max_document: int = MAX_JSON,
+        max_document: int = MAX_DOCUMENT,
         clock: Clock,
     ) -> None:
         self.base_url = base_url
@@ -117,7 +77,7 @@ class Session:
         self.now: Callable[[], float] = clock.now
         self.sleep: Callable[[float], Awaitable[None]] = clock.sleep
         self.max_connections = max_connections
-        self._max_document = max_document
+        self.max_document = max_document
         self.random: random.Random = random.Random(clock.seed)  # noqa: S311 - jitter, not a secret
         self.origin: str = str(base_url.copy_with(path="/"))
         self._api = Connections(transports.make, limit=max_connections, keep_idle=KEEPALIVE, clock=clock)
@@ -137,29 +97,30 @@ class Session:
         return self._starts.setdefault(benchmark_id, anyio.Lock())
 
     def request(
-        self,
-        method: str,
-        path: str,
-        options: CallOptions,
-        *,
-        what: str,
-        json: Any = None,
-        is_idempotent: bool = True,
+        self, method: str, path: str, options: CallOptions, *, what: str, json: Any = None, is_idempotent: bool = True
     ) -> ApiRequest:
-        """Prepare a request; *path* is relative to the base URL and quoted."""
-        headers = httpx.Headers({"User-Agent": USER_AGENT, "Accept": "application/json", "Accept-Encoding": "gzip"})
-        headers.update(options.headers)  # replaces ours, however theirs are spelled
-        headers["Authorization"] = f"Token {self._api_key}"
-        content = None
+        """Prepare a request; *path* is relative to the base URL and quoted.
+
+        Raises:
+            ConfigurationError: If *json* cannot be sent.
+        """
+        content = b""
         if json is not None:
             try:
                 content = msgspec.json.encode(json)
             except (TypeError, UnicodeEncodeError) as error:
                 raise ConfigurationError(f"{what}: an argument cannot be sent as JSON: {error}") from error
-            headers["Content-Type"] = "application/json"
-        http = httpx.Request(method, self._base + path, headers=headers, content=content)
-        http.stream = Content(http.content)
-        return ApiRequest(what, http, is_idempotent)
+        return prepared(
+            what,
+            method,
+            self._base + path,
+            key=self._api_key,
+            headers=options.headers,
+            content=content,
+            is_idempotent=is_idempotent,
+        )
+
+    # -- calls ---------------------------------------------------------------------------------------------------------
 
     async def call(self, request: ApiRequest, decode: Callable[[bytes], T], options: CallOptions) -> T:
         """Send a request until it succeeds, retries no longer help, or `max_retries` are used up.
@@ -174,27 +135,24 @@ class Session:
                 await self.let_pause_pass(longest=options.max_retry_after)
                 return await self.attempt(request, decode, timeout=options.timeout)
             except APIError as error:
-                if error.attempts:  # else nothing was sent
+                if error.attempts:  # otherwise nothing was sent
                     error.attempts = attempt
-                delay = self._delay(request, error, attempt, options)
+                delay = retry_in(
+                    error,
+                    wait=backoff(attempt, self.random),
+                    attempt=attempt,
+                    max_retries=options.max_retries,
+                    longest=options.max_retry_after,
+                    is_idempotent=request.is_idempotent,
+                    budget=lambda: self.budget.allows(self.now()),
+                )
                 if delay is None:
                     raise
                 logger.info("%s; trying again in %.2f s (attempt %d)", error, delay, attempt)
             await self.sleep(delay)
 
-    def _delay(self, request: ApiRequest, error: APIError, attempt: int, options: CallOptions) -> float | None:
-        return retry_in(
-            error,
-            wait=backoff(attempt, self.random),
-            attempt=attempt,
-            max_retries=options.max_retries,
-            longest=options.max_retry_after,
-            is_idempotent=request.is_idempotent,
-            budget=lambda: self.budget.allows(self.now()),
-        )
-
     async def let_pause_pass(self, origin: str | None = None, *, longest: float = float("inf")) -> None:
-        """Wait until a server (else the platform), which answered 429 to someone, may be asked again.
+        """Wait until a server (by default the platform), which answered 429 to someone, may be asked again.
 
         Raises:
             RateLimitError: If that takes more than *longest* seconds; at once.
@@ -221,14 +179,13 @@ class Session:
     ) -> T:
         """Send a request once; *timeout* counts from a free connection to the last byte.
 
-        *on_send* is called each time something is sent: twice where a kept connection turned out to be closed.
+        *on_send* is called each time something is sent: twice if a kept connection turned out to be closed.
 
         Raises:
-            APIError: If it brings no usable reply; which class says why.
+            APIError: If it brings no usable reply; the subclass says why.
             ClientStateError: If this client cannot be used here and now.
         """
-        reply = await self._good_reply(request, timeout, on_send)
-        return self._decoded(reply, decode)
+        return self._value(await self._reply_to(request, timeout, on_send), decode)
 
     async def ask(
         self,
@@ -241,54 +198,57 @@ class Session:
     ) -> Answer[T]:
         """Send a request once, as `attempt()` does, and return what else the reply says.
 
-        *etag* names the version that the caller has: if it is still the present one, the answer's value is None.
+        Args:
+            request: The request.
+            decode: Reads the body.
+            timeout: Seconds, from a free connection to the last byte.
+            on_send: Called each time something is sent.
+            etag: The version that the caller has: if it is still the present one, the answer's value is None.
 
         Raises:
             APIError: If it brings no usable reply; the subclass says why.
             ClientStateError: If this client cannot be used here and now.
         """
-        if etag is not None:
-            request = request.conditional(etag)
-        reply = await self._good_reply(request, timeout, on_send, is_conditional=etag is not None)
-        value = None
-        if reply.status == 304:
-            self.budget.record(failed=False)
-        else:
-            value = self._decoded(reply, decode)
-        return Answer(value, retry_after(reply.headers), reply.headers.get("etag"))
+        reply = await self._reply_to(request, timeout, on_send, etag)
+        is_unchanged = reply.status == 304
+        return Answer(
+            None if is_unchanged else self._value(reply, decode),
+            retry_after(reply.headers),
+            reply.headers.get("etag") or (etag if is_unchanged else None),
+        )
 
-    async def _good_reply(
-        self,
-        request: ApiRequest,
-        timeout: float,
-        on_send: Callable[[], None] | None,
-        *,
-        is_conditional: bool = False,
+    # -- one attempt ---------------------------------------------------------------------------------------------------
+
+    async def _reply_to(
+        self, request: ApiRequest, timeout: float, on_send: Callable[[], None] | None, etag: str | None = None
     ) -> Reply:
         self.guard.check()
         started = self.now()
         try:
-            reply = await self._exchange(request, timeout, on_send)
+            reply = await self._exchange(request, timeout, on_send, etag)
         except APIError as failure:
             self.budget.record(failed=True)
             logger.debug("%s", failure)
             raise
         logger.debug("%s: HTTP %d, %.0f ms", request.what, reply.status, 1000 * (self.now() - started))
-        error = None if reply.status == 304 and is_conditional else error_of(reply, self._api_key)
-        if self.fresh.has_any and self.fresh.may_appear(str(request.http.url), self.now(), error):
+        if reply.status == 304 and etag is not None:
+            self.budget.record(failed=False)
+            return reply
+        error = error_of(reply, self._api_key)
+        if self.fresh.has_any and self.fresh.may_appear(str(request.url), self.now(), error):
             why = "the job was started just now, and the platform may not know it everywhere yet"
             error = invalid(reply, why, self._api_key)
-        if error is not None:
-            if isinstance(error, RateLimitError):
-                self.pauses.extend(self.origin, error.retry_after, self.now())
-            self.budget.record(failed=is_retried(error))
-            try:
-                raise error
-            finally:
-                del error  # else it and this frame would hold each other, and the client
-        return reply
+        if error is None:
+            return reply
+        if isinstance(error, RateLimitError):
+            self.pauses.extend(self.origin, error.retry_after, self.now())
+        self.budget.record(failed=is_retried(error))
+        try:
+            raise error
+        finally:
+            del error  # otherwise it and this frame would hold each other, and the client
 
-    def _decoded(self, reply: Reply, decode: Callable[[bytes], T]) -> T:
+    def _value(self, reply: Reply, decode: Callable[[bytes], T]) -> T:
         try:
             value = decode(self._echoes.removed_from(reply.body))
         except MalformedDocumentError as failure:
@@ -297,40 +257,61 @@ class Session:
         self.budget.record(failed=False)
         return value
 
-    async def _exchange(self, request: ApiRequest, timeout: float, on_send: Callable[[], None] | None) -> Reply:
-        # A request that is not idempotent gets a new connection: on a kept one, it would be unclear whether
+    async def _exchange(
+        self, request: ApiRequest, timeout: float, on_send: Callable[[], None] | None, etag: str | None
+    ) -> Reply:
+        # A request that is not idempotent gets a connection of its own: on one that was kept, nobody could tell whether
         # the server had closed it before or after it read the request.
+        lease: Lease | None = None
         try:
-            async with self._api.borrow(request.http.url, fresh=not request.is_idempotent, timeout=timeout) as lease:
+            async with self._api.borrow(request.url, fresh=not request.is_idempotent, timeout=timeout) as lease:
                 while True:
                     if on_send is not None:
                         on_send()
-                    reply = await self._reply(request, lease)
+                    reply = await self._reply(request, lease, etag)
                     if reply is not None:
                         return reply
                     await lease.renew()
         except TimeoutError:
-            what = f"{request.what}: no complete reply from {self.origin} within {timeout:g} s"
-            raise APITimeoutError(what) from None
+            if lease is not None and lease.response is not None and not lease.response.is_success:
+                return Reply(request.what, lease.response.status_code, lease.response.headers, b"")
+            raise APITimeoutError(
+                f"{request.what}: no complete reply from {self.origin} within {timeout:g} s"
+            ) from None
 
-    async def _reply(self, request: ApiRequest, lease: Lease) -> Reply | None:
-        """Send a request once; None where a kept connection turned out to be closed (F03)."""
+    async def _reply(self, request: ApiRequest, lease: Lease, etag: str | None) -> Reply | None:
+        """Send a request once; None if a kept connection turned out to be closed (F03)."""
         response: httpx.Response | None = None
         try:
-            response = await lease.send(request.attempt())
-            body = await read_body(response, self._max_document)
-            await lease.finish()
+            response = await lease.send(request.attempt(etag))
+            if response.is_success:
+                body, is_whole = await read_body(response, self.max_document), True
+            else:
+                body, is_whole = await read_beginning(response, ERROR_BODY)
+            if is_whole:
+                await lease.finish()
+            else:
+                lease.spoil()
         except (BodyTooLargeError, CutBodyError, UnknownEncodingError) as failure:
+            assert response is not None  # these are about its body
             lease.spoil()
-            reply = Reply(request.what, response.status_code, response.headers, b"")  # type: ignore[union-attr]
+            reply = Reply(request.what, response.status_code, response.headers, b"")
             is_too_large = isinstance(failure, BodyTooLargeError)
-            raise invalid(reply, str(failure), self._api_key, too_large=is_too_large) from failure
+            why = f"{failure}; see max_document=" if is_too_large else str(failure)
+            raise invalid(reply, why, self._api_key, too_large=is_too_large) from failure
+        except AssertionError:  # a mocking library speaks to its user
+            lease.spoil()
+            raise
         except Exception as failure:  # noqa: BLE001 - whatever a transport raises: kept as the cause
             lease.spoil()
+            if response is not None and not response.is_success:  # its status says enough
+                return Reply(request.what, response.status_code, response.headers, b"")
             if lease.is_reused and response is None:
                 return None
             raise connection_error(request.what, self.origin, failure, self._api_key) from shown(failure, self._api_key)
         return Reply(request.what, response.status_code, response.headers, body)
+
+    # -- the end -------------------------------------------------------------------------------------------------------
 
     def keep_no_connections(self) -> None:
         """Close each connection after its request, so that nothing is left to be closed."""
@@ -340,9 +321,12 @@ class Session:
         """Close all connections; calls in flight raise `ClientClosedError`."""
         if self.guard.is_closed:
             return
-        if self.guard.is_used and not self.guard.is_forked:
+        if self.guard.is_abandoned:  # nothing of it can be closed, or would answer
+            self._api.abandon()
+            self.results.abandon()
+        elif self.guard.is_used:
             self.guard.check()
-        self.guard.is_closed = True
-        if self.guard.is_used and not self.guard.is_forked:
+            self.guard.is_closed = True
             await self._api.aclose()
             await self.results.aclose()
+        self.guard.is_closed = True

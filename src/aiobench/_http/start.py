@@ -49,7 +49,7 @@ async def start_job(
     """
     async with platform.session.starting(benchmark_id):  # two at once could take one new job for both of them
         job_id = await _start_job(platform, benchmark_id, about_to_send)
-    platform.session.fresh.note(str(platform.job_request(job_id).http.url), platform.session.now())
+    platform.session.fresh.note(str(platform.job_request(job_id).url), platform.session.now())
     return job_id
 
 

@@ -1,11 +1,11 @@
-"""How one connection is made: directly or through a proxy, by httpx's own transport or another."""
+"""How one connection is made: directly or through a proxy, by our own transport or another."""
 
 from __future__ import annotations
 
+import os
 import ssl
-import urllib.request
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -15,114 +15,132 @@ import httpx
 from attrs import field, frozen
 
 from aiobench._errors import ConfigurationError, MissingExtraError
+from aiobench._http.certificates import default_context
+from aiobench._http.proxies import ChosenProxy, environment_proxy, explicit_proxy
 
 if TYPE_CHECKING:
-    from aiobench._http.result_urls import ResultURLRules
+    from aiobench._http.network import AddressCheck
 
-__all__ = ["TransportMaker", "TransportOption"]
+__all__ = ["LOOKUPS", "TransportMaker", "TransportOption"]
 
 TransportOption: TypeAlias = Literal["httpx", "aiohttp"] | Callable[[], httpx.AsyncBaseTransport]
+
+LOOKUPS = 8  # threads that look names up and read certificates: not those of the user
 
 
 @frozen
 class TransportMaker:
-    """Makes transports of one connection each, all with the same settings and one TLS context."""
+    """Makes transports of one connection each, all with the same settings and one TLS context.
+
+    Attributes:
+        check_addresses: For results: refuses addresses that may not be dialled.
+        carries_key: Whether requests carry the key, which no proxy on another machine may read.
+    """
 
     option: TransportOption
-    rules: ResultURLRules | None  # for results: which addresses may be dialled
-    proxy: str | None = field(repr=False)  # may hold a password
-    trust_env: bool
-    ssl_context: ssl.SSLContext | None
+    proxy: str | None = field(default=None, repr=False)  # may hold a password
+    trust_env: bool = True
+    ssl_context: ssl.SSLContext | None = None
+    check_addresses: AddressCheck | None = None
+    carries_key: bool = True
+    allow_plain_http: bool = False
     _made_context: list[ssl.SSLContext] = field(factory=list, repr=False)
-    # by a lambda, for anyio imports what locks take (20 ms) only when somebody names one
+    # by lambdas, for anyio imports what these take (20 ms) only when somebody names one
     _making_context: anyio.Lock = field(factory=lambda: anyio.Lock(), repr=False)  # noqa: PLW0108
+    _threads: anyio.CapacityLimiter = field(factory=lambda: anyio.CapacityLimiter(LOOKUPS), repr=False)
 
-    def check(self) -> None:
+    def check(self, url: httpx.URL) -> None:
         """Refuse settings that could not work, and import what they take, before the first request.
 
         An import holds up the event loop for 20 to 100 ms; httpx, too, puts it off until a client is made.
 
+        Args:
+            url: The base URL.
+
         Raises:
-            ConfigurationError: If the proxy is not a URL, or a SOCKS proxy that the transport cannot use, or the
-                transport option not one of those there are.
+            ConfigurationError: If the proxy is not a URL, or a SOCKS proxy that the transport cannot use, or would read
+                the key, or the transport option is not one of those there are.
             MissingExtraError: If the transport needs a package that is not installed.
         """
         if self.option == "aiohttp":
-            if find_spec("httpx_aiohttp") is None:
+            if find_spec("aiohttp") is None:
                 raise MissingExtraError("transport='aiohttp'", extra="aiohttp")
         elif self.option != "httpx" and not callable(self.option):
             raise ConfigurationError(f"transport must be 'httpx', 'aiohttp' or a factory, not {self.option!r}")
         if self.proxy is not None:
-            self._checked(self.proxy)
-        for module in ("aiohttp_transport",) if self.option == "aiohttp" else ("network", "one_connection"):
+            self._checked(explicit_proxy(self.proxy), url)
+        for module in ("network", "aiohttp_transport" if self.option == "aiohttp" else "transport"):
             import_module(f"aiobench._http.{module}")
 
     async def make(self, url: httpx.URL) -> httpx.AsyncBaseTransport:
-        """Make a transport for requests to *url*; no connection is opened yet."""
-        if callable(self.option):
-            return self.option()
-        proxy_url = self._proxy_for(url)
-        secure = url.scheme == "https" or (proxy_url or "").startswith("https")
-        context = await self._context() if secure else _no_tls()
-        proxy = None if proxy_url is None else self._checked(proxy_url)
-        rules = self.rules if proxy is None else None  # a proxy does its own dialling
-        if self.option == "aiohttp":
-            from aiobench._http.aiohttp_transport import make_transport
+        """Make a transport for requests to *url*; no connection is opened yet.
 
-            return make_transport(context, proxy, rules)
-        from aiobench._http.network import Network
-        from aiobench._http.one_connection import OneConnectionTransport, ProxiedTransport
+        Raises:
+            ConfigurationError: If the proxy, the certificates or the factory cannot be used.
+        """
+        if callable(self.option):
+            return self._made_by_factory(self.option)
+        proxy = self.proxy_for(url)
+        is_secure = url.scheme == "https" or (proxy is not None and proxy.http.url.scheme == "https")
+        context = await self._context() if is_secure else _no_tls()
+        from aiobench._http.network import Network, Resolver
+
+        resolver = Resolver(self._threads, None if proxy is not None else self.check_addresses)
+        if self.option == "aiohttp":
+            from aiobench._http.aiohttp_transport import AiohttpTransport
+
+            return AiohttpTransport(context, proxy, resolver)
+        from aiobench._http.transport import OneConnectionTransport, directly, through_proxy
 
         if proxy is None:
-            return OneConnectionTransport(context, Network(rules))
-        return ProxiedTransport(context, proxy, Network())
+            return OneConnectionTransport(directly(context, Network(resolver)))
+        return OneConnectionTransport(through_proxy(context, proxy.http, Network(resolver, whom=str(proxy))))
 
-    def _checked(self, url: str) -> httpx.Proxy:
-        proxy = _proxy(url)
-        if proxy.url.scheme.startswith("socks"):
+    def proxy_for(self, url: httpx.URL) -> ChosenProxy | None:
+        """Choose the proxy for *url*.
+
+        Raises:
+            ConfigurationError: If it cannot be used.
+        """
+        if self.proxy is not None:
+            return self._checked(explicit_proxy(self.proxy), url)
+        found = environment_proxy(url) if self.trust_env else None
+        return None if found is None else self._checked(found, url)
+
+    def _checked(self, proxy: ChosenProxy, url: httpx.URL) -> ChosenProxy:
+        if proxy.http.url.scheme.startswith("socks"):
             if self.option == "aiohttp":  # would take it for an HTTP proxy, and send it the key
                 raise ConfigurationError("transport='aiohttp' cannot use a SOCKS proxy; transport='httpx' can")
             if self.option == "httpx" and find_spec("socksio") is None:
                 raise ConfigurationError("a SOCKS proxy needs the package socksio: pip install 'httpx[socks]'")
+        if self.carries_key and url.scheme == "http" and proxy.is_remote and not self.allow_plain_http:
+            raise ConfigurationError(
+                f"{proxy} is on another machine and would read the key in requests to {url.scheme}://{url.host}; "
+                "use https:// as the base URL, or allow_plain_http=True"
+            )
         return proxy
 
-    def _proxy_for(self, url: httpx.URL) -> str | None:
-        if self.proxy is not None:
-            return self.proxy
-        if not self.trust_env:
-            return None
-        proxies = urllib.request.getproxies()
-        found = proxies.get(url.scheme) or proxies.get("all")
-        if not found or urllib.request.proxy_bypass(f"{url.host}:{url.port}" if url.port else url.host):
-            return None
-        return found if "://" in found else f"http://{found}"
+    def _made_by_factory(self, factory: Callable[[], httpx.AsyncBaseTransport]) -> httpx.AsyncBaseTransport:
+        made = factory()
+        if not hasattr(made, "handle_async_request"):
+            raise ConfigurationError(
+                f"transport= must make asynchronous httpx transports, such as httpx.AsyncHTTPTransport(), not {made!r}"
+            )
+        return made
 
     async def _context(self) -> ssl.SSLContext:
         if self.ssl_context is not None:
             return self.ssl_context
         async with self._making_context:
-            if not self._made_context:  # reads the system's certificates: 30 to 180 ms, so not on the loop
+            if not self._made_context:  # reads files, so not on the loop
                 import anyio.to_thread
 
-                make = httpx.create_ssl_context
-                try:
-                    context = await anyio.to_thread.run_sync(lambda: make(trust_env=self.trust_env))
-                except OSError as error:
-                    what = "the certificates that SSL_CERT_FILE or SSL_CERT_DIR names cannot be read"
-                    raise ConfigurationError(f"{what}: {error}") from error
-                self._made_context.append(context)
+                make = partial(default_context, os.environ, trust_env=self.trust_env)
+                self._made_context.append(await anyio.to_thread.run_sync(make, limiter=self._threads))
         return self._made_context[0]
-
-
-def _proxy(url: str) -> httpx.Proxy:
-    try:
-        return httpx.Proxy(url)
-    except (ValueError, TypeError, httpx.InvalidURL):  # its text may hold the password
-        what = "the proxy (proxy=, or of the environment) must be an http://, https:// or socks5:// URL"
-        raise ConfigurationError(what) from None
 
 
 @cache
 def _no_tls() -> ssl.SSLContext:
-    """Return a context for plain http: given so that httpx does not make one each time."""
+    """Return a context for plain http: given so that none is made each time."""
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

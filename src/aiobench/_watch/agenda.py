@@ -12,7 +12,7 @@ from aiobench._watch.jobs import Group, WatchedJob
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from aiobench._http.session import ApiRequest
+    from aiobench._http.requests import ApiRequest
     from aiobench._watch.news import NewsQueue
     from aiobench._watch.waits import Waits
     from aiobench._wire.heads import ListEntry

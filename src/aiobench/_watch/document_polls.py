@@ -12,7 +12,7 @@ from aiobench._watch.last_reply import LastReply, Reading
 
 if TYPE_CHECKING:
     from aiobench._http.platform import Platform
-    from aiobench._http.session import ApiRequest
+    from aiobench._http.requests import ApiRequest
     from aiobench.snapshot import JobSnapshot
 
 __all__ = ["DocumentPolls"]

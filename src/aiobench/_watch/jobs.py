@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from aiobench._watch.last_reply import LastReply
 
 if TYPE_CHECKING:
-    from aiobench._http.session import ApiRequest
+    from aiobench._http.requests import ApiRequest
     from aiobench.documents import Progress
 
 __all__ = ["Group", "Job", "WatchedJob"]

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 import anyio.to_thread
-import httpx
 from attrs import frozen
 
 from aiobench._errors import (
@@ -23,15 +22,18 @@ from aiobench._errors import (
     UnsafeURLError,
 )
 from aiobench._http.bodies import raw_chunks
-from aiobench._http.credentials import secrets_of, without_query
-from aiobench._http.failures import connection_error, shown
-from aiobench._http.replies import Reply, error_of
+from aiobench._http.redaction import secrets_of, without_query
+from aiobench._http.replies import Reply, connection_error, error_of, shown
+from aiobench._http.requests import file_request
 from aiobench._http.result_urls import UnsafeAddressError, unsafe_url
 from aiobench._http.retries import is_retried
-from aiobench._http.session import USER_AGENT, CallOptions, Session
+from aiobench._http.session import Session
+from aiobench._http.settings import CallOptions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import httpx
 
     from aiobench._http.result_urls import ResultURLRules
 
@@ -89,7 +91,7 @@ class ResultSource:
         for _ in range(MAX_REDIRECTS + 1):
             origin = str(target.copy_with(raw_path=b"/", fragment=None))
             await self.session.let_pause_pass(origin, longest=self.options.max_retry_after)
-            request = httpx.Request("GET", target, headers={"User-Agent": USER_AGENT, "Accept": "*/*", **headers})
+            request = file_request(target, headers)
             async with self.session.results.borrow(target, fresh=True) as lease:
                 lease.spoil()  # results come rarely and from many hosts: connections to them are not kept
                 response = await self.in_time(partial(lease.send, request), str(target))
@@ -134,6 +136,8 @@ class ResultSource:
                 return await step()
             except UnsafeAddressError as failure:
                 raise unsafe_url(url, self.job_id, str(failure)) from failure
+            except AssertionError:  # a mocking library speaks to its user
+                raise
             except Exception as failure:  # noqa: BLE001 - whatever a transport raises: kept as the cause
                 secrets = secrets_of(url)
                 raise InterruptedTransferError(connection_error(what, origin, failure, *secrets)) from shown(

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import anyio
 import anyio.to_thread
 
+from aiobench._download.part_files import PartFile
+from aiobench._download.result_requests import InterruptedTransferError, RefusedError
+from aiobench._download.transfers import Place, Transfer
 from aiobench._errors import APIError, APIStatusError, DownloadError, ResultExpiredError
-from aiobench._http.credentials import without_query
-from aiobench._http.part_files import PartFile
-from aiobench._http.result_requests import InterruptedTransferError, RefusedError
+from aiobench._http.redaction import without_query
 from aiobench._http.retries import backoff, retry_in
-from aiobench._http.transfers import Place, Transfer
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -15,9 +15,9 @@ import anyio
 import anyio.to_thread
 
 from aiobench import _progress
-from aiobench._http.downloads import download
-from aiobench._http.result_requests import ResultSource
-from aiobench._http.transfers import Transfer
+from aiobench._download.downloads import download
+from aiobench._download.result_requests import ResultSource
+from aiobench._download.transfers import Transfer
 from aiobench._results.csv_frames import read_frame
 from aiobench._wire.statuses import shown
 from aiobench.errors import ConfigurationError, LocalStorageError, ResultsNotReadyError

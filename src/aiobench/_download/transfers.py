@@ -8,21 +8,30 @@ from typing import TYPE_CHECKING
 
 from attrs import define, frozen
 
+from aiobench._download.result_requests import InterruptedTransferError, ResultSource
 from aiobench._errors import APITimeoutError, ResultTooLargeError
-from aiobench._http.bodies import CutBodyError, UnknownEncodingError, decoder_for, encoding_of, raw_chunks
-from aiobench._http.credentials import without_query
-from aiobench._http.result_requests import InterruptedTransferError, ResultSource
+from aiobench._http.bodies import (
+    CutBodyError,
+    UnknownEncodingError,
+    decoder_for,
+    encoding_of,
+    ends_with_its_connection,
+    raw_chunks,
+)
+from aiobench._http.redaction import without_query
 
 if TYPE_CHECKING:
     import httpx
 
-    from aiobench._http.part_files import PartFile
+    from aiobench._download.part_files import PartFile
 
 __all__ = ["Place", "Transfer"]
 
+OVERHEAD = 2**18  # bytes by which a body may be larger as it arrives than decoded
 BATCH = 2**20  # bytes that are written at a time
 SLOWEST = 1000  # bytes a second: slower than that is no connection
 PROGRESS_INTERVAL = 0.1  # seconds
+LENGTH = re.compile(r"[0-9]{1,18}")
 CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18}|\*)")
 
 
@@ -103,14 +112,14 @@ class Transfer:
             await self.source.on_disk(part.restart, url)
         length, etag, encoded = headers.get("content-length", ""), headers.get("etag", ""), _is_encoded(response)
         place.done = 0
-        place.total = int(length) if length.isdecimal() and not encoded else None
+        place.total = int(length) if LENGTH.fullmatch(length) and not encoded else None
         place.etag = etag if etag.startswith('"') and not encoded else None
-        if place.total is not None and place.total > self.max_bytes:
-            raise self._too_large(url)
+        self._check_size(place.total or 0, 0, url)
 
     async def _receive(self, response: httpx.Response, url: str, part: PartFile, place: Place) -> None:
         batch: list[bytes] = []
-        size = 0
+        size = received = 0
+        last = b""
 
         async def flush() -> None:
             nonlocal size
@@ -125,17 +134,22 @@ class Transfer:
         try:
             decoder = decoder_for(response)
             while (chunk := await self.source.chunk(chunks, url)) is not None:
+                received += len(chunk)
+                decoded = 0
                 for piece in decoder.feed(chunk):
                     batch.append(piece)
                     size += len(piece)
-                    if place.done + size > self.max_bytes:
-                        raise self._too_large(url)
+                    decoded += len(piece)
+                    last = piece[-1:]
+                    self._check_size(place.done + size, received, url)
                     if size >= BATCH:
                         await flush()
+                self._check_size(place.done + size, received, url)
                 now = session.now()
-                self._check(speed, len(chunk), now)
+                self._check(speed, decoded, now)
                 await self._report(place, size, now)
             decoder.finish()
+            self._check_end(response, last, url)
         except UnknownEncodingError as error:
             raise self.source.damaged(url, str(error)) from error
         except CutBodyError as error:
@@ -144,6 +158,20 @@ class Transfer:
             await flush()
             raise
         await flush()
+
+    def _check_size(self, size: int, received: int, url: str) -> None:
+        if size > self.max_bytes or received > self.max_bytes + OVERHEAD:  # also what decodes to nothing has an end
+            raise ResultTooLargeError(
+                f"the results of job {self.source.job_id} exceed max_bytes={self.max_bytes}",
+                job_id=self.source.job_id,
+                url=without_query(url),
+            )
+
+    def _check_end(self, response: httpx.Response, last: bytes, url: str) -> None:
+        """Refuse a body that may be cut: one that ends with its connection, and not with a line."""
+        if ends_with_its_connection(response) and not _is_encoded(response) and last not in {b"\n", b"\r"}:
+            why = "it ends with its connection and within a line: it may be cut"
+            raise InterruptedTransferError(self.source.damaged(url, why))
 
     def _check(self, speed: _Speed, received: int, now: float) -> None:
         if speed.is_too_slow(received, now):
@@ -155,16 +183,9 @@ class Transfer:
             place.reported_at = now
             await self.progress(place.done + unwritten, place.total)
 
-    def _too_large(self, url: str) -> ResultTooLargeError:
-        return ResultTooLargeError(
-            f"the results of job {self.source.job_id} exceed max_bytes={self.max_bytes}",
-            job_id=self.source.job_id,
-            url=without_query(url),
-        )
-
 
 class _Speed:
-    """Watches that bytes come at a least rate, in windows as long as the timeout."""
+    """Watches that the file grows at a least rate, in windows as long as the timeout."""
 
     def __init__(self, now: float, window: float) -> None:
         self._began, self._window, self._received = now, window, 0

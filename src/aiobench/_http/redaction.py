@@ -1,0 +1,111 @@
+"""Keeping keys and signatures out of everything that is shown."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections.abc import Iterable
+from functools import lru_cache
+from html import escape
+from urllib.parse import unquote
+
+__all__ = ["excerpt", "printable", "redacted", "secrets_of", "without_query"]
+
+LONG = 12  # characters: a secret of that length is not a word by chance
+NO_SECRET = 6  # characters: a shorter value of a query's parameter is no signature
+WORD = re.compile(r"[^\s\"'<>]+")
+SLASHES, QUESTION_MARK = re.compile(r"/\\*/"), re.compile(r"\?|\\u003f", re.IGNORECASE)  # also as JSON may escape them
+SIGNATURE = re.compile(
+    r"(?<![A-Za-z0-9])((?:X-Amz-\w+|X-Goog-\w+|AWSAccessKeyId|Signature|sig|token|access_token)(?:=|%3D))[^\s\"'<>&]+",
+    re.IGNORECASE,
+)
+
+
+def redacted(text: str, *secrets: str) -> str:
+    """Return *text* without *secrets*, the query strings of the URLs in it, and parameters that sign a URL.
+
+    A secret as short as a word, such as a key typed to try things out, is taken out only where it stands alone.
+    """
+    return _without_queries(_without_secrets(text, secrets))
+
+
+def excerpt(text: str, length: int, *secrets: str) -> str:
+    """Return the beginning of *text*, redacted.
+
+    Secrets are taken out first: one across the edge would be half shown. Of queries not even the half is shown.
+    """
+    edge = 4 * length
+    beginning = text[: edge + 10 * max(map(len, secrets), default=0)]  # a spelling takes up to ten for one
+    return _without_queries(_without_secrets(beginning, secrets)[:edge])[:length]
+
+
+def printable(text: str, length: int = 200) -> str:
+    """Return the beginning of a text of the server, on one line and without control characters."""
+    cut = text[:length] + "…" if len(text) > length else text
+    return "".join(each if each.isprintable() else " " for each in cut)
+
+
+def secrets_of(url: str) -> tuple[str, ...]:
+    """Return what may be a secret in *url*: its query string, and each value in that, as it is sent and as it is meant.
+
+    The longest come first, for others may be parts of them.
+    """
+    query = url.partition("?")[2].partition("#")[0]
+    sent = [query, *(part.partition("=")[2] or part for part in query.split("&"))]
+    found = {each for value in sent for each in (value, unquote(value)) if len(each) >= NO_SECRET}
+    return tuple(sorted(found, key=len, reverse=True))
+
+
+def _without_secrets(text: str, secrets: Iterable[str]) -> str:
+    for secret in secrets:
+        text = _spellings(secret).sub("[redacted]", text)
+    return text
+
+
+@lru_cache(maxsize=64)
+def _spellings(secret: str) -> re.Pattern[str]:
+    """Match a secret in each spelling that a server could echo.
+
+    In upper or lower case; percent-encoded, once or twice; escaped for JSON or HTML; within something in base64.
+    """
+    written = "".join(_spellings_of_character(each) for each in secret)
+    if len(secret) < LONG:
+        return re.compile(rf"(?<!\w){written}(?!\w)", re.IGNORECASE)
+    encoded = (re.escape(each) for each in _in_base64(secret.encode()))
+    return re.compile("|".join([written, *encoded]), re.IGNORECASE)
+
+
+def _spellings_of_character(character: str) -> str:
+    code = ord(character)
+    ways = [re.escape(character), rf"\\+u{code:04x}", rf"&#0*{code};", rf"&#x0*{code:x};"]
+    ways.append("".join(f"%(?:25)?{byte:02x}" for byte in character.encode()))
+    if (entity := escape(character)) != character:
+        ways.append(re.escape(entity))
+    if character in '/"\\':
+        ways.append(rf"\\+{re.escape(character)}")
+    return f"(?:{'|'.join(ways)})"
+
+
+def _in_base64(secret: bytes) -> list[str]:
+    """Spell what base64 makes of the secret, at each of the three places where it may begin."""
+    found = []
+    for before in range(3):
+        whole = (len(secret) + before) // 3 * 3 - before
+        text = b64encode(b"\0" * before + secret[:whole]).decode()
+        found.append(text[(before * 8 + 5) // 6 :])  # without the characters that hold what stands before it
+    return found
+
+
+def _without_queries(text: str) -> str:
+    return SIGNATURE.sub(r"\1[redacted]", WORD.sub(lambda word: _without_its_query(word[0]), text))
+
+
+def _without_its_query(word: str) -> str:
+    slashes = SLASHES.search(word)
+    mark = QUESTION_MARK.search(word, slashes.end()) if slashes else None
+    return f"{word[: mark.start()]}?[redacted]" if mark else word
+
+
+def without_query(url: str) -> str:
+    """Return *url* without query and fragment, which may hold a signature."""
+    return re.split(r"[?#]", url, maxsplit=1)[0]

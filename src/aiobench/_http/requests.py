@@ -1,0 +1,64 @@
+"""Requests, prepared once and sent as often as needed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import httpx
+from attrs import field, frozen
+
+from aiobench._http.bodies import Content
+from aiobench._version import __version__
+
+__all__ = ["ApiRequest", "file_request", "prepared"]
+
+USER_AGENT = f"aiobench/{__version__}"
+
+
+@frozen
+class ApiRequest:
+    """A request to the platform that is ready to be sent, as often as needed.
+
+    Attributes:
+        what: What it asks for, in words, for errors and the log.
+        is_idempotent: Whether the server may receive it twice without harm (RFC 9110, 9.2.2).
+    """
+
+    what: str
+    method: str
+    url: httpx.URL
+    headers: httpx.Headers = field(repr=False)  # with the key
+    content: bytes = field(repr=False)
+    is_idempotent: bool = True
+
+    def attempt(self, etag: str | None = None) -> httpx.Request:
+        """Make the request of one attempt: what a tracer adds to its headers must not stay for the next."""
+        request = httpx.Request(self.method, self.url, headers=self.headers, stream=Content(self.content))
+        if etag is not None:
+            request.headers["If-None-Match"] = etag
+        return request
+
+
+def prepared(
+    what: str,
+    method: str,
+    url: str,
+    *,
+    key: str,
+    headers: Mapping[str, str],
+    content: bytes,
+    is_idempotent: bool,
+) -> ApiRequest:
+    """Prepare a request to the platform: to parse its URL and to build its headers takes 10 to 30 µs."""
+    sent = httpx.Headers({"User-Agent": USER_AGENT, "Accept": "application/json", "Accept-Encoding": "gzip"})
+    sent.update(headers)  # replaces ours, however theirs are spelled
+    sent["Authorization"] = f"Token {key}"
+    if content:
+        sent["Content-Type"] = "application/json"
+    request = httpx.Request(method, url, headers=sent, content=content or None)
+    return ApiRequest(what, method, request.url, request.headers, content, is_idempotent)
+
+
+def file_request(url: httpx.URL, headers: Mapping[str, str]) -> httpx.Request:
+    """Make the request for a file of results, which shows no key."""
+    return httpx.Request("GET", url, headers={"User-Agent": USER_AGENT, "Accept": "*/*", **headers})

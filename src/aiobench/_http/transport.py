@@ -1,0 +1,149 @@
+"""Our own httpx transport: one of httpcore's connections at a time, without a pool.
+
+A pool of one connection costs a seventh to a quarter of a poll's CPU: locks, scopes and a look at the socket when a
+response is closed, on top of the one before it is used (`python -m benchmarks poll`).
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
+from typing import NoReturn, cast
+
+import httpcore
+import httpx
+from attrs import frozen
+
+from aiobench._http.connections import KEEPALIVE
+
+__all__ = ["OneConnectionTransport", "directly", "through_proxy"]
+
+Connect = Callable[[httpcore.Origin], httpcore.AsyncConnectionInterface]
+HTTPX = httpx.AsyncHTTPTransport.handle_async_request
+
+
+def directly(context: ssl.SSLContext, backend: httpcore.AsyncNetworkBackend) -> Connect:
+    """Make connections to the origin itself."""
+
+    def connect(origin: httpcore.Origin) -> httpcore.AsyncConnectionInterface:
+        return httpcore.AsyncHTTPConnection(
+            origin, ssl_context=context, keepalive_expiry=KEEPALIVE, network_backend=backend
+        )
+
+    return connect
+
+
+def through_proxy(context: ssl.SSLContext, proxy: httpx.Proxy, backend: httpcore.AsyncNetworkBackend) -> Connect:
+    """Make connections through a proxy; *context* holds for the TLS of the proxy, too.
+
+    Of httpcore's pools for proxies, only what makes their connections is used.
+    """
+    url, auth = str(proxy.url), proxy.raw_auth
+    if proxy.url.scheme.startswith("socks"):
+        return httpcore.AsyncSOCKSProxy(
+            url, proxy_auth=auth, ssl_context=context, keepalive_expiry=KEEPALIVE, network_backend=backend
+        ).create_connection
+    return httpcore.AsyncHTTPProxy(
+        url,
+        proxy_auth=auth,
+        proxy_headers=proxy.headers.raw,
+        proxy_ssl_context=context if proxy.url.scheme == "https" else None,
+        ssl_context=context,
+        keepalive_expiry=KEEPALIVE,
+        network_backend=backend,
+    ).create_connection
+
+
+class OneConnectionTransport(httpx.AsyncBaseTransport):
+    """A transport for one request at a time to one origin.
+
+    A connection that is closed, or that the server has closed, is replaced.
+
+    Args:
+        connect: Makes a connection.
+    """
+
+    def __init__(self, connect: Connect) -> None:
+        self._connect = connect
+        self._connection: httpcore.AsyncConnectionInterface | None = None
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request.
+
+        Raises:
+            httpx.TransportError: If no response comes.
+        """
+        # Tracers and mocking libraries replace this method of httpx's own transport, to see requests or to answer them.
+        seen_by = httpx.AsyncHTTPTransport.handle_async_request
+        if seen_by is not HTTPX:
+            return await seen_by(_StandIn(self.send), request)
+        url = request.url
+        sent = httpcore.Request(
+            method=request.method,
+            url=httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
+            headers=request.headers.raw,
+            content=request.stream,
+            extensions=request.extensions,
+        )
+        try:
+            response = await self.send(sent)
+        except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, httpcore.ProxyError) as error:
+            _raise_as_httpx_does(error)
+        return httpx.Response(
+            response.status,
+            headers=response.headers,
+            stream=_Stream(response),
+            extensions=response.extensions,
+        )
+
+    async def send(self, request: httpcore.Request) -> httpcore.Response:
+        """Send a request of httpcore's.
+
+        Raises:
+            httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException: If no response comes.
+        """
+        connection = self._connection
+        if connection is None or connection.is_closed() or connection.has_expired():
+            await self.aclose()
+            connection = self._connection = self._connect(request.url.origin)
+        return await connection.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        if self._connection is not None:
+            await self._connection.aclose()
+
+
+class _StandIn(httpx.AsyncHTTPTransport):
+    """What httpx's method, where a tool has wrapped it, takes for one of its transports."""
+
+    def __init__(self, send: Callable[[httpcore.Request], Awaitable[httpcore.Response]]) -> None:
+        self._pool = _Pool(send)  # type: ignore[assignment]  # all that the method asks for
+
+
+@frozen
+class _Pool:
+    handle_async_request: Callable[[httpcore.Request], Awaitable[httpcore.Response]]
+
+
+class _Stream(httpx.AsyncByteStream):
+    def __init__(self, response: httpcore.Response) -> None:
+        self._response = response
+        self._chunks = cast("AsyncIterable[bytes]", response.stream).__aiter__()
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            return await anext(self._chunks)
+        except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException) as error:
+            _raise_as_httpx_does(error)
+
+    async def aclose(self) -> None:
+        await self._response.aclose()
+
+
+def _raise_as_httpx_does(error: Exception) -> NoReturn:
+    """Raise httpx's exception of the same name."""
+    kind: type[httpx.TransportError] = getattr(httpx, type(error).__name__, httpx.TransportError)
+    raise kind(str(error)) from error
