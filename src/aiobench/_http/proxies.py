@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import urllib.request
+from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 import httpx
@@ -70,12 +71,11 @@ def environment_proxy(url: httpx.URL) -> ChosenProxy | None:
 
 
 def _proxy(url: str, source: str) -> ChosenProxy:
-    try:
+    proxy: httpx.Proxy | None = None
+    with suppress(ValueError, TypeError, AttributeError, httpx.InvalidURL):  # whose texts may hold the password
         proxy = httpx.Proxy(url.strip())
-        is_usable = bool(proxy.url.host) and (proxy.url.port is None or 0 < proxy.url.port < 2**16)
-    except (ValueError, TypeError, AttributeError, httpx.InvalidURL):  # its text may hold the password
-        is_usable = False
-    if not is_usable or proxy.url.scheme not in SCHEMES:
+    port = None if proxy is None else proxy.url.port
+    if proxy is None or not proxy.url.host or proxy.url.scheme not in SCHEMES or not (port is None or 0 < port < 2**16):
         raise ConfigurationError(
             f"the proxy that {source} names must be an http://, https:// or socks5:// URL with a valid host and port"
         )
