@@ -14,7 +14,7 @@ from benchmarks.contender import Contender, Meter
 from benchmarks.rounds import Bench, Entry
 from benchmarks.scene import Scene, job_name
 
-__all__ = ["Aiobench", "Aiohttp", "Floor", "Httpx", "Incumbent", "aiobench", "incumbents"]
+__all__ = ["Aiobench", "AiobenchOnHttpx2", "Aiohttp", "Floor", "Httpx", "Incumbent", "aiobench", "incumbents"]
 
 KEY = "0123456789abcdef0123456789abcdef"
 JOBS = 200
@@ -41,15 +41,16 @@ def incumbents(bench: Bench, scene: Scene, *, tls: bool = False, threads: int = 
     ]
 
 
-def aiobench(bench: Bench, scene: Scene, in_flight: int, **settings: Any) -> list[Entry]:
-    """Enter aiobench, with both transports."""
+def aiobench(bench: Bench, scene: Scene, in_flight: int, *, with_httpx2: bool = False, **settings: Any) -> list[Entry]:
+    """Enter aiobench, with both transports, and perhaps with httpx2 in httpx's place."""
     tls = settings.get("tls", False)
     shared = {"url": bench.server.url(scene, tls=tls), "authority": bench.server.authority, "in_flight": in_flight}
     shared |= {name: value for name, value in settings.items() if name != "tls"}
     return [
         Entry("aiobench", "benchmarks.clients:Aiobench", {**shared, "transport": "httpx"}),
         Entry("aiobench, aiohttp", "benchmarks.clients:Aiobench", {**shared, "transport": "aiohttp"}),
-    ]
+        Entry("aiobench on httpx2", "benchmarks.clients:AiobenchOnHttpx2", {**shared, "transport": "httpx"}),
+    ][: 3 if with_httpx2 else 2]
 
 
 class Poller(Contender):
@@ -123,6 +124,17 @@ class Aiobench(Poller):
     async def stop(self) -> None:
         """Close the client."""
         await self._client.aclose()
+
+
+class AiobenchOnHttpx2(Aiobench):
+    """The same, where `import httpx` brings httpx2, and httpcore httpcore2: what the move to them would change."""
+
+    async def start(self) -> None:
+        """Put httpx2 in httpx's place, before anything imports it."""
+        import httpx2
+
+        httpx2.alias_httpx()
+        await super().start()
 
 
 class Httpx(Poller):

@@ -10,8 +10,8 @@ from pathlib import Path
 __all__ = ["description"]
 
 PACKAGES = (
-    "aiobench", "aixplain", "aiohttp", "anyio", "attrs", "h11", "httpcore", "httpx", "httpx-aiohttp", "msgspec",
-    "pandas", "requests", "uvloop",
+    "aiobench", "aixplain", "aiohttp", "anyio", "attrs", "h11", "httpcore", "httpx", "httpx-aiohttp", "httpx2",
+    "huggingface-hub", "msgspec", "openai", "pandas", "pyarrow", "requests", "uvloop",
 )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""`check_status()`: documents of three sizes, 1 to 1000 in flight, beside idle connections, slow servers, TLS."""
+"""`check_status()`: documents of three sizes, 1 to 1000 in flight, idle connections, slow servers, TLS; `wait()`."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ def run(bench: Bench) -> None:
     """Compare the cases."""
     small = Scene(size=1000)
     for in_flight in (1, 8, 32, 100, 300, 1000):
-        entries = aiobench(bench, small, in_flight) + plain(
+        with_incumbents = in_flight in {1, 32, 300}
+        entries = aiobench(bench, small, in_flight, with_httpx2=with_incumbents) + plain(
             bench, small, in_flight, *(ALL if in_flight <= 100 else WITHOUT_POOL)
         )
-        if in_flight in {1, 32, 300}:
+        if with_incumbents:
             entries += incumbents(bench, small, older=in_flight == 32)
         bench.compare("poll", f"1 kB, {in_flight} in flight", "poll", entries)
     entries = [
@@ -38,3 +39,12 @@ def run(bench: Bench) -> None:
         bench.compare("poll", f"1 kB, 100 in flight, {delay} ms", "poll", entries, seconds=0.5)
     entries = aiobench(bench, small, 8, tls=True) + plain(bench, small, 8, *ALL, tls=True)
     bench.compare("poll", "1 kB, 8 in flight, TLS", "poll", entries + incumbents(bench, small, tls=True))
+    for size in (1000, 20_000):
+        settings = {"root": f"http://127.0.0.1:{bench.server.port}", "size": size}
+        entries = [
+            Entry("aiobench", "benchmarks.waiters:Aiobench", settings),
+            Entry("aiobench, ETags", "benchmarks.waiters:Aiobench", {**settings, "etags": 1}),
+            Entry("openai", "benchmarks.waiters:Openai", settings),
+            Entry("huggingface_hub", "benchmarks.waiters:HuggingfaceHub", settings),
+        ]
+        bench.compare("poll", f"{size // 1000} kB, waiting for one job", "poll", entries, seconds=2.0)

@@ -31,6 +31,7 @@ class Scene:
         start: When the first job ends, in monotonic seconds; 0: none does.
         span: Seconds over which the ends are spread.
         bytes: Length of the results file; 0 for the CSV of 200,000 rows.
+        etags: 1 if replies carry an `ETag` and may be a 304.
     """
 
     size: int = 1000
@@ -40,6 +41,7 @@ class Scene:
     start: float = 0.0
     span: float = 0.0
     bytes: int = 0
+    etags: int = 0
 
     @property
     def path(self) -> str:
@@ -76,6 +78,22 @@ class Scene:
         name, benchmark = job_name(number, self.group)
         padding = f', "stage": "{"x" * self.entry}"' if self.entry else ""
         return f'{{"jobId": "{name}", "status": "{status}", "benchmark": {{"id": "{benchmark}"}}{padding}}}'.encode()
+
+    def endpoint(self) -> bytes:
+        """Write a document that is not ready, shaped as huggingface_hub expects the state of an endpoint."""
+        document: dict[str, Any] = {
+            "name": "sample",
+            "type": "protected",
+            "healthRoute": "/health",
+            "model": {"repository": "team/model", "framework": "pytorch", "revision": "main", "task": "translation"},
+            "status": {
+                "state": "pending",
+                "createdAt": "2026-11-01T10:00:00.000Z",
+                "updatedAt": "2026-11-01T10:05:00.000Z",
+            },
+        }
+        document["note"] = "x" * max(0, self.size - len(json.dumps(document)))
+        return json.dumps(document).encode()
 
     @cached_property
     def _template(self) -> tuple[bytes, bytes, bytes]:

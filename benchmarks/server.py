@@ -11,15 +11,48 @@ import json
 import ssl
 import sys
 import time
+import zlib
+from collections import defaultdict
 from collections.abc import Iterator
 from functools import lru_cache, partial
 from typing import cast
+
+from attrs import frozen
 
 from benchmarks.processes import allow_many_files, pin
 from benchmarks.scene import CSV_ROWS, Scene
 
 OK = b"HTTP/1.1 200 OK\r\nDate: Sun, 01 Nov 2026 10:00:00 GMT\r\nContent-Type: "
 PIECE = 256 * 1024
+
+
+TRAFFIC: defaultdict[str, dict[str, int]] = defaultdict(lambda: {"requests": 0, "received": 0, "sent": 0})
+"""What was asked and answered in each scene, results and questions for this left out."""
+
+
+@frozen
+class Reply:
+    """A reply as bytes.
+
+    Attributes:
+        full: With the document.
+        unchanged: Without, for a client that has it.
+        tag: The document's `ETag`; empty: it has none.
+    """
+
+    full: bytes
+    unchanged: bytes = b""
+    tag: bytes = b""
+
+    @staticmethod
+    def of(scene: Scene, body: bytes) -> Reply:
+        """Write the reply with this body."""
+        if not scene.etags:
+            return Reply(_json(body))
+        tag = b'W/"%x-%08x"' % (len(body), zlib.crc32(body))
+        head = _head(b"application/json; charset=utf-8", len(body)) + b"ETag: " + tag + b"\r\n\r\n"
+        unchanged = b"HTTP/1.1 304 Not Modified\r\nDate: Sun, 01 Nov 2026 10:00:00 GMT\r\nETag: " + tag + b"\r\n\r\n"
+        return Reply(head + body, unchanged, tag)
 
 
 class Platform(asyncio.Protocol):
@@ -38,24 +71,39 @@ class Platform(asyncio.Protocol):
         """Answer each complete request."""
         self._received += data
         while (end := self._received.find(b"\r\n\r\n")) >= 0:
-            target = self._received[4 : self._received.find(b" ", 4)].decode()
-            self._received = self._received[end + 4 :]
-            self._answer(target)
+            head, self._received = self._received[: end + 4], self._received[end + 4 :]
+            self._answer(head)
 
-    def _answer(self, target: str) -> None:
-        _, segment, *route = target.split("/")
+    def _answer(self, request: bytes) -> None:
+        _, segment, *route = request[4 : request.find(b" ", 4)].decode().split("/")
         scene = Scene.of(segment)
+        if route[0] == "traffic":
+            self._transport.write(_json(json.dumps(TRAFFIC[segment]).encode()))
+            return
         if route[0] == "results":
             self._transport.write(_head(b"text/csv", _length(scene)) + b'ETag: "one"\r\n\r\n')
             self._pieces = _results(scene)
             self._go_on()
             return
         host = self._transport.get_extra_info("sockname")[1]
-        make = partial(_list, scene, route[2]) if route[-1] == "jobs" else partial(_document, scene, route[-1], host)
-        if scene.delay:
-            asyncio.get_running_loop().call_later(scene.delay / 1000, lambda: self._transport.write(make()))
+        if route[-1] == "jobs":
+            make = partial(_list, scene, route[2])
+        elif route[0] == "endpoint":
+            make = partial(_endpoint, scene)
         else:
-            self._transport.write(make())
+            make = partial(_document, scene, route[-1], host)
+        if scene.delay:
+            asyncio.get_running_loop().call_later(scene.delay / 1000, lambda: self._send(segment, request, make()))
+        else:
+            self._send(segment, request, make())
+
+    def _send(self, segment: str, request: bytes, reply: Reply) -> None:
+        data = reply.unchanged if reply.tag and reply.tag in request else reply.full
+        self._transport.write(data)
+        traffic = TRAFFIC[segment]
+        traffic["requests"] += 1
+        traffic["received"] += len(request)
+        traffic["sent"] += len(data)
 
     def pause_writing(self) -> None:
         """Pause while the client reads slower than we write."""
@@ -79,17 +127,18 @@ def _json(body: bytes) -> bytes:
     return _head(b"application/json; charset=utf-8", len(body)) + b"\r\n" + body
 
 
-def _document(scene: Scene, name: str, port: int) -> bytes:
+def _document(scene: Scene, name: str, port: int) -> Reply:
     number = int(name.rpartition("-")[2])
     return _document_in(scene, number, scene.status(number, time.monotonic()), port)
 
 
 @lru_cache(maxsize=1000)
-def _document_in(scene: Scene, number: int, status: str, port: int) -> bytes:
-    return _json(scene.document(number, status, f"http://127.0.0.1:{port}/{scene.path}/results/{number}.csv"))
+def _document_in(scene: Scene, number: int, status: str, port: int) -> Reply:
+    url = f"http://127.0.0.1:{port}/{scene.path}/results/{number}.csv"
+    return Reply.of(scene, scene.document(number, status, url))
 
 
-def _list(scene: Scene, benchmark: str) -> bytes:
+def _list(scene: Scene, benchmark: str) -> Reply:
     first = int(benchmark.rpartition("-")[2]) * scene.group
     now = time.monotonic()
     ended = tuple(scene.ends_at(number) <= now for number in range(first, first + scene.group))
@@ -97,10 +146,16 @@ def _list(scene: Scene, benchmark: str) -> bytes:
 
 
 @lru_cache(maxsize=3000)
-def _list_of(scene: Scene, first: int, ended: tuple[bool, ...]) -> bytes:
+def _list_of(scene: Scene, first: int, ended: tuple[bool, ...]) -> Reply:
     statuses = ("completed" if done else "in_progress" for done in ended)
     entries = (scene.entry_of(first + place, status) for place, status in enumerate(statuses))
-    return _json(b"[" + b", ".join(entries) + b"]")
+    return Reply.of(scene, b"[" + b", ".join(entries) + b"]")
+
+
+@lru_cache
+def _endpoint(scene: Scene) -> Reply:
+    """Answer as the service does for which huggingface_hub has a waiting loop."""
+    return Reply.of(scene, scene.endpoint())
 
 
 # -- results -------------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from benchmarks.contender import Contender, Meter
 from benchmarks.held import Held
 from benchmarks.scene import Scene, job_name
 from benchmarks.simulated import watched
+from benchmarks.waiters import traffic_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -27,10 +28,12 @@ PATIENCE = 60.0  # seconds that the first rounds, or the last jobs, may take
 
 
 class _Watcher(Contender):
-    def __init__(self, root: str, jobs: int, interval: float, transport: str = "httpx", entry: int = 0) -> None:
+    def __init__(
+        self, root: str, jobs: int, interval: float, transport: str = "httpx", entry: int = 0, etags: int = 0
+    ) -> None:
         self._root, self._count, self._interval = root, jobs, interval
         self._transport: Any = transport
-        self._entry = entry
+        self._entry, self._etags = entry, etags
 
     def _client(self, scene: Scene) -> Client:
         from aiobench import Client, PollPolicy
@@ -54,15 +57,16 @@ class Steady(_Watcher):
 
     async def round(self, seconds: float, meter: Meter) -> dict[str, Any]:
         """Watch for some rounds, after the first two."""
-        scene = Scene(entry=self._entry)
+        scene = Scene(entry=self._entry, etags=self._etags)
+        url = f"{self._root}/{scene.path}"
         held = Held()
         async with self._client(scene) as client, self._monitor(client, scene) as monitor:
             consumer = asyncio.create_task(_drop(monitor))
             await self._settled(monitor)
-            before = monitor.stats
+            before, sent_before = monitor.stats, await traffic_of(url)
             with meter, held:
                 await asyncio.sleep(max(seconds, 3 * self._interval))
-            after = monitor.stats
+            after, sent = monitor.stats, await traffic_of(url)
             consumer.cancel()
             await asyncio.wait([consumer])
         polls = after.polls - before.polls
@@ -70,6 +74,7 @@ class Steady(_Watcher):
         return {
             "units": polls,
             "requests_a_round": (after.requests - before.requests) / max(rounds, 1e-9),
+            "bytes_a_round": (sent["sent"] - sent_before["sent"]) / max(rounds, 1e-9),
             "µs_a_request": 1e6 * meter.cpu / max(after.requests - before.requests, 1),
             "held_ms": held.longest,
             "held_cpu_ms": held.longest_cpu,

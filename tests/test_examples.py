@@ -53,6 +53,23 @@ def test_every_job_of_a_benchmark_is_watched(backend: LocalBackend, environment:
     assert all(f"{job.id}: completed" in done.stdout for job in jobs)
 
 
+def test_benchmarks_are_shared_among_processes(
+    tmp_path: Path, backend: LocalBackend, environment: dict[str, str]
+) -> None:
+    """`watch_processes.py` reports each job of all benchmarks once, and a second run knows that they are handled."""
+    with backend.sync_client() as client:
+        benchmarks = [new_benchmark(client, backend) for _ in range(3)]
+        jobs = {client.start_job(benchmark_id).id for benchmark_id in benchmarks}
+    command = [sys.executable, EXAMPLES / "watch_processes.py", tmp_path, "2", *benchmarks]
+    runs = [
+        subprocess.run(command, env=environment, check=True, capture_output=True, text=True, timeout=PATIENCE)
+        for _ in range(2)
+    ]
+    reported = [line.split()[2] for line in runs[0].stdout.splitlines()]
+    assert (sorted(reported), runs[1].stdout) == (sorted(jobs), "")
+    assert sorted(path.name for path in tmp_path.glob("*.sqlite")) == ["share-0.sqlite", "share-1.sqlite"]
+
+
 def until(answer: Any, is_enough: Any) -> Any:
     """Ask again and again until the answer is enough."""
     deadline = time.monotonic() + PATIENCE
