@@ -24,9 +24,9 @@ hints = st.none() | st.floats(0, 1e9)
 outcomes = st.lists(st.tuples(st.booleans(), hints), max_size=30)
 
 
-@given(policies, outcomes, st.integers())
+@given(policies, outcomes, st.integers(), st.floats(0, 1e7))
 def test_each_wait_lies_between_the_policy_and_its_jitter(
-    policy: PollPolicy, polls: list[tuple[bool, float | None]], seed: int
+    policy: PollPolicy, polls: list[tuple[bool, float | None]], seed: int, now: float
 ) -> None:
     """Never faster than the policy or the server's hint allow, and never slower than the jitter adds."""
     waits = Waits(policy, random.Random(seed))
@@ -38,7 +38,19 @@ def test_each_wait_lies_between_the_policy_and_its_jitter(
         expected = first if changed else min(expected * policy.backoff, max(first, policy.max_interval))
         assert pytest.approx(expected) == wait
         least = max(wait, min(hint or 0.0, LONGEST_RETRY_AFTER))
-        assert least <= waits.drawn(wait, hint) <= least * (1 + policy.jitter) * (1 + 1e-9)
+        most = least * (1 + policy.jitter) * (1 + 1e-9)
+        assert least <= waits.drawn(wait, hint) <= most
+        assert now + least <= waits.due(now, wait, hint) <= now + most + 1e-9
+
+
+def test_polls_share_their_ticks_where_the_jitter_leaves_room() -> None:
+    """A hundred waits of 2 to 2.2 s end at four moments; without jitter, each ends when it says."""
+    waits, exact = (Waits(PollPolicy(interval=2, jitter=jitter), random.Random(0)) for jitter in (0.1, 0.0))
+
+    moments = {waits.due(7.0, 2.0) for _ in range(100)}
+
+    assert sorted(moments) == pytest.approx([9.0, 9.05, 9.1, 9.15])
+    assert exact.due(7.01, 2.0) == 9.01
 
 
 @given(policies, st.integers())

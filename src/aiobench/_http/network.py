@@ -127,6 +127,8 @@ class _Stream(httpcore.AsyncNetworkStream):
 
     def __init__(self, stream: ByteStream) -> None:
         self._stream = stream
+        # once: anyio asks the system for both addresses each time, which costs a twentieth of a poll
+        self._socket: socket.socket = stream.extra(SocketAttribute.raw_socket)  # noqa: S610 - not Django's
 
     async def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
@@ -167,9 +169,9 @@ class _Stream(httpcore.AsyncNetworkStream):
 
     def get_extra_info(self, info: str) -> Any:
         if info == "ssl_object":
-            return self._stream.extra(TLSAttribute.ssl_object, None)  # noqa: S610 - not Django's
+            return self._stream.extra(TLSAttribute.ssl_object, None)  # noqa: S610 - nor here
         if info == "is_readable":  # of a connection at rest: closed by the server
-            return _is_readable(self._stream.extra(SocketAttribute.raw_socket))  # noqa: S610 - nor here
+            return _is_readable(self._socket)
         return None
 
 

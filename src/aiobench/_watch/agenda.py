@@ -137,7 +137,7 @@ class Agenda:
 
     def ask_again(self, watched: WatchedJob, *, hint: float | None = None, may_join: bool = True) -> None:
         """Give a job whose document was asked for its next turn; *hint* is the wait that the server asked for."""
-        due = self._now() + self._waits.drawn(self._waits.after(watched.quiet), hint)
+        due = self._waits.due(self._now(), self._waits.after(watched.quiet), hint)
         if watched.group is not None:
             watched.group.note_single()
             if watched.is_plain:
@@ -222,12 +222,12 @@ class Agenda:
             self._groups.pop(group.benchmark_id, None)
         elif group.prefers_list(self._document_bytes):
             group.wait = self._waits.after(quiet)
-            self._ask_for_list(group, now + self._waits.drawn(group.wait, hint))
+            self._ask_for_list(group, self._waits.due(now, group.wait, hint))
         else:
             group.forget_list()
             for watched in group.members.values():
                 if not watched.is_asked:
-                    self._queue.put(watched, now + self._waits.drawn(self._waits.after(watched.quiet), hint))
+                    self._queue.put(watched, self._waits.due(now, self._waits.after(watched.quiet), hint))
 
     def ask_for_list(self, group: Group) -> None:
         """Ask for a group's list now."""

@@ -58,6 +58,7 @@ class Scheduler:
         self.polls = Polls(platform, policy.ends, self._agenda, states)
         self._incoming: deque[Job | str] = deque()
         self._wake = anyio.Event()
+        self._sleeps_until = float("-inf")
 
     def add(self, jobs: Iterable[Job | str]) -> None:
         """Watch jobs; those that are watched already, or have ended here, are left as they are."""
@@ -135,13 +136,18 @@ class Scheduler:
     def _paused_for(self) -> float:
         return self._session.pauses.remaining(self._session.origin, self._session.now())
 
+    def _next_turn(self, now: float) -> float:
+        """Return when there is something to do, unless something happens before."""
+        due = max(self._agenda.next_due, now + self._paused_for()) if self._free_slots else float("inf")
+        return min(due, self._states.next_stall)
+
     async def _rest(self) -> None:
         """Sleep until something is due or happens."""
         now = self._session.now()
-        due = max(self._agenda.next_due, now + self._paused_for()) if self._free_slots else float("inf")
-        until = min(due, self._states.next_stall)
+        until = self._sleeps_until = self._next_turn(now)
         with self._session.clock.move_on_after(max(0.0, until - now)):
             await self._wake.wait()
+        self._sleeps_until = float("-inf")
         if self._session.now() - until > GAP:
             self._agenda.note_disturbance()
         if self._wake.is_set():
@@ -155,4 +161,5 @@ class Scheduler:
             scope.cancel()
         finally:
             self._free_slots += 1
-            self.wake()
+            if self._next_turn(self._session.now()) < self._sleeps_until:  # mostly not: what was asked is due later
+                self.wake()
