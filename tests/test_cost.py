@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 COSTS = {
     "check_status": (161, 100),
     "fetch": (176, 110),
-    "a request of a monitor": (360, 224),
+    "a request of a monitor": (381, 242),
+    "a request of a monitor among others": (273, 164),
     "a job on a list": (0, 0),  # the list is the one before
     "a job on a list that differs": (11, 4),
     "decoding a list": (106, 103),
@@ -151,6 +152,28 @@ def test_a_round_of_a_monitor_costs_what_it_did(what: str) -> None:
         check("a request of a monitor", counts[10], 1)
 
 
+def test_polls_that_share_a_moment_cost_less_than_alone() -> None:
+    """Lists that may be asked for at the same moment are, and a reply wakes nobody who has nothing to do."""
+    body = {f"/sdk/benchmarks/bm-{number}/jobs": listed(10, f"bm-{number}") for number in range(50)}
+    counts = []
+
+    async def use(client: Client) -> None:
+        jobs = [client.job(f"bm-{number}-{job}", f"bm-{number}") for number in range(50) for job in range(10)]
+        async with client.monitor(jobs) as monitor:
+            with anyio.move_on_after(2.5):
+                await anext(monitor)
+            before = monitor.stats.requests
+            with counting() as count, anyio.move_on_after(ROUNDS):
+                await anext(monitor)
+            requests = monitor.stats.requests - before
+        assert requests >= 50 * ROUNDS / 1.2
+        count.lines, count.calls = round(count.lines / requests), round(count.calls / requests)
+        counts.append(count)
+
+    run(lambda request: body[request.url.path], use)
+    check("a request of a monitor among others", counts[0], 1)
+
+
 def test_decoding_a_list_costs_what_it_did() -> None:
     """Reading a list of 100 jobs takes as many steps as before."""
     body = listed(100)
@@ -222,10 +245,11 @@ def test_odd_columns_take_time_in_proportion(
     assert counts[1] < 2.2 * counts[0]
 
 
-def listed(jobs: int) -> bytes:
+def listed(jobs: int, benchmark_id: str = "") -> bytes:
     """Write a benchmark's job list."""
+    stem, benchmark = (benchmark_id, benchmark_id) if benchmark_id else ("job", "bm-01")
     return json.dumps(
-        [{"jobId": f"job-{n}", "status": "in_progress", "benchmark": {"id": "bm-01"}} for n in range(jobs)]
+        [{"jobId": f"{stem}-{n}", "status": "in_progress", "benchmark": {"id": benchmark}} for n in range(jobs)]
     ).encode()
 
 
