@@ -26,6 +26,8 @@ OK = b"HTTP/1.1 200 OK\r\nDate: Sun, 01 Nov 2026 10:00:00 GMT\r\nContent-Type: "
 PIECE = 256 * 1024
 
 
+__all__ = ["as_json"]
+
 TRAFFIC: defaultdict[str, dict[str, int]] = defaultdict(lambda: {"requests": 0, "received": 0, "sent": 0})
 """What was asked and answered in each scene, results and questions for this left out."""
 
@@ -48,7 +50,7 @@ class Reply:
     def of(scene: Scene, body: bytes) -> Reply:
         """Write the reply with this body."""
         if not scene.etags:
-            return Reply(_json(body))
+            return Reply(as_json(body))
         tag = b'W/"%x-%08x"' % (len(body), zlib.crc32(body))
         head = _head(b"application/json; charset=utf-8", len(body)) + b"ETag: " + tag + b"\r\n\r\n"
         unchanged = b"HTTP/1.1 304 Not Modified\r\nDate: Sun, 01 Nov 2026 10:00:00 GMT\r\nETag: " + tag + b"\r\n\r\n"
@@ -78,7 +80,7 @@ class Platform(asyncio.Protocol):
         _, segment, *route = request[4 : request.find(b" ", 4)].decode().split("/")
         scene = Scene.of(segment)
         if route[0] == "traffic":
-            self._transport.write(_json(json.dumps(TRAFFIC[segment]).encode()))
+            self._transport.write(as_json(json.dumps(TRAFFIC[segment]).encode()))
             return
         if route[0] == "results":
             self._transport.write(_head(b"text/csv", _length(scene)) + b'ETag: "one"\r\n\r\n')
@@ -123,7 +125,8 @@ def _head(kind: bytes, length: int) -> bytes:
     return OK + kind + b"\r\nContent-Length: %d\r\nConnection: keep-alive\r\nX-Request-Id: 0f1e2d3c4b5a\r\n" % length
 
 
-def _json(body: bytes) -> bytes:
+def as_json(body: bytes) -> bytes:
+    """Write a reply with this JSON."""
     return _head(b"application/json; charset=utf-8", len(body)) + b"\r\n" + body
 
 
