@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -182,3 +183,71 @@ async def test_a_watch_asks_conditionally(server: FaultServer, client: Client) -
     assert ["running"] * 4 + ["completed"] == [status for status, _ in seen]
     assert len({polled_at for _, polled_at in seen}) == 5
     assert [None, *['W/"running"'] * 4] == [request.headers.get("if-none-match") for request in server.requests]
+
+
+def listing(server: FaultServer, *, is_reversed: bool = False) -> bytes:
+    """Write the list, with the keys of its objects in either order."""
+    jobs = [dict(reversed(job.items())) if is_reversed else job for job in server.jobs.values()]
+    return json.dumps(jobs).encode()
+
+
+async def finished(monitor: Any, server: FaultServer) -> int:
+    """End all jobs, and count the ends that are reported."""
+    for document in server.jobs.values():
+        document["status"] = "completed"
+    with anyio.fail_after(10):
+        events = [event async for event in monitor]
+    assert all(isinstance(event, Finished | PollFailed) for event in events)
+    return sum(isinstance(event, Finished) for event in events)
+
+
+@pytest.mark.parametrize("etags", [[f'W/"{number}"' for number in range(999)], ["v1", '"', "*", '"\xe9"', ""] * 200])
+async def test_etags_that_are_of_no_use(server: FaultServer, client: Client, etags: list[str]) -> None:
+    """With an ETag that is another each time, or none at all, lists come whole and are no news."""
+    names = iter(etags)
+
+    async def tagged(exchange: Exchange) -> None:
+        await exchange.send(reply(200, listing(server), ETag=next(names)))
+
+    for number in range(3):
+        server.add_job(f"j{number}", "running")
+    server.script(LIST, always=tagged)
+    async with client.monitor([client.job(job_id, "b1") for job_id in server.jobs]) as monitor:
+        await until(monitor, 20)
+        assert await finished(monitor, server) == 3
+
+
+async def test_lists_that_differ_in_the_order_of_keys(server: FaultServer, client: Client) -> None:
+    """Other bytes that say the same are read, and are no news."""
+    orders = itertools.cycle([False, True])
+
+    async def shuffled(exchange: Exchange) -> None:
+        await exchange.send(reply(200, listing(server, is_reversed=next(orders))))
+
+    for number in range(3):
+        server.add_job(f"j{number}", "running")
+    server.script(LIST, always=shuffled)
+    async with client.monitor([client.job(job_id, "b1") for job_id in server.jobs]) as monitor:
+        await until(monitor, 20)
+        assert monitor.stats.polls >= 3 * 19
+        assert await finished(monitor, server) == 3
+
+
+@pytest.mark.parametrize("max_document", [8 * 2**20, 64 * 2**20])
+async def test_a_list_of_30_megabytes(server: FaultServer, max_document: int) -> None:
+    """A list that is too large, or much larger than the documents of the watched jobs, is asked for once."""
+    for number in range(2):
+        server.add_job(f"j{number}", "running")
+    padding = b", ".join([b'{"jobId": "other", "status": "completed", "note": "%b"}' % (b"x" * 960)] * 30_000)
+
+    async def huge(exchange: Exchange) -> None:
+        await exchange.send(reply(200, b"[" + padding + b", " + listing(server)[1:]))
+
+    server.script(LIST, always=huge)
+    async with (
+        Client("key", base_url=server.base_url, poll=QUICK, trust_env=False, max_document=max_document) as client,
+        client.monitor([client.job(job_id, "b1") for job_id in server.jobs]) as monitor,
+    ):
+        await until(monitor, 10)
+        assert monitor.stats.list_requests == 1
+        assert await finished(monitor, server) == 2
