@@ -19,6 +19,7 @@ MEMORY: Columns = {"MB over idle": "above_idle"}
 STEADY: Columns = {
     "CPU": "cpu",
     "requests a round": "requests_a_round",
+    "bytes a round": "bytes_a_round",
     **MEMORY,
     "longest step, ms of CPU": "held_cpu_ms",
 }
@@ -34,17 +35,35 @@ ENDS: Columns = {
 }
 
 
+MILLION: Columns = {
+    "CPU": "cpu",
+    "share of a core": "cpu_share",
+    "µs per request": "us_a_request",
+    "MB": "rss_mb",
+    "lost": "lost",
+    "reported twice": "twice",
+}
+
+
 def main() -> None:
     """Write the tables and draw the picture."""
     runs = {path.stem: json.loads(path.read_text("utf-8")) for path in sorted(results.FOLDER.glob("*.json"))}
     figures: dict[str, list[Figure]] = {name: run["figures"] for name, run in runs.items()}
     steady = [each for each in figures["monitor"] if each["case"].endswith("steady")]
     ends = [each for each in figures["monitor"] if "end within" in each["case"]]
+    memory = [each for each in figures["monitor"] if each["case"].endswith("memory")]
+    million = [each for each in figures["monitor"] if each["case"].endswith("simulated")]
     sections = {
         "Targets": targets(),
-        "A poll: µs of CPU": pivot(figures["poll"]),
+        "A poll: µs of CPU": pivot(each for each in figures["poll"] if "waiting" not in each["case"]),
+        "A poll, layer by layer: µs": rows(figures["layers"], SPREAD),
+        "Waiting for one job, polled every 10 ms: µs per poll": rows(
+            (each for each in figures["poll"] if "waiting" in each["case"]), SPREAD | {"bytes a poll": "bytes_a_poll"}
+        ),
         "Many jobs: µs of CPU per job and poll": rows(steady, STEADY),
-        "Delay: ms from completion to event, polled every 2 to 2.2 s": rows(ends, ENDS),
+        "Delay: ms from completion to event, polled every 2 to 2.2 s (100,000 jobs: 5 to 5.5 s)": rows(ends, ENDS),
+        "Memory of a watched job: bytes": rows(memory, {"bytes": "bytes_a_job"}),
+        "A million jobs, simulated: µs of CPU per job and poll": rows(million, MILLION),
         "Downloads: µs per MB": rows(figures["downloads"], SPREAD | MEMORY),
         "200,000 rows into a frame: µs": rows(
             figures["frames"], SPREAD | MEMORY | {"loop late, ms of own CPU": "late_by_own_cpu_ms"}
