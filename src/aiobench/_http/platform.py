@@ -20,7 +20,7 @@ __all__ = ["Platform"]
 T = TypeVar("T")
 
 
-@frozen
+@frozen(eq=False)
 class Platform:
     """What can be asked of the platform.
 

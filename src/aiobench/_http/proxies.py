@@ -24,7 +24,7 @@ SCHEMES = frozenset({"http", "https", "socks5", "socks5h"})
 PORTS = {"http": 80, "https": 443}
 
 
-@frozen
+@frozen(eq=False)
 class ChosenProxy:
     """A proxy, and the setting that names it."""
 

@@ -64,7 +64,7 @@ MISTAKES = (AttributeError, ImportError, NameError, NotImplementedError, TypeErr
 # -- a reply -----------------------------------------------------------------------------------------------------------
 
 
-@frozen
+@frozen(eq=False)
 class Reply:
     """A reply that was read; `what` says in words what was asked for."""
 

@@ -15,7 +15,7 @@ __all__ = ["ApiRequest", "file_request", "prepared"]
 USER_AGENT = f"aiobench/{__version__}"
 
 
-@frozen
+@frozen(eq=False)
 class ApiRequest:
     """A request to the platform that is ready to be sent, as often as needed.
 

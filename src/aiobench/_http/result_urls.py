@@ -33,7 +33,7 @@ class UnsafeAddressError(Exception):
     """Raised below a transport when a host is at an address where no results should be."""
 
 
-@frozen
+@frozen(eq=False)
 class ResultURLRules:
     """Decides where results may be fetched from.
 

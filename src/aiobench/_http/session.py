@@ -38,7 +38,7 @@ MAX_DOCUMENT = 8 * 2**20  # bytes of one JSON reply, as it arrives and decoded
 ERROR_BODY = 64 * 1024  # bytes of an error page that are read
 
 
-@frozen
+@frozen(eq=False)
 class Answer(Generic[T]):
     """What one good reply says.
 

@@ -35,7 +35,7 @@ SCHEME_OF_THE_KEY = re.compile(r"(authorization\s*:\s*)?(token|bearer)\s+", re.I
 OURS = frozenset({"accept-encoding", "authorization", "content-length", "content-type", "host", "transfer-encoding"})
 
 
-@frozen
+@frozen(eq=False)
 class CallOptions:
     """What one view of a client asks of its calls; times in seconds."""
 

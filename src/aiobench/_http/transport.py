@@ -120,7 +120,7 @@ class _StandIn(httpx.AsyncHTTPTransport):
         self._pool = _Pool(send)  # type: ignore[assignment]  # all that the method asks for
 
 
-@frozen
+@frozen(eq=False)
 class _Pool:
     handle_async_request: Callable[[httpcore.Request], Awaitable[httpcore.Response]]
 

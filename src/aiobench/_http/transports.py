@@ -28,7 +28,7 @@ TransportOption: TypeAlias = Literal["httpx", "aiohttp"] | Callable[[], httpx.As
 LOOKUPS = 8  # threads that look names up and read certificates: not those of the user
 
 
-@frozen
+@frozen(eq=False)
 class TransportMaker:
     """Makes transports of one connection each, all with the same settings and one TLS context.
 
