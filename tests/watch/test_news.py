@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from attrs import astuple
 
 from aiobench import APIConnectionError, BenchmarkJob, Progress
 from aiobench._watch.news import Changed, Ended, Moved, NewsQueue, Unanswered
@@ -19,7 +18,7 @@ def taken(queue: NewsQueue) -> list[tuple[Any, ...]]:
     """Empty the queue: the type of each piece of news and what it says."""
     found: list[tuple[Any, ...]] = []
     while (news := queue.take()) is not None:
-        found.append((type(news), *astuple(news, recurse=False)))
+        found.append((type(news), *news))
     return found
 
 

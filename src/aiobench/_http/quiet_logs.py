@@ -1,7 +1,8 @@
 """Keeping what servers send out of httpcore's debug log (F18).
 
 At DEBUG httpcore logs the headers of each reply, and the `Location` of a redirect to a results file holds a signature.
-This affects only our own requests: other users of httpcore in this process see their usual log.
+This affects only our own requests: other users of httpcore in this process see their usual log. A program may have put
+httpcore2 in httpcore's place, which logs under its own name.
 """
 
 from __future__ import annotations
@@ -33,5 +34,6 @@ class _Cut(logging.Filter):
         return True
 
 
-for _name in ("httpcore.http11", "httpcore.proxy", "httpcore.socks"):
-    logging.getLogger(_name).addFilter(_Cut())
+for _package in ("httpcore", "httpcore2"):
+    for _part in ("http11", "proxy", "socks"):
+        logging.getLogger(f"{_package}.{_part}").addFilter(_Cut())
