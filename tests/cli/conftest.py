@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-COMMAND = (sys.executable, "-m", "aiobench.cli")
+COMMAND = (sys.executable, "-m", "aiobench")
 DEADLINE = 60.0
 
 
@@ -44,15 +44,17 @@ class Folder:
     def environment(self, **more: str) -> dict[str, str]:
         """Return the tests' environment without what says how terminals look."""
         unset = {"COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "GITHUB_ACTIONS"}
+        unset |= {"BACKEND_URL", "TEAM_API_KEY", "AIXPLAIN_API_KEY"}
         kept = {name: value for name, value in os.environ.items() if name not in unset}
         return kept | {"TMPDIR": str(self.temporary)} | more
 
-    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end, its output in pipes."""
+    def run(self, *arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end, its input and output in pipes."""
         return subprocess.run(
             [*COMMAND, *arguments],
             cwd=self.work,
             env=self.environment(**environment),
+            input=stdin,
             capture_output=True,
             text=True,
             timeout=DEADLINE,
@@ -103,7 +105,7 @@ class Demo:
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     """Share one run of the demo, its output in pipes."""
     folder = made_folder(tmp_path_factory.mktemp("demo"))
-    return Demo(folder, folder.run("demo"))
+    return Demo(folder, folder.run("demo", "-o", "made/results.csv"))
 
 
 def read_until(process: subprocess.Popen[str], mark: str) -> list[str]:
@@ -206,11 +208,11 @@ def terminal(folder: Folder) -> Iterator[Callable[..., Terminal]]:
     """Start a command in a terminal of the given width; kill it if the test leaves it running."""
     with ExitStack() as stack:
 
-        def start(*arguments: str, columns: int) -> Terminal:
+        def start(*arguments: str, columns: int, rows: int = 40, **more: str) -> Terminal:
             controller, side = pty.openpty()
             stack.callback(os.close, controller)
-            fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
-            environment = folder.environment(TERM="xterm-256color")
+            fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+            environment = folder.environment(**({"TERM": "xterm-256color"} | more))
             process = subprocess.Popen(
                 [*COMMAND, *arguments], cwd=folder.work, env=environment, stdin=side, stdout=side, stderr=side
             )

@@ -70,7 +70,7 @@ def test_workspace_and_port_are_kept(folder: Folder, until: Until) -> None:
         port = free.getsockname()[1]
     seen = []
     for _ in range(2):
-        with folder.started("serve", "--workspace", "mine", "--port", str(port)) as process:
+        with folder.started("serve", "mine", "--port", str(port)) as process:
             seen.append(exports(until(process, "Ready")))
             process.send_signal(signal.SIGTERM)
             stdout, stderr = process.communicate(timeout=30)
@@ -84,13 +84,14 @@ def test_workspace_and_port_are_kept(folder: Folder, until: Until) -> None:
 
 @pytest.mark.parametrize("what", ["port", "workspace"])
 def test_what_cannot_be_had_is_told_in_a_sentence(folder: Folder, what: str) -> None:
-    """A port in use and a folder that is none are one line on stderr and exit code 1."""
+    """A port in use and a folder that is none are one line on stderr and exit status 2."""
     (folder.work / "file").touch()
     with socket.create_server(("127.0.0.1", 0)) as taken:
         values = {"port": str(taken.getsockname()[1]), "workspace": "file/below"}
-        done = folder.run("serve", f"--{what}", values[what])
+        options = {"port": ["--port"], "workspace": []}
+        done = folder.run("serve", *options[what], values[what])
 
-    assert (done.returncode, done.stdout) == (1, "")
+    assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("aiobench: the ")
     assert "; choose another " in done.stderr
     assert done.stderr.count("\n") == 1

@@ -1,7 +1,7 @@
 """The command line `aiobench`: one of the ways in.
 
-Here belongs what talks to a person at a terminal: options, live displays, tables, exit codes. What a program could
-want as well does not: commands stand on the public interface alone. rich and typer are the extra `cli`; importing this
+What talks to a person at a terminal belongs here: options, live displays, tables, exit statuses. What a program could
+use as well does not: commands use the public interface alone. rich and typer are the extra `cli`; importing this
 package loads neither, `main()` does.
 """
 
@@ -24,21 +24,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: The command line without the program's name. Defaults to that of this process.
 
     Returns:
-        The exit code where no command has run: 1 without the extra `cli`, 130 for a Ctrl-C that came too early or late.
+        The exit status where no command ran: 2 without the extra `cli`, 130 for a Ctrl-C that came too early or late.
 
     Raises:
-        SystemExit: With the exit code of the command: 0; 1 for an error, printed as a sentence on stderr; 2 for
-            wrong usage; 130 for Ctrl-C.
+        SystemExit: With the exit status of the command; see `aiobench.cli.exits.Exit`.
     """
-    from aiobench.errors import MissingExtraError
-
     try:
         try:
             for package in ("rich", "typer"):
                 importlib.import_module(package)
         except ImportError:
+            from aiobench.errors import MissingExtraError
+
             sys.stderr.write(f"aiobench: {MissingExtraError('the command line', extra='cli')}\n")
-            return 1
+            return 2
         from aiobench.cli.app import app
 
         app(args=None if arguments is None else list(arguments), prog_name="aiobench")

@@ -1,32 +1,75 @@
-"""The commands and their options; what they do is in the module of each."""
+"""The commands: names, groups and one-line summaries. Each lives in a module of its own, imported when it is used."""
 
-from enum import StrEnum
-from pathlib import Path
-from typing import Annotated
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from aiobench._version import __version__
-from aiobench.cli.exits import told_in_a_sentence
 
-__all__ = ["app"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["COMMANDS", "app"]
+
+# Group → {command: summary}. `aiobench --help` shows this table without importing any command, and stays fast.
+COMMANDS: Mapping[str, Mapping[str, str]] = {
+    "Try it": {
+        "demo": "Run a whole benchmark on this machine, with no account.",
+        "serve": "Run a platform on this machine, for programs of your own.",
+    },
+    "Run and watch": {
+        "start": "Start a job of a benchmark.",
+        "jobs": "List the jobs of a benchmark.",
+        "status": "Show the status of jobs.",
+        "watch": "Watch jobs until they have all ended.",
+        "wait": "Wait for jobs, for scripts: the exit status says how they ended.",
+    },
+    "Read results": {
+        "scores": "Show the scores of each model.",
+        "failures": "Show how many segments each model failed on.",
+        "explanations": "Show a job's explanations.",
+        "segments": "Show or save the results of every segment.",
+    },
+}
+
+
+class _Commands(TyperGroup):
+    """Finds a command in the module of its name."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - click's interface
+        return [name for group in COMMANDS.values() for name in group]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        if cmd_name not in self.commands:
+            module = import_module(f"aiobench.cli.commands.{cmd_name}")
+            made = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+            settings = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+            made.command(cmd_name, epilog=module.EXAMPLE, context_settings=settings)(module.command)
+            self.commands[cmd_name] = typer.main.get_command(made)
+        return self.commands[cmd_name]
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - click's interface
+        for group, commands in COMMANDS.items():
+            with formatter.section(group):
+                formatter.write_dl([(name.ljust(12), summary) for name, summary in commands.items()])
+
 
 app: typer.Typer = typer.Typer(
     name="aiobench",
-    help="Benchmark jobs of the aiXplain platform: start, watch, read.",
-    epilog="Begin with: aiobench demo",
+    cls=_Commands,
+    help="Run benchmark jobs on the aiXplain platform: start them, watch them, read their results.",
+    epilog="Start with: aiobench demo",
     no_args_is_help=True,
-    add_completion=False,
+    rich_markup_mode=None,  # rich's help takes three times as long to appear
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-
-
-class Language(StrEnum):
-    """The target languages of the demo's datasets."""
-
-    DE = "de"
-    FR = "fr"
 
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it with the option's value
@@ -44,61 +87,3 @@ def _root(
     ] = False,
 ) -> None:
     pass
-
-
-@app.command("demo")
-def _demo(
-    language: Annotated[
-        Language, typer.Option("--language", "-l", help="The language that the systems translate into.")
-    ] = Language.DE,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="PATH",
-            dir_okay=False,
-            writable=True,
-            show_default="./aiXplain/<uuid>.csv",
-            help="Where to save the results of every segment, as CSV.",
-        ),
-    ] = None,
-) -> None:
-    """Run a whole benchmark on this machine, with no account and no network.
-
-    Starts an embedded platform, has real systems translate the names of the
-    world's countries, watches the job and shows scores, failure rates and one
-    explanation. Takes a few seconds.
-    """
-    with told_in_a_sentence():
-        from aiobench.cli.demo import demo
-
-        demo(language.value, output)
-
-
-@app.command("serve")
-def _serve(
-    workspace: Annotated[
-        Path | None,
-        typer.Option(
-            "--workspace",
-            "-w",
-            metavar="DIR",
-            file_okay=False,
-            show_default="a temporary one",
-            help="The folder of datasets, jobs and results; made if need be. Jobs in it survive a restart.",
-        ),
-    ] = None,
-    port: Annotated[
-        int, typer.Option("--port", "-p", min=0, max=65535, show_default="any free one", help="The port to listen on.")
-    ] = 0,
-) -> None:
-    """Run the embedded platform until Ctrl-C, for programs of your own.
-
-    Prints its address, its key and the two lines that point programs at it.
-    It listens on 127.0.0.1 only.
-    """
-    with told_in_a_sentence():
-        from aiobench.cli.serve import serve
-
-        serve(workspace, port)

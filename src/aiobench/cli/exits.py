@@ -1,48 +1,115 @@
-"""How commands end: an exit code and at most one sentence, never a traceback for what users can mend."""
+"""How commands end: an exit status and at most one sentence, never a traceback for what a user can fix."""
 
 from __future__ import annotations
 
-import errno
-import signal
+import os
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NoReturn
+from enum import IntEnum
+from typing import TYPE_CHECKING
 
 import typer
 
-from aiobench.errors import AiobenchError
+from aiobench.cli.signals import exit_on_signals
+from aiobench.errors import (
+    AiobenchError,
+    APIStatusError,
+    ConfigurationError,
+    JobFailedError,
+    JobsWaitTimeoutError,
+    MissingExtraError,
+    WaitTimeoutError,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from types import FrameType
+    from collections.abc import Iterable, Iterator
 
-__all__ = ["told_in_a_sentence"]
+__all__ = ["Exit", "error_fields", "exit_of", "printable", "reporting_errors", "sentence", "worst"]
 
-INTERRUPTED = 130  # 128 + SIGINT, as shells count it
+PASSING = frozenset({408, 409, 421, 423, 425, 429, 499})  # 4xx statuses that say nothing about the request itself
+
+
+class Exit(IntEnum):
+    """The exit statuses of all commands."""
+
+    OK = 0
+    VERDICT = 1  # a job failed or was abandoned, or a gate said no
+    USAGE = 2  # wrong usage or settings
+    REFUSED = 3  # the API refused
+    LATE = 4  # not done in time
+    NO_VERDICT = 5  # unreachable, no usable answer, inconclusive, trouble with a local file
+    INTERRUPTED = 130  # 128 + SIGINT
+    UNREAD = 141  # 128 + SIGPIPE: the reader of our output has left
+
+
+WORST_FIRST = (Exit.REFUSED, Exit.NO_VERDICT, Exit.LATE, Exit.VERDICT, Exit.OK)
+
+
+def worst(exits: Iterable[Exit]) -> Exit:
+    """Return the exit status of a command about many jobs: the worst of theirs."""
+    return min(exits, key=WORST_FIRST.index, default=Exit.OK)
+
+
+def exit_of(error: Exception) -> Exit:
+    """Return the exit status that an error stands for."""
+    if isinstance(error, APIStatusError):
+        is_refusal = 400 <= error.status_code < 500 and error.status_code not in PASSING
+        return Exit.REFUSED if is_refusal else Exit.NO_VERDICT
+    if isinstance(error, WaitTimeoutError | JobsWaitTimeoutError):
+        return Exit.LATE
+    if isinstance(error, JobFailedError):
+        return Exit.VERDICT
+    # AnalysisError is a ValueError that names what there is instead
+    if isinstance(error, ConfigurationError | MissingExtraError | ValueError):
+        return Exit.USAGE
+    return Exit.NO_VERDICT
+
+
+def sentence(error: Exception) -> str:
+    """Return what an error says, on one line, with control characters escaped."""
+    return printable(" ".join(str(error).split()))
+
+
+def printable(text: str) -> str:
+    """Escape control characters: text of a server must not steer a terminal."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode("ascii") for each in text)
 
 
 @contextmanager
-def told_in_a_sentence() -> Iterator[None]:
-    """Run a command; errors of the tree and of the system become a sentence on stderr and exit code 1.
+def reporting_errors(*, as_json: bool = False) -> Iterator[None]:
+    """Run a command; an error becomes one sentence on stderr, or one JSON document, and an exit status.
 
-    Ctrl-C exits with 130. A request to end from outside (SIGTERM, SIGHUP) unwinds the command as Ctrl-C does, so that
-    servers stop and temporary folders go, and exits with 128 + the signal's number.
+    Ctrl-C exits with 130. SIGTERM and SIGHUP unwind the command as Ctrl-C does, so that servers stop, journals close
+    and temporary folders go, and exit with 128 + the signal's number. Output that nobody reads ends it quietly.
     """
-    for name in ("SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)  # Windows has no SIGHUP; nohup has it ignored already
-        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
-            signal.signal(number, _end)
+    exit_on_signals()
     try:
         yield
+        sys.stdout.flush()
     except KeyboardInterrupt:
         sys.stderr.write("aiobench: interrupted\n")
-        raise typer.Exit(INTERRUPTED) from None
-    except (AiobenchError, OSError) as error:
-        if isinstance(error, OSError) and error.errno == errno.EPIPE:
-            raise  # who read the output has left: typer ends quietly
-        sys.stderr.write(f"aiobench: {' '.join(str(error).split())}\n")
-        raise typer.Exit(1) from None
+        raise typer.Exit(Exit.INTERRUPTED) from None
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is flushed at the end
+        raise typer.Exit(Exit.UNREAD) from None
+    except (AiobenchError, OSError, ValueError) as error:
+        if isinstance(error, ValueError) and not _is_for_users(error):
+            raise
+        status = exit_of(error)
+        if as_json:
+            from aiobench.cli.output import print_json
+
+            print_json({"error": error_fields(error)})
+        sys.stderr.write(f"aiobench: {sentence(error)}\n")
+        raise typer.Exit(status) from None
 
 
-def _end(number: int, _frame: FrameType | None) -> NoReturn:
-    raise SystemExit(128 + number)
+def error_fields(error: Exception) -> dict[str, object]:
+    """Return an error as `--json` shows it."""
+    return {"kind": type(error).__name__, "message": sentence(error), "status": int(exit_of(error))}
+
+
+def _is_for_users(error: ValueError) -> bool:
+    return isinstance(error, AiobenchError) or type(error).__name__ == "AnalysisError"

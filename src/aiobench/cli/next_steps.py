@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.syntax import Syntax
 from rich.text import Text
 
 from aiobench.cli.terminal import say
@@ -64,6 +63,4 @@ def _heading(console: Console, heading: str) -> None:
 
 def _code(console: Console, code: str) -> None:
     console.print()
-    highlighted = Syntax(code, "python", theme="ansi_dark", background_color="default").highlight(code)
-    highlighted.rstrip()
-    say(console, highlighted)
+    say(console, code.rstrip())  # without colours: those that rich has suit either light or dark terminals

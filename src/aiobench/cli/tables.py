@@ -6,15 +6,41 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from rich import box
+from rich.cells import cell_len
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
+
+from aiobench.cli.exits import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import pandas as pd
+    from rich.console import Console, RenderableType
+
     from aiobench import Iteration, JobSnapshot, Score
 
-__all__ = ["explanation_table", "failure_table", "figure", "model_name", "plain_table", "score_table"]
+__all__ = [
+    "explanation_table",
+    "failure_table",
+    "figure",
+    "fitted",
+    "frame_table",
+    "model_name",
+    "plain_table",
+    "score_table",
+    "show_table",
+    "status_text",
+    "words",
+]
+
+NAMES = frozenset({"Model", "Name", "Benchmark"})  # columns that give way where there is no room
+WORDS = frozenset({"Status", "Outcome"})
+SHORTEST_NAME = 12
+LONGEST_TEXT = 40  # of a segment, in a table
+GAP = 2  # columns between two columns
+STYLES = {"completed": "green", "success": "green", "succeeded": "green", "failed": "red", "in_progress": "cyan"}
 
 
 def plain_table(*columns: str, title: str = "", caption: str = "") -> Table:
@@ -40,16 +66,62 @@ def plain_table(*columns: str, title: str = "", caption: str = "") -> Table:
         pad_edge=False,
         show_edge=False,
     )
-    first, *others = columns
-    table.add_column(first, no_wrap=True)
-    for column in others:
-        table.add_column(column, justify="right", no_wrap=True)
+    for column in columns:
+        is_text = column in NAMES or column in WORDS or column == columns[0]
+        table.add_column(column, justify="left" if is_text else "right", no_wrap=True)
     return table
+
+
+def show_table(console: Console, table: Table) -> None:
+    """Print a table; where it is too wide, names are shortened, and then each row takes several lines.
+
+    Ids and figures are never cut, so that they can be copied and believed.
+    """
+    console.print(fitted(console, table))
+
+
+def fitted(console: Console, table: Table) -> RenderableType:
+    """Return a table as it fits the console; see `show_table`."""
+    widths = [max(map(_width, (column.header, *column.cells))) for column in table.columns]
+    excess = sum(widths) + GAP * (len(widths) - 1) - console.width
+    if excess <= 0:
+        return table
+    names = [index for index, column in enumerate(table.columns) if column.header in NAMES]
+    shortest = {index: min(widths[index], SHORTEST_NAME) for index in names}
+    if sum(widths[index] - least for index, least in shortest.items()) < excess:
+        return _stacked(table)
+    for index in names:
+        cut = min(excess, widths[index] - shortest[index])
+        excess -= cut
+        table.columns[index].width = widths[index] - cut
+        table.columns[index].overflow = "crop" if console.options.ascii_only else "ellipsis"
+    return table
+
+
+def _stacked(table: Table) -> Group:
+    lines: list[Text] = [Text(str(table.title), style="bold")] if table.title else []
+    first, *others = ([str(column.header), *column.cells] for column in table.columns)
+    for index, cell in enumerate(first[1:], 1):
+        lines.append(_as_text(cell))
+        lines += [Text.assemble(f"  {column[0]} ", _as_text(column[index])) for column in others if str(column[index])]
+    if table.caption:
+        lines.append(Text(str(table.caption), style="dim"))
+    for line in lines:
+        line.overflow = "fold"
+    return Group(*lines)
+
+
+def _as_text(cell: RenderableType) -> Text:
+    return cell.copy() if isinstance(cell, Text) else Text(str(cell))
+
+
+def _width(cell: RenderableType) -> int:
+    return cell_len(str(cell))
 
 
 def model_name(iteration: Iteration) -> str:
     """Name a model as its benchmark does."""
-    return iteration.display_name or iteration.model_id or "unnamed"
+    return printable(iteration.display_name or iteration.model_id or "unnamed")
 
 
 def figure(value: float | None, form: str) -> str:
@@ -63,7 +135,7 @@ def score_table(snapshot: JobSnapshot) -> Table:
     lower = [_short(score) for score in scores.values() if score.lower_is_better]
     table = plain_table(
         "Model",
-        *(_short(score) for score in scores.values()),
+        *(printable(_short(score)) for score in scores.values()),
         title="Scores, averages over the segments",
         caption=f"Lower is better for {' and '.join(lower)}, higher for the others." if lower else "",
     )
@@ -74,7 +146,7 @@ def score_table(snapshot: JobSnapshot) -> Table:
             Text(_scored(row.get(name), score), style="bold green" if row.get(name) == best[name] else "")
             for name, score in scores.items()
         ]
-        table.add_row(str(row["Model"]), *figures)
+        table.add_row(printable(str(row["Model"])), *figures)
     return table
 
 
@@ -91,7 +163,7 @@ def failure_table(snapshot: JobSnapshot) -> Table:
     rates = snapshot.failure_rates()
     for (name, rate), iteration in zip(rates.items(), snapshot.iterations, strict=False):
         table.add_row(
-            name,
+            printable(name),
             Text(figure(rate, ".1f") + " %", style="red" if rate > 0 else ""),
             figure(iteration.failed_segments, ".0f"),
             figure(iteration.total_segments, ".0f"),
@@ -145,3 +217,31 @@ def _scored(value: object, score: Score) -> str:
 def _best(values: list[Any], score: Score) -> float | None:
     known = [value for value in values if isinstance(value, int | float) and not math.isnan(value)]
     return (min if score.lower_is_better else max)(known, default=None)
+
+
+def words(status: str) -> str:
+    """Write a status for people."""
+    return printable(status).replace("_", " ")
+
+
+def status_text(status: str | None) -> Text:
+    """Show a status in its colour."""
+    return Text(words(status or "unknown"), style=STYLES.get((status or "").lower(), "dim"))
+
+
+def frame_table(frame: pd.DataFrame) -> Table:
+    """Show a frame; texts give way to figures where the terminal is narrow."""
+    table = plain_table()
+    for column in frame.columns:
+        is_figure = frame[column].dtype.kind in "iuf"
+        heading = printable(str(column))
+        table.add_column(heading, justify="right" if is_figure else "left", no_wrap=True, max_width=LONGEST_TEXT)
+    for row in frame.itertuples(index=False):
+        table.add_row(*(_cell(value) for value in row))
+    return table
+
+
+def _cell(value: Any) -> str:
+    if value is None or value != value:  # noqa: PLR0124 - NaN and NA of any kind
+        return "-"
+    return f"{value:.2f}" if isinstance(value, float) else printable(str(value))

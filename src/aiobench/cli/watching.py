@@ -9,9 +9,8 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
-from rich.text import Text
 
-from aiobench.cli.tables import figure, model_name, plain_table
+from aiobench.cli.tables import figure, model_name, plain_table, status_text, words
 from aiobench.cli.terminal import has_live_display, say
 
 if TYPE_CHECKING:
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["watching"]
 
-STYLES = {"completed": "green", "failed": "red", "in_progress": "cyan"}
 BAR_WIDTH = 40
 
 
@@ -57,7 +55,7 @@ class _Lines:
 
     def _say(self, percent: str, what: str, status: str) -> None:
         if status != self._said.get(what, "queued"):
-            say(self._console, f"{percent}  {what}: {_words(status)}")
+            say(self._console, f"{percent}  {what}: {words(status)}")
         self._said[what] = status
 
 
@@ -65,7 +63,7 @@ def _display(snapshot: JobSnapshot) -> Group:
     percent = snapshot.progress.completed_percentage or 0.0
     heading = Table.grid(padding=(0, 2))
     heading.add_row(
-        _status(snapshot.status),
+        status_text(snapshot.status),
         ProgressBar(total=100, completed=percent, width=BAR_WIDTH, complete_style="cyan", finished_style="green"),
         f"{percent:.0f}%",
         f"{snapshot.progress.used_credits or 0:.2f} credits",
@@ -76,17 +74,9 @@ def _display(snapshot: JobSnapshot) -> Group:
     for iteration in snapshot.iterations:
         table.add_row(
             model_name(iteration),
-            _status(iteration.status or "unknown"),
+            status_text(iteration.status or "unknown"),
             figure(iteration.failed_segments, ".0f"),
             figure(iteration.runtime, ".1f"),
             figure(iteration.credits, ".2f"),
         )
     return Group(heading, table)
-
-
-def _status(status: str) -> Text:
-    return Text(_words(status), style=STYLES.get(status, "dim"))
-
-
-def _words(status: str) -> str:
-    return status.replace("_", " ")

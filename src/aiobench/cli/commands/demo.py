@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-import anyio
+import typer
 
 from aiobench import ModelSpec, PollPolicy
+from aiobench.cli.exits import reporting_errors
 from aiobench.cli.next_steps import show_next_steps
-from aiobench.cli.tables import explanation_table, failure_table, score_table
+from aiobench.cli.signals import run_interruptible
+from aiobench.cli.tables import explanation_table, failure_table, score_table, show_table
 from aiobench.cli.terminal import console_of_stdout, say
 from aiobench.cli.watching import watching
 from aiobench.errors import ConfigurationError
@@ -20,32 +23,52 @@ from aiobench.local import LocalBackend
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["demo"]
+__all__ = ["EXAMPLE", "command"]
 
+EXAMPLE = "Example: aiobench demo -l fr -o results.csv"
 EXPLAINED = "chrf"  # the metric whose explanation is shown: it grades where others say right or wrong
 OFTEN = PollPolicy(interval=0.1, backoff=1.0)  # a job of seconds, on a server of one's own
 LONGEST = 120.0  # seconds after which something is wrong with this machine
 
 
-def demo(language: str, output: Path | None) -> None:
-    """Run the demo.
+class Language(StrEnum):
+    """The target languages of the demo's datasets."""
 
-    Args:
-        language: `de` or `fr`, what the systems translate into.
-        output: Where to save the results CSV. Defaults to `aiXplain/<uuid4>.csv` under the working directory.
+    DE = "de"
+    FR = "fr"
 
-    Raises:
-        MissingExtraError: If the extra `local` is not installed.
-        ConfigurationError: If *output* cannot be written; checked before the job starts.
-        AiobenchError: If anything else goes wrong; which class says what.
+
+def command(
+    *,
+    language: Annotated[
+        Language, typer.Option("--language", "-l", help="The language that the systems translate into.")
+    ] = Language.DE,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            dir_okay=False,
+            writable=True,
+            show_default="nothing is saved",
+            help="Save the results of every segment here, as CSV.",
+        ),
+    ] = None,
+) -> None:
+    """Run a whole benchmark on this machine, with no account and no network.
+
+    Starts an embedded platform, has real systems translate the names of the world's countries, watches the job and
+    shows scores, failure rates and one explanation. Takes a few seconds.
     """
-    console = console_of_stdout()
-    if output is not None:
-        _make_place_for(output)
-    with LocalBackend() as backend:
-        say(console, f"Platform   {backend.base_url} (embedded: a real server on this machine)")
-        anyio.run(partial(_run, console, backend, f"countries-{language}", output))
-    show_next_steps(console)
+    with reporting_errors():
+        console = console_of_stdout()
+        if output is not None:
+            _make_place_for(output)  # before the job, not after it
+        with LocalBackend() as backend:
+            say(console, f"Platform   {backend.base_url} (embedded: a real server on this machine)")
+            run_interruptible(partial(_run, console, backend, f"countries-{language.value}", output))
+        show_next_steps(console)
 
 
 async def _run(console: Console, backend: LocalBackend, dataset: str, output: Path | None) -> None:
@@ -64,10 +87,13 @@ async def _run(console: Console, backend: LocalBackend, dataset: str, output: Pa
         snapshot.raise_for_status()
         for table in (score_table(snapshot), failure_table(snapshot), explanation_table(snapshot, EXPLAINED)):
             console.print()
-            console.print(table)
-        path = await job.download_results_as_csv(output)
+            show_table(console, table)
         segments = sum(iteration.total_segments or 0 for iteration in snapshot.iterations)
-        say(console, f"\nThe results of all {segments:,} translations:\n{_below_here(path)}")
+        if output is None:
+            say(console, f"\n-o FILE saves the results of all {segments:,} translations.")
+        else:
+            await job.download_results_as_csv(output)
+            say(console, f"\nThe results of all {segments:,} translations are in {output}")
 
 
 def _make_place_for(output: Path) -> None:
@@ -86,8 +112,3 @@ def _models(backend: LocalBackend) -> list[ModelSpec]:
     plain = [ModelSpec(model_id, name) for model_id, name in backend.models.items()]
     careful = ModelSpec("nearest-name", "Nearest name, if 95% alike", {"min_similarity": 95})
     return [*plain, careful]
-
-
-def _below_here(path: Path) -> Path:
-    here = Path.cwd()
-    return path.relative_to(here) if path.is_relative_to(here) else path
