@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import gzip
 import hashlib
@@ -15,6 +16,7 @@ import sys
 import time
 import tracemalloc
 from collections.abc import Callable
+from contextlib import nullcontext
 from itertools import pairwise
 from pathlib import Path
 
@@ -192,6 +194,20 @@ async def test_max_bytes(server: FaultServer, new_client: Callable[..., Client],
     assert peak <= (3 + 1) * 2**20
     only(target, None)
     assert await leaks.settle(lambda: leaks.sockets_to(server.port), 1) == 1  # that of the job's document
+
+
+@EVERYWHERE
+async def test_f34_results_that_decode_to_nothing(
+    server: FaultServer, new_client: Callable[..., Client], target: Path
+) -> None:
+    """F34: compressed bytes count as they arrive: empty blocks without end are given up soon after `max_bytes`."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + gzip.compress(b"")[:10]
+    server.add_results("j", b"")
+    server.script(FILE, always=endless(head, b"\x00\x00\x00\xff\xff" * 13_000))
+    with raises(ResultTooLargeError):
+        await download(new_client(timeout=2), target, max_bytes=2**20)
+    only(target, None)
+    assert len(server.sent_to(FILE)) == 1
 
 
 @EVERYWHERE
@@ -803,6 +819,49 @@ async def test_permissions_and_links(server: FaultServer, new_client: Callable[.
     await download(new_client(), tmp_path / "link.csv")
     assert (tmp_path / "link.csv").is_symlink()
     assert (tmp_path / "real.csv").read_bytes() == b"a,b\n"
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.ENOTSUP])
+async def test_a_file_system_without_permissions(
+    server: FaultServer,
+    new_client: Callable[..., Client],
+    target: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    number: int,
+) -> None:
+    """F21: one that knows no modes (a mounted bucket, exFAT) takes files, and takes them a second time."""
+
+    def refuse(path: object, *_: object, **__: object) -> None:
+        raise OSError(number, "Operation not permitted", str(path))
+
+    monkeypatch.setattr(os, "chmod", refuse)
+    for data in (b"a,b\n", b"c,d\n"):
+        server.add_results("j", data)
+        await download(new_client(), target)
+        assert target.read_bytes() == data
+
+
+@pytest.mark.parametrize(
+    ("number", "is_fine"), [(errno.EINVAL, True), (errno.ENOTSUP, True), (errno.EIO, False), (errno.ENOSPC, False)]
+)
+async def test_a_file_system_that_cannot_sync(
+    server: FaultServer,
+    new_client: Callable[..., Client],
+    target: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    number: int,
+    is_fine: bool,
+) -> None:
+    """F21: one that knows no fsync takes files; one that fails to write what it was given is a `LocalStorageError`."""
+
+    def refuse(_: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    server.add_results("j", b"a,b\n")
+    monkeypatch.setattr(os, "fsync", refuse)
+    with nullcontext() if is_fine else raises(LocalStorageError, match=os.strerror(number)):
+        await download(new_client(), target)
+    assert target.exists() == is_fine
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no such modes and pipes")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import logging
+import subprocess
+import sys
 import weakref
 from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -99,3 +101,20 @@ async def test_a_dropped_error_holds_no_client(
     del caught, client
 
     assert (None, None) == tuple(ref() for ref in held)
+
+
+FIRST_CLIENT = """
+import gc, weakref
+gc.disable()
+from aiobench import Client
+client = Client("k3y-of-the-team", trust_env=False)
+held = weakref.ref(client)
+del client
+print(held())
+"""
+
+
+def test_f40_the_first_client_of_a_process_is_no_part_of_a_ring() -> None:
+    """F40: what the first client imports leaves no frame behind that refers to it."""
+    done = subprocess.run([sys.executable, "-c", FIRST_CLIENT], capture_output=True, text=True, check=True)
+    assert done.stdout == "None\n"

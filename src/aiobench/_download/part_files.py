@@ -7,6 +7,7 @@ use. Where there is no `flock` (Windows), a file in use cannot be removed anyway
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import stat
@@ -25,6 +26,7 @@ __all__ = ["PartFile"]
 T = TypeVar("T")
 
 SUFFIX = ".aiobench-part"
+NOT_SUPPORTED = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
 LONGEST_NAME = 180  # bytes of the target's name that go into the part file's: file systems take 255 in all
 
 
@@ -102,7 +104,9 @@ class PartFile:
                 self._file.close()
                 self._file = None
         assert self._path is not None
-        with contextlib.suppress(FileNotFoundError):  # what replaces a private file is private, from the beginning
+        # What replaces a private file is private, from the beginning. There may be no such file, and not every file
+        # system knows permissions.
+        with contextlib.suppress(OSError):
             self._path.chmod(self.target.stat().st_mode & 0o777)
 
     def _write(self, data: bytes) -> None:
@@ -116,7 +120,7 @@ class PartFile:
 
     def _publish(self) -> None:
         assert self._path is not None
-        os.fsync(self._opened.fileno())
+        _sync(self._opened.fileno())
         self._path.replace(self.target)
         self._opened.close()
         if fcntl is not None:  # the folder's entry, too, shall survive a power cut
@@ -131,6 +135,15 @@ class PartFile:
     def _opened(self) -> IO[bytes]:
         assert self._file is not None
         return self._file
+
+
+def _sync(descriptor: int) -> None:
+    """Wait until a file is on disk; on a file system that cannot say so, do without."""
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in NOT_SUPPORTED:
+            raise
 
 
 def _is_locked_and_there(file: IO[bytes]) -> bool:

@@ -14,6 +14,8 @@ from typing import cast
 
 import httpx
 
+from aiobench._wire.sizes import decoded_size
+
 __all__ = [
     "Body",
     "BodyTooLargeError",
@@ -29,6 +31,8 @@ __all__ = [
 ]
 
 PIECE = 256 * 1024  # decoded bytes at a time
+GROWTH = 8  # a document may take so many times its cap when it is decoded (F34)
+HARMLESS = 1 / 32  # of the cap: what is smaller is not looked at
 BUFFERED = 20_000  # chunks that a closed connection can still hold: 64 kB, in the smallest ones there are
 # what servers write into `Content-Encoding` although it encodes nothing: S3's name for its upload format, transfer
 # encodings, charsets, media types
@@ -166,13 +170,14 @@ async def read_body(response: httpx.Response, limit: int) -> bytes:
     """Read and decode a body.
 
     Raises:
-        BodyTooLargeError: If more than *limit* bytes arrive, or it decodes to more.
+        BodyTooLargeError: If more than *limit* bytes arrive, or it decodes to more, or is JSON that takes many times
+            its own size in memory.
         CutBodyError: If its compressed stream is not whole.
         UnknownEncodingError: If it is compressed in a way that was not asked for.
     """
     decoder = decoder_for(response)
     pieces: list[bytes] = []
-    received = size = 0
+    received = size = counted = memory = 0
     async for chunk in raw_chunks(response):
         received += len(chunk)
         for piece in decoder.feed(chunk):
@@ -182,6 +187,11 @@ async def read_body(response: httpx.Response, limit: int) -> bytes:
                 break
         if size > limit or received > limit + PIECE:  # what is compressed badly is a little larger than decoded
             raise BodyTooLargeError(f"it is larger than {limit} bytes")
+        if size > HARMLESS * limit:
+            memory += sum(map(decoded_size, pieces[counted:]))
+            counted = len(pieces)
+            if memory > GROWTH * limit:
+                raise BodyTooLargeError(f"it would take more than {GROWTH * limit} bytes of memory")
     decoder.finish()
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 

@@ -9,9 +9,12 @@ from functools import lru_cache
 from html import escape
 from urllib.parse import unquote
 
-__all__ = ["excerpt", "printable", "redacted", "secrets_of", "without_query"]
+from attrs import frozen
+
+__all__ = ["LONG", "excerpt", "hints", "printable", "redacted", "secrets_of", "spellings", "without_query"]
 
 LONG = 12  # characters: a secret of that length is not a word by chance
+SHORTEST_RUN = 4  # letters and digits of a secret that are worth searching for
 NO_SECRET = 6  # characters: a shorter value of a query's parameter is no signature
 WORD = re.compile(r"[^\s\"'<>]+")
 SLASHES, QUESTION_MARK = re.compile(r"/\\*/"), re.compile(r"\?|\\u003f", re.IGNORECASE)  # also as JSON may escape them
@@ -58,12 +61,12 @@ def secrets_of(url: str) -> tuple[str, ...]:
 
 def _without_secrets(text: str, secrets: Iterable[str]) -> str:
     for secret in secrets:
-        text = _spellings(secret).sub("[redacted]", text)
+        text = spellings(secret).sub("[redacted]", text)
     return text
 
 
 @lru_cache(maxsize=64)
-def _spellings(secret: str) -> re.Pattern[str]:
+def spellings(secret: str) -> re.Pattern[str]:
     """Match a secret in each spelling that a server could echo.
 
     In upper or lower case; percent-encoded, once or twice; escaped for JSON or HTML; within something in base64.
@@ -73,6 +76,44 @@ def _spellings(secret: str) -> re.Pattern[str]:
         return re.compile(rf"(?<!\w){written}(?!\w)", re.IGNORECASE)
     encoded = (re.escape(each) for each in _in_base64(secret.encode()))
     return re.compile("|".join([written, *encoded]), re.IGNORECASE)
+
+
+@frozen
+class Hints:
+    """What is quick to search for: where none of it is, a long secret is not either, in any of its spellings.
+
+    Attributes:
+        plain: The longest run of letters and digits, which nothing escapes in part, and the secret in base64.
+        escaped: For the character with which escapes begin, how the beginning of the secret is escaped.
+    """
+
+    plain: tuple[bytes, ...]
+    escaped: tuple[tuple[bytes, tuple[bytes, ...]], ...]
+
+    def are_in(self, text: bytes) -> bool:
+        return any(each in text for each in self.plain) or any(
+            begin in text and any(each in text for each in ways) for begin, ways in self.escaped
+        )
+
+
+def hints(secret: str) -> Hints:
+    """Make the hints of a secret."""
+    run = max(re.findall(r"[A-Za-z0-9]+", secret), key=len, default="")
+    run = run if len(run) >= SHORTEST_RUN else secret
+    code = ord(secret[0])
+    escaped = {
+        "\\": [f"u{code:04x}", f"u{code:04X}"],
+        "%": [
+            "".join(f"{percent}{format(ord(each), form)}" for each in secret[:SHORTEST_RUN])
+            for percent in ("%", "%25")
+            for form in ("02x", "02X")
+        ],
+        "&": [f"#{code};", f"#0{code};", f"#x{code:x};", f"#x{code:X};", f"#X{code:X};"],
+    }
+    return Hints(
+        tuple(each.encode() for each in dict.fromkeys([run, run.lower(), run.upper(), *_in_base64(secret.encode())])),
+        tuple((begin.encode(), tuple(way.encode() for way in dict.fromkeys(ways))) for begin, ways in escaped.items()),
+    )
 
 
 def _spellings_of_character(character: str) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from weakref import WeakValueDictionary
 
 import anyio
+import anyio.to_thread
 import httpx
 import msgspec
 from attrs import frozen
@@ -36,6 +37,7 @@ T = TypeVar("T")
 
 MAX_DOCUMENT = 8 * 2**20  # bytes of one JSON reply, as it arrives and decoded
 ERROR_BODY = 64 * 1024  # bytes of an error page that are read
+LARGE = 2**20  # bytes of a body that is decoded in a worker thread
 
 
 @frozen(eq=False)
@@ -185,7 +187,7 @@ class Session:
             APIError: If it brings no usable reply; the subclass says why.
             ClientStateError: If this client cannot be used here and now.
         """
-        return self._value(await self._reply_to(request, timeout, on_send), decode)
+        return await self._value(await self._reply_to(request, timeout, on_send), decode)
 
     async def ask(
         self,
@@ -212,7 +214,7 @@ class Session:
         reply = await self._reply_to(request, timeout, on_send, etag)
         is_unchanged = reply.status == 304
         return Answer(
-            None if is_unchanged else self._value(reply, decode),
+            None if is_unchanged else await self._value(reply, decode),
             retry_after(reply.headers),
             reply.headers.get("etag") or (etag if is_unchanged else None),
         )
@@ -248,9 +250,15 @@ class Session:
         finally:
             del error  # otherwise it and this frame would hold each other, and the client
 
-    def _value(self, reply: Reply, decode: Callable[[bytes], T]) -> T:
+    async def _value(self, reply: Reply, decode: Callable[[bytes], T]) -> T:
+        body = reply.body
         try:
-            value = decode(self._echoes.removed_from(reply.body))
+            if len(body) < LARGE:
+                value = decode(self._echoes.removed_from(body))
+            else:
+                value = await anyio.to_thread.run_sync(
+                    lambda: decode(self._echoes.removed_from(body)), limiter=self.disk
+                )
         except MalformedDocumentError as failure:
             self.budget.record(failed=True)
             raise invalid(reply, str(failure), self._api_key) from failure

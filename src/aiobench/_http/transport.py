@@ -145,5 +145,9 @@ class _Stream(httpx.AsyncByteStream):
 
 def _raise_as_httpx_does(error: Exception) -> NoReturn:
     """Raise httpx's exception of the same name."""
+    if error.__cause__ is not None:
+        # From Python 3.12 on, contextlib's frames hold the error that httpcore translates, and its traceback them: a
+        # ring, and all that the callers' frames refer to would hang on it.
+        error.__cause__.__traceback__ = None
     kind: type[httpx.TransportError] = getattr(httpx, type(error).__name__, httpx.TransportError)
     raise kind(str(error)) from error

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import ssl
+import sys
+import threading
 from collections.abc import Callable
 from functools import cache, partial
 from importlib import import_module
@@ -70,7 +72,7 @@ class TransportMaker:
         if self.proxy is not None:
             self._checked(explicit_proxy(self.proxy), url)
         for module in ("network", "aiohttp_transport" if self.option == "aiohttp" else "transport"):
-            import_module(f"aiobench._http.{module}")
+            _import(f"aiobench._http.{module}")
 
     async def make(self, url: httpx.URL) -> httpx.AsyncBaseTransport:
         """Make a transport for requests to *url*; no connection is opened yet.
@@ -138,6 +140,18 @@ class TransportMaker:
                 make = partial(default_context, os.environ, trust_env=self.trust_env)
                 self._made_context.append(await anyio.to_thread.run_sync(make, limiter=self._threads))
         return self._made_context[0]
+
+
+def _import(module: str) -> None:
+    """Import a module, with a thread's own stack below it.
+
+    While trio is imported, it makes a ring of frames that reaches down to the caller's. A client that is being made
+    there would stay until the garbage collector comes by (F40).
+    """
+    if module not in sys.modules:
+        thread = threading.Thread(target=import_module, args=(module,), name="aiobench-import", daemon=True)
+        thread.start()
+        thread.join()
 
 
 @cache
