@@ -198,6 +198,10 @@ class Terminal:
         self.screen.write(self.output)
         return self.process.wait(DEADLINE)
 
+    def type(self, text: str) -> None:
+        """Do what keys do."""
+        os.write(self._controller, text.encode())
+
     def interrupt(self) -> None:
         """Do what Ctrl-C does."""
         self.process.send_signal(signal.SIGINT)

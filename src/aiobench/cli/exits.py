@@ -71,10 +71,13 @@ def sentence(error: Exception) -> str:
 
 
 def printable(text: str) -> str:
-    """Escape control characters: text of a server must not steer a terminal."""
-    if text.isprintable():
+    """Escape control characters, which must not steer a terminal, and what the terminal cannot show."""
+    if not text.isprintable():
+        text = "".join(each if each.isprintable() else each.encode("unicode_escape").decode("ascii") for each in text)
+    if text.isascii():
         return text
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode("ascii") for each in text)
+    encoding = sys.stdout.encoding or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)  # as wide as it will be shown
 
 
 @contextmanager

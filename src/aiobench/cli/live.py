@@ -14,12 +14,13 @@ from rich.text import Text
 from aiobench import Abandoned, Finished, PollFailed, Progressed, Stalled, StatusChanged
 from aiobench.cli.exits import error_fields, printable, sentence
 from aiobench.cli.output import job_fields, print_json_line
-from aiobench.cli.tables import figure, fitted, plain_table, status_text, words
+from aiobench.cli.tables import figure, fitted, models_done, plain_table, status_text, words
 from aiobench.cli.terminal import say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from rich.console import RenderableType
     from rich.table import Table
 
     from aiobench import JobSnapshot, JobState, MonitorEvent
@@ -119,20 +120,26 @@ class LiveTable:
         lines: list[Text] = []
         if self._problem:
             lines.append(Text(f"Polls fail: {self._problem}", style="bold"))
-        if total <= self._console.height - 5 - len(lines):
-            rows = self._ended | {job_id: _row_of_state(state) for job_id, state in watched.items()}
-            table = _jobs(dict(sorted(rows.items())))
-        else:
-            table = _summary(
-                Counter([row.status for row in self._ended.values()] + [s.status for s in watched.values()])
-            )
+        room = self._console.height - 2  # the heading, and the line of the cursor
+        table = self._jobs_if_they_fit(watched, room - len(lines))
+        if table is None:
+            statuses = [row.status for row in self._ended.values()] + [state.status for state in watched.values()]
+            table = fitted(self._console, _summary(by_status := Counter(statuses)))
             if self._failed:
                 lines += [Text("Not succeeded", style="bold"), *(_pair(*each) for each in self._failed)]
             if self._news:
                 lines += [Text("Latest", style="bold"), *map(Text, self._news)]
+            lines = lines[: max(0, room - len(by_status) - 2)]
         for line in lines:
             line.no_wrap, line.overflow = True, "ellipsis"
-        return Group(Text(heading, style="bold"), fitted(self._console, table), *lines)
+        return Group(Text(heading, style="bold"), table, *lines)
+
+    def _jobs_if_they_fit(self, watched: Mapping[str, JobState], room: int) -> RenderableType | None:
+        if len(self._ended) + len(watched) > room:
+            return None
+        rows = self._ended | {job_id: _row_of_state(state) for job_id, state in watched.items()}
+        table = fitted(self._console, _jobs(dict(sorted(rows.items()))))
+        return table if len(self._console.render_lines(table)) <= room else None
 
 
 @frozen
@@ -144,10 +151,8 @@ class _Row:
 
 
 def _row_of_snapshot(snapshot: JobSnapshot) -> _Row:
-    models = len(snapshot.iterations)
-    succeeded = models - len(snapshot.failed_iterations)
     spent = figure(snapshot.progress.used_credits, ".2f")
-    return _Row(snapshot.status, "100%" if snapshot.succeeded else "", f"{succeeded} of {models}", spent)
+    return _Row(snapshot.status, "100%" if snapshot.succeeded else "", models_done(snapshot), spent)
 
 
 def _row_of_state(state: JobState) -> _Row:
@@ -155,7 +160,7 @@ def _row_of_state(state: JobState) -> _Row:
     if progress is None:
         return _Row(state.status)
     done, counts = progress.completed_percentage, (progress.completed_iterations, progress.remaining_iterations)
-    models = "" if None in counts else f"{counts[0]} of {sum(filter(None, (*counts, progress.failed_iterations)))}"
+    models = "" if None in counts else f"{counts[0]}/{sum(filter(None, (*counts, progress.failed_iterations)))}"
     spent = figure(progress.used_credits, ".2f")
     return _Row(state.status, "" if done is None else f"{done:.0f}%", models, spent)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import pandas as pd
-    from rich.console import Console, RenderableType
+    from rich.console import Console, JustifyMethod, RenderableType
 
     from aiobench import Iteration, JobSnapshot, Score
 
@@ -28,6 +28,7 @@ __all__ = [
     "fitted",
     "frame_table",
     "model_name",
+    "models_done",
     "plain_table",
     "score_table",
     "show_table",
@@ -37,10 +38,13 @@ __all__ = [
 
 NAMES = frozenset({"Model", "Name", "Benchmark"})  # columns that give way where there is no room
 WORDS = frozenset({"Status", "Outcome"})
-SHORTEST_NAME = 12
-LONGEST_TEXT = 40  # of a segment, in a table
-GAP = 2  # columns between two columns
-STYLES = {"completed": "green", "success": "green", "succeeded": "green", "failed": "red", "in_progress": "cyan"}
+WRAPPED = frozenset({"Outcome"})
+SHORTEST = 6  # of a name that is cut
+SHORTEST_FIRST = 12  # of one that tells rows apart
+LONGEST_TEXT = 200  # of a segment, in a table
+GAP = 2  # between two columns
+SUCCEEDED = frozenset({"completed", "success", "succeeded"})
+STYLES = {**dict.fromkeys(SUCCEEDED, "green"), "failed": "red", "in_progress": "cyan"}
 
 
 def plain_table(*columns: str, title: str = "", caption: str = "") -> Table:
@@ -63,13 +67,18 @@ def plain_table(*columns: str, title: str = "", caption: str = "") -> Table:
         caption_justify="left",
         caption_style="dim",
         header_style="",
+        padding=(0, 1, 0, 0),
         pad_edge=False,
         show_edge=False,
     )
     for column in columns:
         is_text = column in NAMES or column in WORDS or column == columns[0]
-        table.add_column(column, justify="left" if is_text else "right", no_wrap=True)
+        _add(table, column, justify="left" if is_text else "right", may_be_cut=column in NAMES)
     return table
+
+
+def _add(table: Table, heading: str, *, justify: JustifyMethod, may_be_cut: bool) -> None:
+    table.add_column(heading, justify=justify, no_wrap=True, overflow="ellipsis" if may_be_cut else "crop")
 
 
 def show_table(console: Console, table: Table) -> None:
@@ -82,33 +91,46 @@ def show_table(console: Console, table: Table) -> None:
 
 def fitted(console: Console, table: Table) -> RenderableType:
     """Return a table as it fits the console; see `show_table`."""
+    title, table.title = table.title, None  # rich would break them to the width of the table
+    caption, table.caption = table.caption, None
+    body = [table] if _has_fitted(console, table) else _stacked(table)
+    above = [Text(str(title), style="bold")] if title else []
+    below = [Text(str(caption), style="dim")] if caption else []
+    return Group(*above, *body, *below)
+
+
+def _has_fitted(console: Console, table: Table) -> bool:
+    """Make a table fit by shortening names and wrapping outcomes; return whether it does."""
     widths = [max(map(_width, (column.header, *column.cells))) for column in table.columns]
     excess = sum(widths) + GAP * (len(widths) - 1) - console.width
     if excess <= 0:
-        return table
-    names = [index for index, column in enumerate(table.columns) if column.header in NAMES]
-    shortest = {index: min(widths[index], SHORTEST_NAME) for index in names}
-    if sum(widths[index] - least for index, least in shortest.items()) < excess:
-        return _stacked(table)
-    for index in names:
-        cut = min(excess, widths[index] - shortest[index])
-        excess -= cut
-        table.columns[index].width = widths[index] - cut
-        table.columns[index].overflow = "crop" if console.options.ascii_only else "ellipsis"
-    return table
+        return True
+    flexible = {index: column for index, column in enumerate(table.columns) if column.overflow == "ellipsis"}
+    flexible |= {index: column for index, column in enumerate(table.columns) if column.header in WRAPPED}
+    if sum(max(0, widths[index] - (SHORTEST if index else SHORTEST_FIRST)) for index in flexible) < excess:
+        return False
+    while excess > 0:  # the widest first
+        widest = max(flexible, key=widths.__getitem__)
+        widths[widest] -= 1
+        excess -= 1
+    for index, column in flexible.items():
+        column.width = widths[index]
+        if column.header in WRAPPED:
+            column.no_wrap, column.overflow = False, "fold"
+        elif console.options.ascii_only:
+            column.overflow = "crop"
+    return True
 
 
-def _stacked(table: Table) -> Group:
-    lines: list[Text] = [Text(str(table.title), style="bold")] if table.title else []
+def _stacked(table: Table) -> list[Text]:
     first, *others = ([str(column.header), *column.cells] for column in table.columns)
+    lines: list[Text] = []
     for index, cell in enumerate(first[1:], 1):
-        lines.append(_as_text(cell))
-        lines += [Text.assemble(f"  {column[0]} ", _as_text(column[index])) for column in others if str(column[index])]
-    if table.caption:
-        lines.append(Text(str(table.caption), style="dim"))
+        facts = [Text.assemble(f"{column[0]} ", _as_text(column[index])) for column in others if str(column[index])]
+        lines += [_as_text(cell), *([Text("  ") + Text(", ").join(facts)] if facts else [])]
     for line in lines:
         line.overflow = "fold"
-    return Group(*lines)
+    return lines
 
 
 def _as_text(cell: RenderableType) -> Text:
@@ -124,6 +146,12 @@ def model_name(iteration: Iteration) -> str:
     return printable(iteration.display_name or iteration.model_id or "unnamed")
 
 
+def models_done(snapshot: JobSnapshot) -> str:
+    """Say how many models have succeeded, and how many there are."""
+    succeeded = sum((iteration.status or "").lower() in SUCCEEDED for iteration in snapshot.iterations)
+    return f"{succeeded}/{len(snapshot.iterations)}"
+
+
 def figure(value: float | None, form: str) -> str:
     """Write a figure; what is not known is a dash."""
     return "-" if value is None or math.isnan(value) else format(value, form)
@@ -132,12 +160,13 @@ def figure(value: float | None, form: str) -> str:
 def score_table(snapshot: JobSnapshot) -> Table:
     """Show the average of each metric for each model, the best of each in bold."""
     scores = _scores(snapshot)
+    no_scores = "" if scores else "There are no scores."
     lower = [_short(score) for score in scores.values() if score.lower_is_better]
     table = plain_table(
         "Model",
         *(printable(_short(score)) for score in scores.values()),
         title="Scores, averages over the segments",
-        caption=f"Lower is better for {' and '.join(lower)}, higher for the others." if lower else "",
+        caption=f"Lower is better for {' and '.join(lower)}, higher for the others." if lower else no_scores,
     )
     rows = snapshot.score_rows()
     best = {name: _best([row.get(name) for row in rows], score) for name, score in scores.items()}
@@ -235,7 +264,7 @@ def frame_table(frame: pd.DataFrame) -> Table:
     for column in frame.columns:
         is_figure = frame[column].dtype.kind in "iuf"
         heading = printable(str(column))
-        table.add_column(heading, justify="right" if is_figure else "left", no_wrap=True, max_width=LONGEST_TEXT)
+        _add(table, heading, justify="right" if is_figure else "left", may_be_cut=not is_figure)
     for row in frame.itertuples(index=False):
         table.add_row(*(_cell(value) for value in row))
     return table
@@ -244,4 +273,4 @@ def frame_table(frame: pd.DataFrame) -> Table:
 def _cell(value: Any) -> str:
     if value is None or value != value:  # noqa: PLR0124 - NaN and NA of any kind
         return "-"
-    return f"{value:.2f}" if isinstance(value, float) else printable(str(value))
+    return f"{value:.2f}" if isinstance(value, float) else printable(str(value)[:LONGEST_TEXT])

@@ -19,12 +19,17 @@ UNBOUNDED = 100_000  # columns where nobody looks: nothing is cut
 __all__ = ["console_of_stdout", "has_live_display", "outline", "say"]
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError  # rich would exit with 1, which says that a job failed
+
+
 def console_of_stdout() -> Console:
     """Return a console on stdout that prints what it is given: names with brackets or colons are not markup."""
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
         sys.stdout.reconfigure(errors="backslashreplace")  # a path that the terminal cannot show is no reason to fail
     width = None if sys.stdout.isatty() else UNBOUNDED
-    return Console(markup=False, emoji=False, highlight=False, width=width)
+    return _Console(markup=False, emoji=False, highlight=False, width=width)
 
 
 def has_live_display(console: Console) -> bool:

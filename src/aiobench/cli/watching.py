@@ -10,7 +10,7 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-from aiobench.cli.tables import figure, model_name, plain_table, status_text, words
+from aiobench.cli.tables import figure, fitted, model_name, plain_table, status_text, words
 from aiobench.cli.terminal import has_live_display, say
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def watching(console: Console) -> Iterator[Callable[[JobSnapshot], None]]:
         yield _Lines(console)
         return
     with Live(console=console, auto_refresh=False) as live:
-        yield lambda snapshot: live.update(_display(snapshot), refresh=True)
+        yield lambda snapshot: live.update(_display(console, snapshot), refresh=True)
 
 
 class _Lines:
@@ -59,7 +59,7 @@ class _Lines:
         self._said[what] = status
 
 
-def _display(snapshot: JobSnapshot) -> Group:
+def _display(console: Console, snapshot: JobSnapshot) -> Group:
     percent = snapshot.progress.completed_percentage or 0.0
     heading = Table.grid(padding=(0, 2))
     heading.add_row(
@@ -69,8 +69,6 @@ def _display(snapshot: JobSnapshot) -> Group:
         f"{snapshot.progress.used_credits or 0:.2f} credits",
     )
     table = plain_table("Model", "Status", "Failed", "Seconds", "Credits")
-    table.columns[1].justify = "left"
-    table.columns[1].min_width = len("in progress")
     for iteration in snapshot.iterations:
         table.add_row(
             model_name(iteration),
@@ -79,4 +77,4 @@ def _display(snapshot: JobSnapshot) -> Group:
             figure(iteration.runtime, ".1f"),
             figure(iteration.credits, ".2f"),
         )
-    return Group(heading, table)
+    return Group(heading, fitted(console, table))

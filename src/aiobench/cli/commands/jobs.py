@@ -28,11 +28,11 @@ def command(benchmark: Benchmark, *, quiet: Quiet = False, as_json: AsJson = Fal
         elif quiet:
             print_ids(job.id for job in jobs)
         else:
-            from aiobench.cli.tables import plain_table, show_table, status_text
+            from aiobench.cli.tables import plain_table, show_table, status_text, words
             from aiobench.cli.terminal import console_of_stdout
 
             by_status = Counter(job.status or "unknown" for job in jobs)
-            caption = ", ".join(f"{count:,} {status}" for status, count in by_status.most_common())
+            caption = ", ".join(f"{count:,} {words(status)}" for status, count in by_status.most_common())
             table = plain_table("Job", "Status", caption=caption or "This benchmark has no jobs yet.")
             for job in jobs:
                 table.add_row(job.id, status_text(job.status))

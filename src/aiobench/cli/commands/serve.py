@@ -31,7 +31,7 @@ def command(
     workspace: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[WORKSPACE]",
+            metavar="WORKSPACE",
             file_okay=False,
             show_default="a temporary one",
             help="The folder of datasets, jobs and results. Made if it is missing; jobs in it survive a restart.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aiobench.cli.exits import Exit
+from aiobench.cli.exits import Exit, printable
 from aiobench.cli.options import AsJson, Jobs, Quiet, read_ids
 from aiobench.cli.output import job_fields, print_ids, print_json
 from aiobench.cli.running import ask_for_snapshots, run
@@ -37,19 +37,18 @@ def command(jobs: Jobs, *, quiet: Quiet = False, as_json: AsJson = False) -> Non
 
 
 def _show(snapshots: list[JobSnapshot]) -> None:
-    from aiobench.cli.tables import figure, plain_table, show_table, status_text
+    from aiobench.cli.tables import figure, models_done, plain_table, show_table, status_text
     from aiobench.cli.terminal import console_of_stdout
 
-    table = plain_table("Job", "Status", "Done", "Models", "Failed", "Credits", "Benchmark")
+    table = plain_table("Job", "Status", "Done", "Models", "Credits", "Benchmark")
     for each in snapshots:
         progress = each.progress
         table.add_row(
             each.id,
             status_text(each.status),
             "" if progress.completed_percentage is None else f"{progress.completed_percentage:.0f}%",
-            f"{len(each.iterations)}",
-            f"{len(each.failed_iterations)}",
+            models_done(each),
             figure(progress.used_credits, ".2f"),
-            each.benchmark_name or each.benchmark_id,
+            printable(each.benchmark_name or each.benchmark_id),
         )
     show_table(console_of_stdout(), table)
