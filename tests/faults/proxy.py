@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 import threading
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -15,9 +16,11 @@ class Proxy:
     Args:
         refuse: Answer every `CONNECT` with 403.
         to: The host to connect to, whatever is asked for.
+        tls: Speak TLS with the client, by this context.
     """
 
-    def __init__(self, *, refuse: bool = False, to: str | None = None) -> None:
+    def __init__(self, *, refuse: bool = False, to: str | None = None, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self._to = to
         self.heads: list[bytes] = []
         self.bytes = b""
@@ -27,7 +30,7 @@ class Proxy:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        self._server = self._run(asyncio.start_server(self._serve, "127.0.0.1", 0))
+        self._server = self._run(asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._tls))
         self.port: int = self._server.sockets[0].getsockname()[1]
         return self
 

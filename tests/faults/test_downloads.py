@@ -150,6 +150,24 @@ async def test_a_length_that_is_wrong(
 
 
 @EVERYWHERE
+@pytest.mark.parametrize(
+    ("body", "is_fine"),
+    [(b"a,b\n1,2\n", True), (b"a,b\r\n1,2\r\n", True), (b"", False), (b"a,b\n1,", False)],
+    ids=["lines", "lines of Windows", "nothing", "within a line"],
+)
+async def test_results_of_unknown_length(
+    server: FaultServer, new_client: Callable[..., Client], target: Path, *, body: bytes, is_fine: bool
+) -> None:
+    """F04: a body that ends with its connection may be cut: one that ends within a line is refused."""
+    server.add_results("j", b"")
+    server.script(FILE, always=raw(b"HTTP/1.1 200 OK\r\nContent-Type: text/csv\r\n\r\n" + body))
+    with nullcontext() if is_fine else raises(IntegrityError, match="within a line: it may be cut"):
+        await download(new_client(max_retries=1), target)
+    only(target, body if is_fine else None)
+    assert len(server.sent_to(FILE)) == (1 if is_fine else 2)
+
+
+@EVERYWHERE
 @pytest.mark.parametrize("whole", [True, False])
 async def test_results_that_are_compressed_unasked(
     server: FaultServer, new_client: Callable[..., Client], data: bytes, target: Path, *, whole: bool

@@ -341,6 +341,39 @@ async def test_a_proxy_for_https(
 
 
 @EVERYWHERE
+@pytest.mark.parametrize("is_trusted", [True, False])
+async def test_a_proxy_that_speaks_tls(
+    new_client: Callable[..., Client],
+    authority: Authority,
+    environment: pytest.MonkeyPatch,
+    *,
+    is_trusted: bool,
+) -> None:
+    """F15: the user's context holds for the TLS of an `https://` proxy as it does for the platform's within it."""
+    names(environment, {"proxy.localhost": [["127.0.0.1"]]})
+    host = "proxy.localhost" if is_trusted else "another.localhost"
+    with (
+        running(tls=authority.server("platform.example")) as secure,
+        Proxy(to="127.0.0.1", tls=authority.server(host)) as proxy,
+    ):
+        secure.add_job("j")
+        client = new_client(
+            base_url=f"https://platform.example:{secure.port}",
+            ssl_context=authority.client(),
+            proxy=f"https://proxy.localhost:{proxy.port}",
+            max_retries=0,
+        )
+        if is_trusted:
+            assert await client.job("j").check_status() == "in_progress"
+            assert proxy.heads[0].startswith(f"CONNECT platform.example:{secure.port} ".encode())
+            await client.aclose()
+        else:
+            with raises(APIConnectionError, match="(?i)certificate"):
+                await client.job("j").check_status()
+            assert (proxy.heads, secure.requests) == ([], [])
+
+
+@EVERYWHERE
 async def test_no_proxy(
     server: FaultServer, new_client: Callable[..., Client], environment: pytest.MonkeyPatch
 ) -> None:

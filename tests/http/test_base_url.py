@@ -37,7 +37,7 @@ def test_path_is_kept_and_ends_with_a_slash(value: str, expected: str) -> None:
     "value",
     ["", " ", "platform-api.aixplain.com", "//platform-api.aixplain.com", "/sdk", "ftp://x.example", "https://", "https:///x",
      "file:///etc", "https://x.example:port", "https://x.example:99999", "https://x.example:0", "https://x.example?a=b",
-     "https://x.example#a", "https://user@x.example", "https://user:pass@x.example", "https://[::1",
+     "https://x.example#a", "https://user@x.example", "https://user:pass@x.example", "https://[::1", "https://xn--", "https://xn--a.example",
      None, 5, b"https://x.example"],
 )  # fmt: skip
 def test_what_is_no_base_url_is_refused(value: str) -> None:

@@ -16,6 +16,8 @@ PRIVATE = (
     "127.0.0.1", "127.1.2.3", "10.0.0.1", "172.16.0.1", "192.168.0.1", "169.254.169.254", "100.64.0.1", "0.0.0.0",
     "255.255.255.255", "224.0.0.1", "192.0.2.1", "[::1]", "[::]", "[fe80::1]", "[fe80::1%25eth0]", "[fc00::1]",
     "[ff02::1]", "[::ffff:127.0.0.1]", "[::ffff:10.0.0.1]", "[2002:7f00:1::]", "[64:ff9b::7f00:1]", "[64:ff9b::a00:1]",
+    "192.0.0.8", "192.88.99.1", "198.18.0.1", "240.0.0.1", "[64:ff9b:1::1]", "[100::1]", "[2001:db8::1]", "[3fff::1]",
+    "[5f00::1]",
 )  # fmt: skip
 
 
@@ -42,6 +44,9 @@ def test_public_https_is_fine(url: str) -> None:
         ("https://user:s3cret@results.example/x", "user info"),
         ("https://[::1", "not a URL"),
         ("https://results.example:port/", "not a URL"),
+        ("https://xn--/x", "not a URL"),
+        ("https://xn--a/x", "not a URL"),
+        ("https://results.example:99999/x", "its port is invalid"),
     ],
 )
 def test_other_urls_are_refused(url: str, why: str) -> None:

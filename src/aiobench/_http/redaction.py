@@ -91,9 +91,15 @@ class Hints:
     escaped: tuple[tuple[bytes, tuple[bytes, ...]], ...]
 
     def are_in(self, text: bytes) -> bool:
-        return any(each in text for each in self.plain) or any(
-            begin in text and any(each in text for each in ways) for begin, ways in self.escaped
-        )
+        for each in self.plain:  # loops, for they take two thirds of the time that generators take
+            if each in text:
+                return True
+        for begin, ways in self.escaped:
+            if begin in text:
+                for way in ways:
+                    if way in text:
+                        return True
+        return False
 
 
 def hints(secret: str) -> Hints:

@@ -23,8 +23,10 @@ __all__ = ["ResultURLRules", "UnsafeAddressError", "unsafe_url"]
 Address: TypeAlias = IPv4Address | IPv6Address
 NAT64 = IPv6Network("64:ff9b::/96")
 UNICAST = IPv6Network("2000::/3")  # the part of IPv6 that is assigned; `is_global` takes the rest for fine, too
-# of the network itself, or a cloud's (RFC 6890), which older Pythons do not know
-PROTOCOLS = IPv4Network("192.0.0.0/24")
+# what Pythons take for global although today's registry does not: protocols (a cloud's metadata, too), the relays of
+# 6to4, which is out of use (RFC 7526), and documentation (RFC 9637)
+RESERVED_V4 = IPv4Network("192.0.0.0/24"), IPv4Network("192.88.99.0/24")
+RESERVED_V6 = IPv6Network("3fff::/20")
 NUMERIC = re.compile(r"(.*\.)?([0-9]+|0[xX][0-9a-fA-F]*)\.?")
 HINT = "allow_result_hosts= can name a host for which that is fine"
 
@@ -93,8 +95,11 @@ class ResultURLRules:
         inner = _unwrapped(address)
         if self.loopback_allowed and inner.is_loopback:
             return True
-        known = inner in UNICAST if isinstance(inner, IPv6Address) else inner not in PROTOCOLS
-        return known and inner.is_global and not inner.is_multicast
+        if isinstance(inner, IPv6Address):
+            is_known = inner in UNICAST and inner not in RESERVED_V6
+        else:
+            is_known = not any(inner in network for network in RESERVED_V4)
+        return is_known and inner.is_global and not inner.is_multicast
 
     def _is_allowed(self, host: str) -> bool:
         return _plain(host) in map(_plain, self.allowed_hosts)
