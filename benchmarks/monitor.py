@@ -25,6 +25,7 @@ def run(bench: Bench) -> None:
             entries.append(Entry("aiobench, aiohttp", WATCHERS + "Steady", {**settings, "transport": "aiohttp"}))
         if jobs == 10_000:
             entries.append(Entry("aiobench, ETags", WATCHERS + "Steady", {**settings, "etags": 1}))
+            entries.append(Entry("aiobench, each list differs", WATCHERS + "Steady", {**settings, "varies": 1}))
             entries.append(Entry("aiobench, 1 kB an entry", WATCHERS + "Steady", {**settings, "entry": 900}))
             entries += incumbents(bench, Scene())
         rounds = min(bench.rounds, 3) if jobs < 100_000 else 1

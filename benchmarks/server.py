@@ -28,6 +28,7 @@ PIECE = 256 * 1024
 
 __all__ = ["as_json"]
 
+BLANKS = itertools.cycle(range(64))
 TRAFFIC: defaultdict[str, dict[str, int]] = defaultdict(lambda: {"requests": 0, "received": 0, "sent": 0})
 """What was asked and answered in each scene, results and questions for this left out."""
 
@@ -40,17 +41,19 @@ class Reply:
         full: With the document.
         unchanged: Without, for a client that has it.
         tag: The document's `ETag`; empty: it has none.
+        body: The document.
     """
 
     full: bytes
     unchanged: bytes = b""
     tag: bytes = b""
+    body: bytes = b""
 
     @staticmethod
     def of(scene: Scene, body: bytes) -> Reply:
         """Write the reply with this body."""
         if not scene.etags:
-            return Reply(as_json(body))
+            return Reply(as_json(body), body=body)
         tag = b'W/"%x-%08x"' % (len(body), zlib.crc32(body))
         head = _head(b"application/json; charset=utf-8", len(body)) + b"ETag: " + tag + b"\r\n\r\n"
         unchanged = b"HTTP/1.1 304 Not Modified\r\nDate: Sun, 01 Nov 2026 10:00:00 GMT\r\nETag: " + tag + b"\r\n\r\n"
@@ -145,7 +148,8 @@ def _list(scene: Scene, benchmark: str) -> Reply:
     first = int(benchmark.rpartition("-")[2]) * scene.group
     now = time.monotonic()
     ended = tuple(scene.ends_at(number) <= now for number in range(first, first + scene.group))
-    return _list_of(scene, first, ended)
+    reply = _list_of(scene, first, ended)
+    return Reply(as_json(reply.body + b" " * next(BLANKS))) if scene.varies else reply
 
 
 @lru_cache(maxsize=3000)

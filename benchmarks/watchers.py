@@ -29,11 +29,18 @@ PATIENCE = 60.0  # seconds that the first rounds, or the last jobs, may take
 
 class _Watcher(Contender):
     def __init__(
-        self, root: str, jobs: int, interval: float, transport: str = "httpx", entry: int = 0, etags: int = 0
+        self,
+        root: str,
+        jobs: int,
+        interval: float,
+        transport: str = "httpx",
+        entry: int = 0,
+        etags: int = 0,
+        varies: int = 0,
     ) -> None:
         self._root, self._count, self._interval = root, jobs, interval
         self._transport: Any = transport
-        self._entry, self._etags = entry, etags
+        self._entry, self._etags, self._varies = entry, etags, varies
 
     def _client(self, scene: Scene) -> Client:
         from aiobench import Client, PollPolicy
@@ -57,7 +64,7 @@ class Steady(_Watcher):
 
     async def round(self, seconds: float, meter: Meter) -> dict[str, Any]:
         """Watch for some rounds, after the first two."""
-        scene = Scene(entry=self._entry, etags=self._etags)
+        scene = Scene(entry=self._entry, etags=self._etags, varies=self._varies)
         url = f"{self._root}/{scene.path}"
         held = Held()
         async with self._client(scene) as client, self._monitor(client, scene) as monitor:
