@@ -89,6 +89,12 @@ def test_threads_may_ask_for_the_first_names_at_once() -> None:
     [
         ("local", "starlette", "from aiobench.local import LocalBackend; LocalBackend().__enter__()"),
         ("aiohttp", "aiohttp", "aiobench.Client('key', transport='aiohttp')"),
+        (
+            "stats",
+            "scipy",
+            "import pandas; from aiobench.analysis import leaderboard; "
+            "leaderboard(pandas.DataFrame({'Model': ['a'], 'source': ['x'], 'BLEU': [1.0]}))",
+        ),
     ],
 )
 def test_absent_extra_is_named_with_the_command_that_installs_it(extra: str, absent: str, use: str) -> None:

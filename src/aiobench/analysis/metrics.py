@@ -1,0 +1,112 @@
+"""Which columns are metrics, which direction is better, and what a failed segment scores at worst."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from aiobench._results import lazy_pandas as pd
+from aiobench.analysis.errors import AnalysisError
+
+__all__ = ["TWO_VALUES", "bounds_of", "chosen_metrics", "is_lower_better", "metric_columns", "worst_value"]
+
+Floats = npt.NDArray[np.float64]
+
+# The platform's long names end in a supplier: "BLEU by sacrebleu", "WER by jiwer (lowercase)".
+BY_A_SUPPLIER = re.compile(r"\S by \S")
+KNOWN = re.compile(
+    r"(?<![a-z])(?:sacre)?(?:bleu|bleurt|chrf(?:\+\+|2)?|h?ter|[wcm]er|wil|wip|rouge(?:[-_ ]?(?:\d|l|lsum))?|meteor|"
+    r"nist|x?comet(?:[-_ ]?(?:kiwi|qe|da|\d+))?|metricx|bert[-_ ]?score|f1(?:[-_ ]?score)?|accuracy|precision|recall|"
+    r"exact[-_ ]match|perplexity|mae|mse|rmse|(?:edit|levenshtein)[-_ ]distance|error[-_ ]rate|loss)(?![a-z])",
+    re.IGNORECASE,
+)
+LOWER = re.compile(
+    r"(?<![a-z])(?:h?ter|[wcm]er|wil|eer|metricx|perplexity|mae|mse|rmse|error(?:s|[-_ ]rate)?|loss|latency|toxicity|"
+    r"hallucinations?|(?:edit|levenshtein)[-_ ]distance)(?![a-z])",
+    re.IGNORECASE,
+)
+# Rates of errors among words or characters: an empty output has one error for each of the reference's.
+ERROR_RATE = re.compile(r"(?<![a-z])(?:h?ter|[wcm]er|wil|eer|error[-_ ]rate)(?![a-z])", re.IGNORECASE)
+PERCENT = re.compile(
+    r"(?<![a-z])(?:sacre)?(?:bleu|chrf(?:\+\+|2)?|rouge(?:[-_ ]?(?:\d|l|lsum))?|meteor|f1(?:[-_ ]?score)?|accuracy|"
+    r"precision|recall|exact[-_ ]match)(?![a-z])",
+    re.IGNORECASE,
+)
+# Figures of a row that are numbers and no scores.
+NO_METRICS = frozenset({"credits_used", "runTimeInSecs", "numChars", "numWords", "segment_id"})
+TWO_VALUES = ((0.0, 1.0), (0.0, 100.0))
+A_FRACTION = 5.0  # error rates may pass 1, and a scale of 100 has values above this
+
+
+def metric_columns(frame: pd.DataFrame) -> list[str]:
+    """Return the columns of numbers whose names are metrics', in order."""
+    return [
+        name
+        for name in frame.columns
+        if isinstance(name, str)
+        and name not in NO_METRICS
+        and (BY_A_SUPPLIER.search(name) or KNOWN.search(name))
+        and not name.endswith("_success")
+        and (pd.api.types.is_numeric_dtype(frame[name]) or pd.api.types.is_bool_dtype(frame[name]))
+    ]
+
+
+def chosen_metrics(frame: pd.DataFrame, metrics: Sequence[str] | str | None) -> list[str]:
+    """Check the metrics that were asked for; None: all there are.
+
+    Raises:
+        AnalysisError: If one is not in the frame, or there is none.
+    """
+    found = metric_columns(frame)
+    if metrics is None:
+        if not found:
+            raise AnalysisError(
+                "no column has the name of a metric; pass metrics=[…]. The columns are "
+                f"{', '.join(map(str, frame.columns))}"
+            )
+        return found
+    asked = [metrics] if isinstance(metrics, str) else list(dict.fromkeys(metrics))
+    if not asked:
+        raise AnalysisError("metrics is empty; leave it out for all metrics of the frame")
+    for metric in asked:
+        if metric not in frame.columns:
+            raise AnalysisError(f"there is no metric {metric!r}; the frame has {', '.join(found) or 'none'}")
+    return asked
+
+
+def is_lower_better(metric: str, lower_is_better: Collection[str] | None) -> bool:
+    """Tell the direction: by name, or, if a collection is given, whether the metric is in it."""
+    if lower_is_better is not None:
+        return metric in ([lower_is_better] if isinstance(lower_is_better, str) else lower_is_better)
+    name = metric.partition(" by ")[0]
+    return bool(LOWER.search(name))
+
+
+def worst_value(metric: str, values: Floats, *, lower_is_better: bool) -> float:
+    """Return what a failed segment scores at worst: an empty output's score, or the worst that was seen.
+
+    Args:
+        metric: The metric's name.
+        values: All its finite scores.
+        lower_is_better: Its direction.
+    """
+    if not lower_is_better:
+        return min(0.0, float(values.min(initial=0.0)))
+    seen = float(values.max(initial=-np.inf))
+    if not ERROR_RATE.search(metric):
+        return seen if np.isfinite(seen) else 0.0
+    return max(100.0 if seen > A_FRACTION else 1.0, seen)
+
+
+def bounds_of(metric: str, values: Floats) -> tuple[float, float] | None:
+    """Return the scale of a metric that has one: 0 to 1 or 0 to 100; None: unknown, or left by a value."""
+    name = metric.partition(" by ")[0]
+    if not PERCENT.search(name) or not values.size:
+        return None
+    highest, lowest = float(values.max()), float(values.min())
+    if lowest < 0 or highest > 100.0 + 1e-6:
+        return None
+    return (0.0, 1.0) if highest <= 1.0 else (0.0, 100.0)
