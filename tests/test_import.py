@@ -92,8 +92,7 @@ def test_threads_may_ask_for_the_first_names_at_once() -> None:
         (
             "stats",
             "scipy",
-            "import pandas; from aiobench.analysis import leaderboard; "
-            "leaderboard(pandas.DataFrame({'Model': ['a'], 'source': ['x'], 'BLEU': [1.0]}))",
+            "from pandas import DataFrame as F; from aiobench.analysis import leaderboard as run; run(F({'Model': ['a'], 'source': ['x'], 'BLEU': [1.0]}))",
         ),
     ],
 )

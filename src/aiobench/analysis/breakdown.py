@@ -164,7 +164,7 @@ def _part(rows: Rows, inside: np.ndarray[Any, np.dtype[np.intp]]) -> Rows:
     return Rows(frame, rows.models, rows.model[inside], np.asarray(segment), len(unique), rows.keys)
 
 
-def _groups(values: pd.Series[Any], bins: int | Sequence[float] | None) -> pd.Series[Any]:
+def _groups(values: Any, bins: int | Sequence[float] | None) -> Any:
     """Return each row's group, as a category."""
     if bins is None:
         filled = values.astype(object).where(values.notna(), MISSING)

@@ -175,7 +175,7 @@ def _segment_codes(frame: pd.DataFrame, keys: tuple[str, ...], model: Codes) -> 
         runs = [code, model]
         if "job_id" in frame.columns:
             runs.append(_factorized(frame["job_id"]))
-        occurrence: Codes = pd.Series(0, index=frame.index).groupby(_combined(runs)).cumcount().to_numpy()
+        occurrence = np.asarray(pd.Series(0, index=frame.index).groupby(_combined(runs)).cumcount(), dtype=np.intp)
         code = _combined([code, occurrence])
     return code
 
