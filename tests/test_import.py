@@ -92,7 +92,7 @@ def test_threads_may_ask_for_the_first_names_at_once() -> None:
         (
             "stats",
             "scipy",
-            "import pandas, aiobench.analysis as a; a.leaderboard(pandas.DataFrame({'Model': [1], 'source': [1], 'BLEU': [1]}))",
+            "import pandas, aiobench.analysis as a; a.leaderboard(pandas.DataFrame([[1] * 3], columns=['Model', 'source', 'TER']))",
         ),
     ],
 )
