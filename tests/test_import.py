@@ -92,7 +92,8 @@ def test_threads_may_ask_for_the_first_names_at_once() -> None:
         (
             "stats",
             "scipy",
-            "import pandas, aiobench.analysis as a; a.leaderboard(pandas.DataFrame([[1] * 3], columns=['Model', 'source', 'TER']))",
+            """from pandas import DataFrame; from aiobench.analysis import leaderboard
+leaderboard(DataFrame([[1] * 3], columns=['Model', 'source', 'TER']))""",
         ),
     ],
 )
@@ -101,7 +102,7 @@ def test_absent_extra_is_named_with_the_command_that_installs_it(extra: str, abs
     message = output_of(
         f"import sys; sys.modules[{absent!r}] = None\n"
         "import aiobench\n"
-        f"try: {use}\n"
+        f"try: exec({use!r})\n"
         "except aiobench.MissingExtraError as error: print(error.extra, error, sep='|')"
     )
 

@@ -65,7 +65,7 @@ def compare_all(
     check_confidence(confidence)
     rows = paired(segments, segment)
     if len(rows.models) < 2:
-        raise AnalysisError(f"the frame has one model, {rows.models[0]!r}: there is nothing to compare it with")
+        raise AnalysisError(f"the frame has one model, {', '.join(rows.models)}: there is nothing to compare it with")
     everyone = range(len(rows.models))
     if baseline is None:
         pairs = list(combinations(everyone, 2))

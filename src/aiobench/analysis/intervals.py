@@ -1,4 +1,4 @@
-"""Confidence intervals of a mean and of a mean difference; `tools/coverage.py` measured which method covers best.
+"""Confidence intervals of a mean and of a mean difference.
 
 Sources: Hall (1992), "On the removal of skewness by transformation"; Wilson (1927); Bonett and Price (2012),
 "Adjusted Wald confidence interval for a difference of binomial proportions based on paired data"; Miller (2024),
@@ -7,7 +7,7 @@ arXiv 2411.00640, for clusters.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -91,7 +91,8 @@ def mean_interval(
     pair = two_values(values)
     if pair is not None and clusters is None:
         low, high = pair
-        rate = proportion_confint(int((values == high).sum()), len(values), alpha=1 - confidence, method="wilson")
+        count = int((values == high).sum())
+        rate: Any = proportion_confint(count, len(values), alpha=1 - confidence, method="wilson")
         return Interval(low + (high - low) * float(rate[0]), low + (high - low) * float(rate[1]), "Wilson")
     error, freedom = standard_error(values, clusters)
     if freedom < 1:

@@ -7,7 +7,7 @@ Benjamini and Hochberg (1995).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -99,7 +99,8 @@ def _mcnemar_mid_p(wins: int, losses: int) -> float:
     point = float(stats.binom.pmf(wins, discordant, 0.5))
     if wins == losses:
         return 1.0 - point / 2
-    return float(mcnemar([[0, wins], [losses, 0]], exact=True).pvalue) - point
+    exact: Any = mcnemar([[0, wins], [losses, 0]], exact=True)
+    return float(exact.pvalue) - point
 
 
 def _sign_flip(moving: Floats, seed: int) -> float:
