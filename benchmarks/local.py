@@ -74,6 +74,6 @@ class Jobs(_Backend):
         started = time.perf_counter()
         with meter:
             job = await self._job()
-            snapshot = await job.wait(quick, timeout=60)
+            snapshot = await job.wait(poll=quick, timeout=60)
         segments = sum(each.total_segments or 0 for each in snapshot.iterations)
         return {"units": 1, "segments_a_second": segments / (time.perf_counter() - started)}
