@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import socket
@@ -294,3 +295,50 @@ def test_logging_of_the_process_is_left_alone(capfd: pytest.CaptureFixture[str])
     with LocalBackend() as backend:
         httpx.get(backend.base_url)
     assert capfd.readouterr() == ("", "")
+
+
+def test_first_start_that_was_killed_is_finished_by_the_next(make_workspace: Callable[..., Path]) -> None:
+    """What a killed start leaves half written is no obstacle: the next start makes it anew."""
+    root = make_workspace()
+    (root / "datasets").rename(root / "datasets.part")
+    (root / "datasets.part" / "half").mkdir()
+    (root / "workspace.json.part").write_text('{"apiKey": "ha', "utf-8")
+
+    with LocalBackend(root) as backend:
+        assert list(backend.datasets) == ["countries-de", "countries-fr"]
+
+    assert not (root / "datasets.part").exists()
+
+
+def test_no_log_of_the_process_shows_a_signature(caplog: pytest.LogCaptureFixture) -> None:
+    """F18: whatever handlers the root logger has, the server's requests are not logged with their queries."""
+    caplog.set_level(logging.DEBUG)
+    with LocalBackend() as backend:
+        httpx.get(f"{backend.base_url}/results/abc?signature=s3cret")
+    messages = [each.getMessage() for each in caplog.records if each.name.startswith(("uvicorn", "aiobench"))]
+
+    assert messages
+    assert not [each for each in messages if "s3cret" in each]
+
+
+def test_datasets_are_read_as_people_keep_them(make_workspace: Callable[..., Path]) -> None:
+    """A byte order mark, a field of 200,000 characters and hidden folders are no obstacle."""
+    root = make_workspace()
+    tiny = root / "datasets" / "tiny"
+    (root / "datasets" / ".ipynb_checkpoints").mkdir()
+    for name in ("dataset.json", "segments.csv"):
+        (tiny / name).write_bytes(b"\xef\xbb\xbf" + (tiny / name).read_bytes())
+    with (tiny / "segments.csv").open("a", encoding="utf-8") as lines:
+        lines.write(f"{'x' * 200_000},long\n")
+
+    with LocalBackend(root) as backend:
+        assert list(backend.datasets) == ["tiny"]
+
+
+def test_byte_that_is_not_utf8_is_named_with_its_line(make_workspace: Callable[..., Path]) -> None:
+    """A dataset in another encoding is refused in one sentence, which names the file and the line."""
+    root = make_workspace()
+    (root / "datasets" / "tiny" / "segments.csv").write_bytes(b"source,reference\na,b\nM\xfcnchen,Munich\n")
+
+    with pytest.raises(ConfigurationError, match=r"segments\.csv, line 3: byte 0xfc is not UTF-8; save the file as"):
+        LocalBackend(root).start()

@@ -5,20 +5,22 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shutil
 import sqlite3
 from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen, validators
 
 from aiobench.errors import ConfigurationError
-from aiobench.local.catalogue.datasets import load_datasets, write_demo_datasets
+from aiobench.local.catalogue.datasets import load_datasets
+from aiobench.local.catalogue.demo import write_demo_datasets
 from aiobench.local.engine.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from aiobench.local.catalogue.datasets import Dataset
+    from aiobench.local.datasets import Dataset
 
 __all__ = ["Settings", "Workspace", "lock_workspace", "open_workspace"]
 
@@ -106,6 +108,8 @@ def open_workspace(root: Path) -> Workspace:
         settings = _settings(root / "workspace.json")
         if not (root / "datasets").exists():
             unfinished = root / "datasets.part"
+            if unfinished.exists():  # of a start that was killed
+                shutil.rmtree(unfinished)
             write_demo_datasets(unfinished)
             unfinished.rename(root / "datasets")
         (root / "results").mkdir(exist_ok=True)
@@ -142,8 +146,13 @@ def _settings(path: Path) -> Settings:
             f"{path} does not hold the settings of a workspace ({error}); mend it or delete it"
         ) from error
     if merged != kept:
-        # The key is in it: for the owner's eyes only, from the first byte on.
-        private = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        # Whole or not at all. The key is in it: for the owner's eyes only, from the first byte on.
+        unfinished = path.with_name(f"{path.name}.part")
+        unfinished.unlink(missing_ok=True)
+        private = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(private, "w", encoding="utf-8") as file:
             file.write(json.dumps(merged, indent=2) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
     return settings

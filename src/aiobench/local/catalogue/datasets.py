@@ -1,43 +1,23 @@
-"""Datasets: what a folder of a workspace holds, and the demo's two, made from the CLDR."""
+"""Datasets as people keep them: folders of a workspace with two UTF-8 files each."""
 
 from __future__ import annotations
 
 import csv
+import io
 import json
-from collections import Counter
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from attrs import frozen
-
 from aiobench.errors import ConfigurationError
+from aiobench.local.datasets import Dataset, Segment
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["Dataset", "Segment", "load_datasets", "write_demo_datasets"]
+__all__ = ["load_datasets"]
 
-DEMO_LANGUAGES = {"de": "German", "fr": "French"}
-
-
-@frozen
-class Segment:
-    """One thing to translate, what a translator made of it, and what it is about."""
-
-    source: str
-    reference: str
-    topic: str
-
-
-@frozen
-class Dataset:
-    """Segments in one language pair (languages as ISO 639 codes, such as `de`)."""
-
-    id: str
-    name: str
-    source_language: str
-    target_language: str
-    description: str
-    segments: tuple[Segment, ...]
+LONGEST_FIELD = 2**31 - 1  # characters; Python's own limit is 128 kB, which a document exceeds
 
 
 def load_datasets(root: Path) -> dict[str, Dataset]:
@@ -46,6 +26,8 @@ def load_datasets(root: Path) -> dict[str, Dataset]:
     A dataset is a folder, named by its id, with two UTF-8 files: `dataset.json`, an object with `name`,
     `sourceLanguage`, `targetLanguage` and, if wanted, `description`; and `segments.csv` with the columns `source`,
     `reference` and, if wanted, `topic`.
+
+    Hidden folders, such as a notebook's `.ipynb_checkpoints`, are none.
 
     Args:
         root: The folder that holds the datasets' folders.
@@ -56,17 +38,16 @@ def load_datasets(root: Path) -> dict[str, Dataset]:
     Raises:
         ConfigurationError: A dataset cannot be read, or has no segments.
     """
-    folders = sorted(path for path in root.iterdir() if path.is_dir())
+    folders = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
     return {folder.name: _load(folder) for folder in folders}
 
 
 def _load(folder: Path) -> Dataset:
     try:
-        about = json.loads((folder / "dataset.json").read_text("utf-8"))
-        with (folder / "segments.csv").open(encoding="utf-8", newline="") as lines:
-            segments = tuple(
-                Segment(row["source"], row["reference"], row.get("topic") or "") for row in csv.DictReader(lines)
-            )
+        about = json.loads(_text(folder / "dataset.json"))
+        with _long_fields():
+            rows = csv.DictReader(io.StringIO(_text(folder / "segments.csv"), newline=""))
+            segments = tuple(Segment(row["source"], row["reference"], row.get("topic") or "") for row in rows)
         dataset = Dataset(
             id=folder.name,
             name=str(about["name"]),
@@ -89,43 +70,22 @@ def _load(folder: Path) -> Dataset:
     return dataset
 
 
-def write_demo_datasets(root: Path) -> None:
-    """Write the demo's datasets: the English names of countries, with the CLDR's names in German and French.
-
-    The topic is the area of the country's time zones (`Europe`, `Africa`, ...), which the CLDR knows as well.
-
-    Args:
-        root: The folder to write the datasets' folders to.
-    """
-    from babel import Locale
-    from babel.core import get_global
-    from pycountry import countries
-
-    english = Locale("en").territories
-    zones = get_global("territory_zones")
-    codes = sorted(country.alpha_2 for country in countries)
-    for language, language_name in DEMO_LANGUAGES.items():
-        names = Locale(language).territories
-        rows = [
-            (english[code], names[code], _area(zones.get(code, ())))
-            for code in codes
-            if {code} <= english.keys() & names.keys()
-        ]
-        folder = root / f"countries-{language}"
-        folder.mkdir(parents=True)
-        about = {
-            "name": f"Country names, English to {language_name}",
-            "sourceLanguage": "en",
-            "targetLanguage": language,
-            "description": "Countries of ISO 3166-1 as the Unicode CLDR names them; topic: area of their time zones.",
-        }
-        (folder / "dataset.json").write_text(json.dumps(about, indent=2) + "\n", "utf-8")
-        with (folder / "segments.csv").open("w", encoding="utf-8", newline="") as lines:
-            writer = csv.writer(lines)
-            writer.writerow(("source", "reference", "topic"))
-            writer.writerows(rows)
+def _text(path: Path) -> str:
+    """Read a UTF-8 file, with or without the mark that Windows programs put first."""
+    content = path.read_bytes()
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ConfigurationError(
+            f"{path}, line {line}: byte 0x{content[error.start]:02x} is not UTF-8; save the file as UTF-8"
+        ) from None
 
 
-def _area(zones: list[str] | tuple[()]) -> str:
-    areas = Counter(zone.partition("/")[0] for zone in zones)
-    return areas.most_common(1)[0][0] if areas else "no time zone"
+@contextmanager
+def _long_fields() -> Iterator[None]:
+    before = csv.field_size_limit(LONGEST_FIELD)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)

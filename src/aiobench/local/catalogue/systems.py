@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
-    from aiobench.local.catalogue.datasets import Dataset
+    from aiobench.local.datasets import Dataset
 
     Translate = Callable[[str], str]
 

@@ -13,7 +13,7 @@ from aiobench.local.catalogue.systems import SYSTEMS, configure
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from aiobench.local.catalogue.datasets import Dataset
+    from aiobench.local.datasets import Dataset
 
 __all__ = ["Benchmark", "InvalidRequestError", "ModelRun", "parse_benchmark", "parse_normalization_query"]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from aiobench.local.catalogue.datasets import Dataset, Segment
+    from aiobench.local.datasets import Dataset, Segment
     from aiobench.local.engine.benchmarks import Benchmark
     from aiobench.local.engine.store import SegmentResult
 

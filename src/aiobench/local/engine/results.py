@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from aiobench.local.catalogue.datasets import Dataset
+    from aiobench.local.datasets import Dataset
     from aiobench.local.engine.benchmarks import Benchmark
     from aiobench.local.engine.store import SegmentResult
 

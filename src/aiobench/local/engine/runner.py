@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import queue
+import sqlite3
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -17,8 +19,8 @@ from aiobench.local.engine.store import TERMINAL, SegmentResult, Store
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from aiobench.local.catalogue.datasets import Dataset, Segment
     from aiobench.local.catalogue.systems import Translate
+    from aiobench.local.datasets import Dataset, Segment
     from aiobench.local.engine.benchmarks import Benchmark, ModelRun
     from aiobench.local.engine.store import Job
     from aiobench.local.workspace import Workspace
@@ -27,6 +29,8 @@ __all__ = ["Runner"]
 
 WORKERS = 2
 RECORD_EVERY = 0.05  # seconds between two writes of a job: what a watcher can see, and what a crash can lose
+
+FULL_DISK = 1.0  # seconds until a job for which the disk had no room is tried again
 
 _log = logging.getLogger("aiobench.local")
 
@@ -78,9 +82,22 @@ class Runner:
                     self._run(store, job_id)
                 except _StoppedError:
                     return
-                except Exception:  # noqa: BLE001 - one broken job must not end the worker; it is logged and marked failed
-                    _log.exception("job %s failed: the backend could not run it", job_id)
-                    store.end_job(job_id, "failed", None)
+                except Exception as error:  # noqa: BLE001 - one broken job must not end the worker
+                    self._set_aside(store, job_id, error)
+
+    def _set_aside(self, store: Store, job_id: str, error: Exception) -> None:
+        """Mark a job as failed; one for which the disk has no room goes on later, from the last segment on disk."""
+        try:
+            if not _is_full_disk(error):
+                _log.error("job %s failed: the backend could not run it", job_id, exc_info=error)
+                store.end_job(job_id, "failed", None)
+                return
+        except sqlite3.Error as failure:
+            if not _is_full_disk(failure):
+                raise
+        _log.warning("job %s waits: the disk is full; it goes on when there is room", job_id)
+        self._stopping.wait(FULL_DISK)
+        self._waiting.put(job_id)
 
     def _run(self, store: Store, job_id: str) -> None:
         job = store.job(job_id)
@@ -132,6 +149,12 @@ class Runner:
             runtime = time.perf_counter() - started
             scores = _scores(benchmark, hypothesis, dataset.segments[index], run)
             yield SegmentResult(index, hypothesis, failure, scores, price * len(hypothesis or ""), runtime)
+
+
+def _is_full_disk(error: Exception) -> bool:
+    if isinstance(error, sqlite3.Error):
+        return getattr(error, "sqlite_errorname", "") in {"SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_SHMSIZE"}
+    return isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
 
 
 def _prepare(run: ModelRun, dataset: Dataset) -> Translate:

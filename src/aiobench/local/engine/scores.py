@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from aiobench.local.catalogue.datasets import Segment
     from aiobench.local.catalogue.metrics import Scorer
+    from aiobench.local.datasets import Segment
     from aiobench.local.engine.store import SegmentResult
 
 __all__ = ["score_entry"]

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TERMINAL", "Iteration", "Job", "SegmentResult", "Store"]
 
+WAL_PAGES = 128  # half a megabyte: on a small disk, the log must not take the room of what it logs
 TERMINAL = ("completed", "failed")
 
 _SCHEMA = """
@@ -101,7 +102,10 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self._db = sqlite3.connect(path, timeout=10.0, isolation_level=None)
-        self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + _SCHEMA)
+        self._db.executescript(
+            "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
+            f"PRAGMA wal_autocheckpoint={WAL_PAGES}; PRAGMA journal_size_limit={WAL_PAGES * 4096};" + _SCHEMA
+        )
 
     def __enter__(self) -> Self:
         return self

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from aiobench.local.catalogue.systems import parameters
 
 if TYPE_CHECKING:
-    from aiobench.local.catalogue.datasets import Dataset
     from aiobench.local.catalogue.metrics import Metric
     from aiobench.local.catalogue.systems import System
+    from aiobench.local.datasets import Dataset
     from aiobench.local.engine.benchmarks import Benchmark, ModelRun
     from aiobench.local.engine.store import Iteration, Job
 

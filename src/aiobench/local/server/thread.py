@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from aiobench.errors import ConfigurationError
 
@@ -52,6 +53,14 @@ class _Config(uvicorn.Config):
         """Leave the process's logging as it is; uvicorn would set levels and handlers for everybody."""
 
 
+class _Protocol(AutoHTTPProtocol):  # type: ignore[misc,valid-type]  # a variable: httptools, or h11
+    """uvicorn's, without its access log, whose lines hold the signatures of results (F18)."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.access_log = False  # uvicorn looks at the process's handlers, whatever the setting says
+
+
 class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, ready: threading.Event) -> None:
         super().__init__(config)
@@ -74,6 +83,7 @@ class ServerThread:
         self._ready = threading.Event()
         config = _Config(
             app,
+            http=_Protocol,
             loop="asyncio",
             ws="none",
             lifespan="on",
