@@ -28,10 +28,12 @@ async def test_start_is_the_clients(server: LoopbackServer, benchmark: Benchmark
     server.route("GET /sdk/benchmarks/jobs/K", job_document(status="draft"))
     job = await benchmark.start()
 
-    assert ("K", "draft") == (job.id, job.status)
-    assert ["GET /sdk/benchmarks/B/jobs", "POST /sdk/benchmarks/B/start", "GET /sdk/benchmarks/jobs/K"] == (
-        server.asked[1:]
-    )
+    assert (job.id, job.status) == ("K", "draft")
+    assert (server.asked[1:]) == [
+        "GET /sdk/benchmarks/B/jobs",
+        "POST /sdk/benchmarks/B/start",
+        "GET /sdk/benchmarks/jobs/K",
+    ]
 
 
 @pytest.mark.anyio
@@ -40,8 +42,8 @@ async def test_list_is_the_clients(server: LoopbackServer, benchmark: Benchmark)
     server.route("GET /sdk/benchmarks/B/jobs", [{"jobId": "J", "status": "running", "benchmark": {"id": "B"}}])
     jobs = await benchmark.list_jobs()
 
-    assert [("J", "running", "B")] == [(job.id, job.status, job.benchmark_id) for job in jobs]
-    assert ["GET /sdk/benchmarks/B/jobs"] == server.asked[1:]
+    assert [(job.id, job.status, job.benchmark_id) for job in jobs] == [("J", "running", "B")]
+    assert server.asked[1:] == ["GET /sdk/benchmarks/B/jobs"]
 
 
 @pytest.mark.anyio

@@ -72,8 +72,8 @@ def test_job_makes_no_request(server: LoopbackServer) -> None:
     """`job()` is a handle: no request, no loop, status "" until polled."""
     job = Client(KEY, base_url=server.url).job("J", "B")
 
-    assert ("J", "", "B", {}) == (job.id, job.status, job.benchmark_id, job.additional_info)
-    assert [] == server.requests
+    assert (job.id, job.status, job.benchmark_id, job.additional_info) == ("J", "", "B", {})
+    assert server.requests == []
 
 
 @pytest.mark.parametrize("job_id", ["", " ", None, 5, "\ud800"])
@@ -89,7 +89,7 @@ async def test_get_job(server: LoopbackServer, client: Client) -> None:
     server.route(f"GET {JOB}", sample("completed"))
     job = await client.get_job("J")
 
-    assert ("J", "completed", "bm-01") == (job.id, job.status, job.benchmark_id)
+    assert (job.id, job.status, job.benchmark_id) == ("J", "completed", "bm-01")
     assert [f"GET {JOB}"] == server.asked
 
 
@@ -100,10 +100,11 @@ async def test_list_jobs(server: LoopbackServer, client: Client) -> None:
     server.route("GET /sdk/benchmarks/jobs/job-running", sample("in_progress"))
     jobs = await client.list_jobs("B")
 
-    assert [("job-completed", "completed", "bm-01"), ("job-running", "in_progress", "bm-01")] == [
-        (job.id, job.status, job.benchmark_id) for job in jobs
+    assert [(job.id, job.status, job.benchmark_id) for job in jobs] == [
+        ("job-completed", "completed", "bm-01"),
+        ("job-running", "in_progress", "bm-01"),
     ]
-    assert "in_progress" == await jobs[1].check_status()
+    assert await jobs[1].check_status() == "in_progress"
     assert [f"GET {LIST}", "GET /sdk/benchmarks/jobs/job-running"] == server.asked
 
 
@@ -112,8 +113,9 @@ async def test_list_with_odd_entries(server: LoopbackServer, client: Client) -> 
     """An entry without a status is a job with "", one that names no benchmark is of the one asked for."""
     server.route(f"GET {LIST}", [{"jobId": "J"}, {"jobId": " "}, None, {"jobId": "K", "status": 5, "benchmark": None}])
 
-    assert [("J", "", "B"), ("K", "", "B")] == [
-        (job.id, job.status, job.benchmark_id) for job in await client.list_jobs("B")
+    assert [(job.id, job.status, job.benchmark_id) for job in await client.list_jobs("B")] == [
+        ("J", "", "B"),
+        ("K", "", "B"),
     ]
 
 
@@ -122,7 +124,7 @@ async def test_empty_list(server: LoopbackServer, client: Client) -> None:
     """A benchmark without jobs has an empty list."""
     server.route(f"GET {LIST}", [])
 
-    assert [] == await client.list_jobs("B")
+    assert await client.list_jobs("B") == []
 
 
 @pytest.mark.anyio
@@ -133,9 +135,9 @@ async def test_start_job(server: LoopbackServer, client: Client) -> None:
     server.route(f"GET {JOB}", job_document(status="in_progress"))
     job = await client.start_job("B")
 
-    assert ("J", "in_progress", "BENCHMARK") == (job.id, job.status, job.benchmark_id)
+    assert (job.id, job.status, job.benchmark_id) == ("J", "in_progress", "BENCHMARK")
     assert [f"GET {LIST}", f"POST {START}", f"GET {JOB}"] == server.asked
-    assert b"" == server.requests[1].body
+    assert server.requests[1].body == b""
 
 
 @pytest.mark.anyio
@@ -145,7 +147,7 @@ async def test_started_job_is_not_lost_with_its_status(server: LoopbackServer, c
     server.route(f"POST {START}", {"jobId": "J"})
     job = await client.start_job("B")  # the job's route answers 404
 
-    assert ("J", "", "B") == (job.id, job.status, job.benchmark_id)
+    assert (job.id, job.status, job.benchmark_id) == ("J", "", "B")
 
 
 @pytest.mark.anyio
@@ -168,14 +170,14 @@ async def test_get_benchmark_is_one_request(server: LoopbackServer, client: Clie
     server.route("GET /sdk/benchmarks/B", BENCHMARK)
     found = await client.get_benchmark("B")
 
-    assert ("B", "mine", ("m-1", "m-2"), ("ds-1",), ("bleu",)) == (
+    assert (
         found.id,
         found.name,
         found.model_ids,
         found.dataset_ids,
         found.metric_ids,
-    )
-    assert ["GET /sdk/benchmarks/B"] == server.asked
+    ) == ("B", "mine", ("m-1", "m-2"), ("ds-1",), ("bleu",))
+    assert server.asked == ["GET /sdk/benchmarks/B"]
 
 
 @pytest.mark.anyio
@@ -185,8 +187,8 @@ async def test_create_benchmark(server: LoopbackServer, client: Client) -> None:
     server.route("GET /sdk/benchmarks/B", BENCHMARK)
     found = await client.create_benchmark("mine", dataset="ds-1", models=["m-1", "m-2"], metrics=["bleu"])
 
-    assert ("B", "mine") == (found.id, found.name)
-    assert {
+    assert (found.id, found.name) == ("B", "mine")
+    assert server.requests[0].json == {
         "name": "mine",
         "datasets": ["ds-1"],
         "metrics": [{"id": "bleu", "configurations": [[]]}],
@@ -194,8 +196,8 @@ async def test_create_benchmark(server: LoopbackServer, client: Client) -> None:
         "shapScores": [],
         "humanEvaluationReport": False,
         "automodeTraining": False,
-    } == server.requests[0].json
-    assert "application/json" == server.requests[0].headers["Content-Type"]
+    }
+    assert server.requests[0].headers["Content-Type"] == "application/json"
 
 
 @pytest.mark.anyio
@@ -211,10 +213,10 @@ async def test_create_benchmark_with_specs(server: LoopbackServer, client: Clien
     )
     sent = server.requests[0].json
 
-    assert ([], [{"id": "bleu", "configurations": [["lowercase"], []]}]) == (sent["model"], sent["metrics"])
+    assert (sent["model"], sent["metrics"]) == ([], [{"id": "bleu", "configurations": [["lowercase"], []]}])
     (model,) = sent["models"]
-    assert ("m-1", "Prompt A") == (model["id"], model["displayName"])
-    assert {"prompt": "Übersetze", "temperature": 0} == json.loads(model["configurations"])
+    assert (model["id"], model["displayName"]) == ("m-1", "Prompt A")
+    assert json.loads(model["configurations"]) == {"prompt": "Übersetze", "temperature": 0}
 
 
 @pytest.mark.anyio
@@ -239,7 +241,7 @@ async def test_bad_benchmark_is_refused_before_any_request(
 
     with pytest.raises(ConfigurationError):
         await client.create_benchmark(**(good | bad))
-    assert [] == server.requests
+    assert server.requests == []
 
 
 @pytest.mark.anyio
@@ -247,8 +249,8 @@ async def test_list_normalization_options(server: LoopbackServer, client: Client
     """The options of a metric for a model are asked for as docs/reference/wire.md says."""
     server.route("POST /sdk/benchmarks/normalization-options", [{"value": "lowercase"}, {"value": "nopunct"}])
 
-    assert ["lowercase", "nopunct"] == await client.list_normalization_options("bleu", "m-1")
-    assert {"metricId": "bleu", "modelIds": ["m-1"]} == server.requests[0].json
+    assert await client.list_normalization_options("bleu", "m-1") == ["lowercase", "nopunct"]
+    assert server.requests[0].json == {"metricId": "bleu", "modelIds": ["m-1"]}
 
 
 # -- what can be answered ----------------------------------------------------------------------------------------
@@ -339,7 +341,7 @@ async def test_default_platform(platform: respx.MockRouter, mocked: Client) -> N
     """Without settings a client asks aiXplain's platform."""
     route = platform.get(JOB).respond(json=job_document(status="running"))
 
-    assert "running" == (await mocked.get_job("J")).status
+    assert (await mocked.get_job("J")).status == "running"
     assert [f"https://platform-api.aixplain.com{JOB}"] == [str(call.request.url) for call in route.calls]
 
 
@@ -352,7 +354,7 @@ async def test_odd_id_stays_in_its_segment(server: LoopbackServer, client: Clien
     """Unlike the SDK: an id with a slash, a question mark or dots reaches the server as one segment (F27)."""
     server.route(f"GET /sdk/benchmarks/jobs/{segment}", job_document(status="running"))
 
-    assert "running" == (await client.get_job(job_id)).status
+    assert (await client.get_job(job_id)).status == "running"
     assert [f"GET /sdk/benchmarks/jobs/{segment}"] == server.asked
 
 
@@ -366,7 +368,7 @@ async def test_empty_benchmark_id_is_refused(server: LoopbackServer, client: Cli
         await client.list_normalization_options("", "m")
     with pytest.raises(ConfigurationError, match="model id"):
         await client.list_normalization_options("b", "")
-    assert [] == server.requests
+    assert server.requests == []
 
 
 # -- views -------------------------------------------------------------------------------------------------------
@@ -380,13 +382,13 @@ async def test_view_uses_the_same_connections(server: LoopbackServer, client: Cl
     await client.get_job("J")
     await view.get_job("J")
 
-    assert 1 == len({request.connection for request in server.requests})
-    assert (5.0, 9, 7.0) == (
+    assert len({request.connection for request in server.requests}) == 1
+    assert (
         view._context.platform.options.timeout,
         view._context.platform.options.max_retries,
         view._context.platform.options.max_retry_after,
-    )
-    assert (30.0, 0) == (client._context.platform.options.timeout, client._context.platform.options.max_retries)
+    ) == (5.0, 9, 7.0)
+    assert (client._context.platform.options.timeout, client._context.platform.options.max_retries) == (30.0, 0)
 
 
 @pytest.mark.anyio
@@ -429,7 +431,7 @@ async def test_closing_a_view_does_nothing(server: LoopbackServer, client: Clien
         pass
     await view.aclose()
 
-    assert "running" == (await view.get_job("J")).status
+    assert (await view.get_job("J")).status == "running"
     await client.aclose()
     with pytest.raises(ClientClosedError):
         await view.get_job("J")
@@ -461,7 +463,7 @@ async def test_client_works_without_a_block(server: LoopbackServer) -> None:
     server.route(f"GET {JOB}", job_document(status="running"))
     client = Client(KEY, base_url=server.url)
 
-    assert "running" == (await client.get_job("J")).status
+    assert (await client.get_job("J")).status == "running"
     await client.aclose()
     await client.aclose()
     with pytest.raises(ClientClosedError, match="closed; make a new one"):
@@ -472,7 +474,7 @@ async def test_client_works_without_a_block(server: LoopbackServer) -> None:
 async def test_client_that_was_never_used_can_be_closed() -> None:
     """Closing needs no use before."""
     async with Client(KEY) as client:
-        assert "<aiobench.Client of https://platform-api.aixplain.com/>" == repr(client)
+        assert repr(client) == "<aiobench.Client of https://platform-api.aixplain.com/>"
     with pytest.raises(ClientClosedError):
         await client.get_job("J")
 
@@ -486,7 +488,7 @@ def test_client_may_be_made_outside_of_any_loop(server: LoopbackServer, anyio_ba
         async with client:
             return (await client.get_job("J")).status
 
-    assert "running" == anyio.run(main, backend=anyio_backend)
+    assert anyio.run(main, backend=anyio_backend) == "running"
 
 
 def test_second_loop_is_refused(platform: respx.MockRouter, mocked: Client, anyio_backend: str) -> None:
@@ -496,7 +498,7 @@ def test_second_loop_is_refused(platform: respx.MockRouter, mocked: Client, anyi
     async def main() -> str:
         return (await mocked.get_job("J")).status
 
-    assert "running" == anyio.run(main, backend=anyio_backend)
+    assert anyio.run(main, backend=anyio_backend) == "running"
     with pytest.raises(WrongEventLoopError, match=r"make a client in each asyncio\.run\(\), or use aiobench\.sync"):
         anyio.run(main, backend=anyio_backend)
 
@@ -558,7 +560,7 @@ def test_job_without_client_works_in_two_loops(environment: LoopbackServer, anyi
     async def main() -> str:
         return await job.check_status()
 
-    assert ["running", "running"] == [anyio.run(main, backend=anyio_backend) for _ in range(2)]
+    assert [anyio.run(main, backend=anyio_backend) for _ in range(2)] == ["running", "running"]
     gc.collect()  # an open socket would be a ResourceWarning, which is an error here
     assert [f"Token {KEY}"] * 2 == [request.headers["Authorization"] for request in environment.requests]
 
@@ -570,7 +572,7 @@ async def test_default_client_keeps_no_idle_connection(environment: LoopbackServ
     await job.check_status()
     await other.check_status()
 
-    assert 2 == len({request.connection for request in environment.requests})
+    assert len({request.connection for request in environment.requests}) == 2
     assert {asyncio.current_task()} == asyncio.all_tasks()
 
 
@@ -581,7 +583,7 @@ async def test_default_client_is_one_per_loop(environment: LoopbackServer) -> No
     for job in jobs:
         await job.check_status()
 
-    assert 1 == len({id(job._asking_context()) for job in jobs})
+    assert len({id(job._asking_context()) for job in jobs}) == 1
 
 
 @pytest.mark.usefixtures("environment")
@@ -610,5 +612,5 @@ async def test_default_client_is_made_from_the_environment_at_first_use(
     with pytest.raises(ConfigurationError, match="no API key"):
         await job.check_status()
     monkeypatch.setenv("AIXPLAIN_API_KEY", "later")
-    assert "running" == await job.check_status()
-    assert "Token later" == environment.requests[0].headers["Authorization"]
+    assert await job.check_status() == "running"
+    assert environment.requests[0].headers["Authorization"] == "Token later"

@@ -98,7 +98,7 @@ async def test_backend_url_is_the_default_base_url(server: LoopbackServer, monke
     async with Client(KEY) as client:
         job = await client.get_job("J")
 
-    assert "running" == job.status
+    assert job.status == "running"
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ async def test_routes_are_appended_to_the_base_urls_path(server: LoopbackServer,
     server.route(f"GET {prefix.rstrip('/')}/sdk/benchmarks/jobs/J", JOB)
 
     async with Client(KEY, base_url=server.url + prefix) as client:
-        assert "running" == (await client.get_job("J")).status
+        assert (await client.get_job("J")).status == "running"
 
 
 def test_bad_base_url_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -270,8 +270,8 @@ async def test_default_headers_are_added(server: LoopbackServer) -> None:
         await client.with_options(default_headers={"x-team": "red", "X-More": "1"}).get_job("J")
     first, second = (request.headers for request in server.requests)
 
-    assert (["blue"], ["mine/1"], None) == (first.get_all("X-Team"), first.get_all("User-Agent"), first["X-More"])
-    assert (["red"], ["mine/1"], "1") == (second.get_all("X-Team"), second.get_all("User-Agent"), second["X-More"])
+    assert (first.get_all("X-Team"), first.get_all("User-Agent"), first["X-More"]) == (["blue"], ["mine/1"], None)
+    assert (second.get_all("X-Team"), second.get_all("User-Agent"), second["X-More"]) == (["red"], ["mine/1"], "1")
 
 
 @pytest.mark.anyio
@@ -283,7 +283,7 @@ async def test_callers_headers_are_left_alone(server: LoopbackServer) -> None:
         headers["X-Team"] = "red"
         await client.get_job("J")
 
-    assert "blue" == server.requests[0].headers["X-Team"]
+    assert server.requests[0].headers["X-Team"] == "blue"
 
 
 # -- what is never shown -----------------------------------------------------------------------------------------
@@ -305,8 +305,8 @@ async def test_key_is_neither_logged_nor_shown(server: LoopbackServer, caplog: p
         session = client._context.platform.session
         texts += [repr(each) for each in (client, job, session, client._context.platform, job._request)]
 
-    assert 8 == len(texts)
-    assert [] == [text for text in (*texts, caplog.text, *map(repr, caplog.records)) if KEY in text]
+    assert len(texts) == 8
+    assert [text for text in (*texts, caplog.text, *map(repr, caplog.records)) if KEY in text] == []
     assert "job J: HTTP 200" in caplog.text
 
 

@@ -136,7 +136,7 @@ def test_classes_say_what_they_are_made_of(name: str) -> None:
         parts = [] if issubclass(cls, BaseException) or made_by_a_client else parameters(cls)
 
     assert inspect.getdoc(cls) or ""
-    assert [] == [each for each in parts if each not in named]
+    assert [each for each in parts if each not in named] == []
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -157,7 +157,7 @@ def test_methods_say_what_they_raise(name: str) -> None:
     cls, function = METHODS[name]
     named = entries(sections(function).get("Raises", ""))
 
-    assert [] == sorted(each for each in raised(cls, function) if not covers(named, each))
-    assert [] == sorted(each for each in named if not is_exception(each))
+    assert sorted(each for each in raised(cls, function) if not covers(named, each)) == []
+    assert sorted(each for each in named if not is_exception(each)) == []
     asks = inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
     assert named or not asks or function.__name__ == "aclose"

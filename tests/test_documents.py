@@ -203,7 +203,7 @@ def test_links_lead_somewhere(page: str) -> None:
             target = (ROOT / page).parent / url.path if url.path else ROOT / page
             meant = target.exists() and (not url.fragment or url.fragment in anchors(target))
         broken += [] if meant else [link]
-    assert [] == broken
+    assert broken == []
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -222,7 +222,7 @@ def test_files_and_sessions_that_are_named_exist(page: str) -> None:
     sessions = re.findall(r"\bnox (?:-R )?-s ([a-z]+)", text)
     known = re.findall(r"^def ([a-z]+)\(session", (ROOT / "noxfile.py").read_text("utf-8"), re.MULTILINE)
 
-    assert [] == [path for path in paths if not (ROOT / path).exists()]
+    assert [path for path in paths if not (ROOT / path).exists()] == []
     assert {*sessions} <= {*known}
 
 

@@ -121,23 +121,23 @@ def test_docstring_says_when(name: str) -> None:
     assert doc.startswith("Raised ")
     own = set(vars(getattr(errors, name)).get("__annotations__", {})) | set(ARGUMENTS.get(name, {}))
     inherited = {attribute for base in TREE[name] for attribute in ARGUMENTS.get(base, {})}
-    assert [] == [attribute for attribute in own - inherited if f"    {attribute}: " not in doc]
+    assert [attribute for attribute in own - inherited if f"    {attribute}: " not in doc] == []
 
 
 def test_tree_is_drawn_in_the_module() -> None:
     """The module's docstring draws the whole tree."""
     assert errors.__doc__ is not None
-    assert [] == [name for name in TREE if name not in errors.__doc__]
+    assert [name for name in TREE if name not in errors.__doc__] == []
 
 
 def test_missing_extra_names_the_command() -> None:
     """A missing extra is named with the command that installs it."""
     error = errors.MissingExtraError("plots", extra="plot")
 
-    assert ("plot", "plots needs an optional dependency; install it with: pip install 'aiobench[plot]'") == (
+    assert (
         error.extra,
         str(error),
-    )
+    ) == ("plot", "plots needs an optional dependency; install it with: pip install 'aiobench[plot]'")
 
 
 @pytest.mark.parametrize(

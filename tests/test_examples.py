@@ -99,14 +99,14 @@ def test_the_service_survives_a_kill_and_ends_in_order_on_sigterm(
     with httpx.Client(trust_env=False) as http:
         with subprocess.Popen(command, env=settings, cwd=tmp_path) as first:
             until(lambda: http.get(f"{url}/runs"), lambda reply: reply.status_code == 200)
-            assert 404 == http.post(f"{url}/benchmarks/nowhere/runs", json=asked, timeout=PATIENCE).status_code
+            assert http.post(f"{url}/benchmarks/nowhere/runs", json=asked, timeout=PATIENCE).status_code == 404
             started = http.post(f"{url}/benchmarks/{benchmark_id}/runs", json=asked, timeout=PATIENCE)
-            assert 202 == started.status_code
+            assert started.status_code == 202
             job_id = started.json()["job"]
             first.kill()
         with subprocess.Popen(command, env=settings, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as second:
             run = until(lambda: http.get(f"{url}/runs/{job_id}").json(), lambda run: "scores" in run)
             second.terminate()
             _, log = second.communicate(timeout=PATIENCE)
-    assert ("completed", "ada") == (run["status"], run["request"]["requested_by"])
+    assert (run["status"], run["request"]["requested_by"]) == ("completed", "ada")
     assert "Application shutdown complete" in log

@@ -54,7 +54,7 @@ def test_module_all_lists_are_true() -> None:
             wrong[path.name] = ["no __all__"]
         elif absent := [name for name in names if not hasattr(module, name)]:
             wrong[path.name] = absent
-    assert {} == wrong
+    assert wrong == {}
 
 
 @pytest.mark.parametrize("world", [aiobench, aiobench.sync], ids=["async", "blocking"])
@@ -80,7 +80,7 @@ def test_public_classes_and_their_methods_are_documented(name: str) -> None:
         and (isinstance(value, FunctionType | property) or hasattr(value, "__wrapped__"))
         and not (inspect.getdoc(value) or "").strip()
     ]
-    assert [] == undocumented
+    assert undocumented == []
 
 
 def annotations(tree: ast.AST) -> list[ast.expr]:
@@ -109,9 +109,9 @@ def test_no_bare_dict_or_list(module: str) -> None:
     shown = [ast.unparse(annotation) for annotation in annotations(ast.parse(text))]
 
     assert shown
-    assert [] == [
+    assert [
         each for each in shown if re.search(r"\b(dict|list|tuple|set|frozenset|Mapping|Sequence)\b(?!\[)", each)
-    ]
+    ] == []
 
 
 def parameters(function: Any) -> str:
@@ -195,22 +195,22 @@ def test_client_settings_are_the_interfaces() -> None:
         "allow_plain_http": False,
         "default_headers": None,
     } == defaults
-    assert ["api_key"] == [
+    assert [
         name for name, parameter in signature.parameters.items() if parameter.kind is not parameter.KEYWORD_ONLY
-    ]
+    ] == ["api_key"]
 
 
 def test_policy_is_the_interfaces() -> None:
     """A policy's fields and their defaults are those of the interface."""
     policy = aiobench.PollPolicy()
 
-    assert (2.0, 1.5, 30.0, 0.1, aiobench.TERMINAL_STATUSES) == (
+    assert (
         policy.interval,
         policy.backoff,
         policy.max_interval,
         policy.jitter,
         policy.terminal,
-    )
+    ) == (2.0, 1.5, 30.0, 0.1, aiobench.TERMINAL_STATUSES)
     assert "(interval=2.0, backoff=1.5, max_interval=30.0, jitter=0.1, terminal=frozenset" in parameters(
         aiobench.PollPolicy
     )

@@ -39,13 +39,13 @@ def test_construction_is_the_sdks() -> None:
     """A job is built as with the SDK, further information included; `client=` comes on top."""
     job = BenchmarkJob("J", "running", "B", note="mine", tags=["x"])
 
-    assert ("J", "running", "B", {"note": "mine", "tags": ["x"]}) == (
+    assert (
         job.id,
         job.status,
         job.benchmark_id,
         job.additional_info,
-    )
-    assert "<Benchmark Job(J)>" == repr(job)
+    ) == ("J", "running", "B", {"note": "mine", "tags": ["x"]})
+    assert repr(job) == "<Benchmark Job(J)>"
 
 
 def test_jobs_are_compared_by_identity() -> None:
@@ -54,7 +54,7 @@ def test_jobs_are_compared_by_identity() -> None:
 
     assert first != second
     assert {first, second, first} == {second, first}
-    assert 2 == len({first, second, first})
+    assert len({first, second, first}) == 2
 
 
 @pytest.mark.parametrize("job_id", ["", " ", None, 5])
@@ -68,12 +68,12 @@ def test_job_without_client_can_be_pickled() -> None:
     """A job that holds no client crosses processes; one that does says why not."""
     copied = pickle.loads(pickle.dumps(BenchmarkJob("J", "running", "B", note="mine")))
 
-    assert ("J", "running", "B", {"note": "mine"}) == (
+    assert (
         copied.id,
         copied.status,
         copied.benchmark_id,
         copied.additional_info,
-    )
+    ) == ("J", "running", "B", {"note": "mine"})
     with pytest.raises(TypeError, match="cannot be pickled"):
         pickle.dumps(aiobench.Client("key").job("J"))
 
@@ -98,11 +98,13 @@ async def test_check_status(server: LoopbackServer, client: Client) -> None:
         server.route(ROUTE, job_document(status=status))
     job = client.job("J")
 
-    assert [("draft",) * 2, ("in_progress",) * 2, ("completed",) * 2] == [
-        (await job.check_status(), job.status) for _ in range(3)
+    assert [(await job.check_status(), job.status) for _ in range(3)] == [
+        ("draft",) * 2,
+        ("in_progress",) * 2,
+        ("completed",) * 2,
     ]
-    assert "BENCHMARK" == job.benchmark_id
-    assert [ROUTE] * 3 == server.asked
+    assert job.benchmark_id == "BENCHMARK"
+    assert server.asked == [ROUTE] * 3
 
 
 @pytest.mark.anyio
@@ -114,7 +116,7 @@ async def test_an_id_that_was_set_is_the_one_asked_for(server: LoopbackServer, c
     await job.check_status()
     job.id = "K"
 
-    assert "status of K" == await job.check_status()
+    assert await job.check_status() == "status of K"
 
 
 @pytest.mark.anyio
@@ -126,7 +128,7 @@ async def test_known_benchmark_is_not_forgotten(server: LoopbackServer, client: 
     await job.check_status()
     await job.fetch()
 
-    assert "B" == job.benchmark_id
+    assert job.benchmark_id == "B"
 
 
 @pytest.mark.anyio
@@ -136,8 +138,8 @@ async def test_fetch(server: LoopbackServer, client: Client) -> None:
     job = client.job("J")
     snapshot = await job.fetch()
 
-    assert ("completed", "bm-01") == (job.status, job.benchmark_id)
-    assert ("J", "completed", True, True) == (snapshot.id, snapshot.status, snapshot.is_terminal, snapshot.succeeded)
+    assert (job.status, job.benchmark_id) == ("completed", "bm-01")
+    assert (snapshot.id, snapshot.status, snapshot.is_terminal, snapshot.succeeded) == ("J", "completed", True, True)
     assert sample("completed")["iterations"] == snapshot.raw["iterations"]
     assert snapshot.polled_at.utcoffset() is not None
 
@@ -148,7 +150,7 @@ async def test_fetch_checks_the_whole_document(server: LoopbackServer, client: C
     server.route(ROUTE, b'{"status": "running", "x": "\xff"}')
     job = client.job("J")
 
-    assert "running" == await job.check_status()
+    assert await job.check_status() == "running"
     with pytest.raises(InvalidResponseError, match="job J: HTTP 200, but not JSON: not UTF-8"):
         await job.fetch()
 
@@ -160,7 +162,7 @@ async def test_failed_question_changes_nothing(server: LoopbackServer, client: C
 
     with pytest.raises(NotFoundError):
         await job.check_status()
-    assert ("running", "B") == (job.status, job.benchmark_id)
+    assert (job.status, job.benchmark_id) == ("running", "B")
 
 
 @pytest.mark.anyio
@@ -202,7 +204,7 @@ async def test_getters_are_fetch_and_the_snapshots_methods(server: LoopbackServe
     assert [snapshot.localized_explanations(*flags) for flags in ((False,), (True,), (True, True))] == [
         await job.get_localized_explanations(*flags) for flags in ((False,), (True,), (True, True))
     ]
-    assert 9 == len(server.requests)
+    assert len(server.requests) == 9
     assert snapshot.status == job.status
 
 
@@ -212,7 +214,7 @@ async def test_all_explanations_ask_for_the_job(server: LoopbackServer, client: 
     server.route(ROUTE, sample("completed"))
     await client.job("J").get_all_explanations()
 
-    assert [ROUTE] == server.asked
+    assert server.asked == [ROUTE]
 
 
 # -- results as a file -------------------------------------------------------------------------------------------
@@ -249,7 +251,7 @@ async def test_path_of_ones_own(with_results: LoopbackServer, client: Client, tm
 
     assert target == path
     assert (SAMPLES / "results.csv").read_bytes() == target.read_bytes()
-    assert ["mine.csv"] == [each.name for each in tmp_path.iterdir()]
+    assert [each.name for each in tmp_path.iterdir()] == ["mine.csv"]
 
 
 @pytest.mark.anyio
@@ -261,12 +263,12 @@ async def test_frame_leaves_no_file(
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     frame = await client.job("J").download_results_as_csv(return_dataframe=True)
 
-    assert (4, "float64", "bool") == (
+    assert (
         len(frame),
         str(frame["BLEU by sacrebleu"].dtype),
         str(frame["Model_success"].dtype),
-    )
-    assert [] == list(tmp_path.iterdir())
+    ) == (4, "float64", "bool")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.anyio
@@ -274,7 +276,7 @@ async def test_frame_and_file(with_results: LoopbackServer, client: Client, tmp_
     """With both, the file is kept and the frame returned."""
     frame = await client.job("J").download_results_as_csv(tmp_path / "mine.csv", True)
 
-    assert 4 == len(frame)
+    assert len(frame) == 4
     assert (SAMPLES / "results.csv").read_bytes() == (tmp_path / "mine.csv").read_bytes()
 
 
@@ -302,8 +304,8 @@ async def test_results_that_are_not_there_yet(
     for return_dataframe in (True, False):
         with pytest.raises(ResultsNotReadyError, match="its status is 'in_progress'; wait") as caught:
             await client.job("J").download_results_as_csv(return_dataframe=return_dataframe)
-        assert ("J", "in_progress") == (caught.value.job_id, caught.value.status)
-    assert [] == [path for path in tmp_path.rglob("*") if path.is_file()]
+        assert (caught.value.job_id, caught.value.status) == ("J", "in_progress")
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
 @pytest.mark.anyio
@@ -314,7 +316,7 @@ async def test_results_that_are_no_csv(server: LoopbackServer, client: Client, t
 
     with pytest.raises(ResultParseError, match="the results of job J are not a usable CSV, line 1") as caught:
         await client.job("J").download_results_as_csv(tmp_path / "mine.csv", return_dataframe=True)
-    assert ("J", 1) == (caught.value.job_id, caught.value.line)
+    assert (caught.value.job_id, caught.value.line) == ("J", 1)
 
 
 @pytest.mark.anyio
@@ -324,8 +326,8 @@ async def test_hostile_result_url(server: LoopbackServer, client: Client, tmp_pa
 
     with pytest.raises(UnsafeURLError, match="not on the public internet") as caught:
         await client.job("J").download_results_as_csv(tmp_path / "mine.csv")
-    assert ("J", "https://169.254.169.254/latest/meta-data") == (caught.value.job_id, caught.value.url)
-    assert [] == list(tmp_path.iterdir())
+    assert (caught.value.job_id, caught.value.url) == ("J", "https://169.254.169.254/latest/meta-data")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.anyio
@@ -334,7 +336,7 @@ async def test_odd_cap_is_refused(server: LoopbackServer, client: Client, max_by
     """`max_bytes` is a number of bytes; anything else is refused before any request."""
     with pytest.raises(ConfigurationError, match="max_bytes="):
         await client.job("J").download_results_as_csv(max_bytes=max_bytes)
-    assert [] == server.requests
+    assert server.requests == []
 
 
 @pytest.mark.anyio
@@ -349,7 +351,7 @@ async def test_odd_waiting_is_refused(server: LoopbackServer, client: Client, ba
         await client.job("J").wait(**bad)
     with pytest.raises(ConfigurationError, match=f"{name}="):
         await anext(client.job("J").watch(**bad))
-    assert [] == server.requests
+    assert server.requests == []
 
 
 @pytest.mark.parametrize("name", ["clent", "cleint", "Client", "clients", "cilent", "lient", "client_", "clnet"])

@@ -118,7 +118,7 @@ async def test_one_list_answers_for_a_benchmark(server: FaultServer, client: Cli
         stats = monitor.stats
     assert before.list_requests == before.requests
     assert before.polls in {20 * before.requests, 20 * (before.requests - 1)}  # one may be in flight
-    assert (20, 20, 0) == (stats.jobs, stats.finished, stats.pending)
+    assert (stats.jobs, stats.finished, stats.pending) == (20, 20, 0)
     assert stats.requests == stats.list_requests + 20
 
 
@@ -146,7 +146,7 @@ async def test_changes_are_told_but_not_the_first_poll_or_the_end(server: FaultS
         events = await events_of(monitor)
     job = events[-1].job if isinstance(events[-1], Finished) else None
     assert [StatusChanged(job, "queued", "running")] == events[:-1]  # type: ignore[arg-type]
-    assert "completed" == (job and job.status)
+    assert (job and job.status) == "completed"
 
 
 async def test_progress_is_told_where_the_reply_shows_it(server: FaultServer, client: Client) -> None:
@@ -155,7 +155,7 @@ async def test_progress_is_told_where_the_reply_shows_it(server: FaultServer, cl
     server.script("jobs/j", *(answer(200, step) for step in steps), always=answer(200, {"status": "completed"}))
     async with client.monitor(["j"]) as monitor:
         events = await events_of(monitor)
-    assert [2.0] == [event.progress.completed_percentage for event in events if isinstance(event, Progressed)]
+    assert [event.progress.completed_percentage for event in events if isinstance(event, Progressed)] == [2.0]
 
 
 async def test_a_job_that_is_not_there_is_abandoned(server: FaultServer, client: Client) -> None:
@@ -171,7 +171,7 @@ async def test_a_job_that_is_not_there_is_abandoned(server: FaultServer, client:
 async def test_no_jobs_end_at_once(client: Client) -> None:
     """An empty set of jobs is a batch that is done."""
     async with client.monitor([]) as monitor:
-        assert [] == await events_of(monitor)
+        assert await events_of(monitor) == []
 
 
 async def test_the_same_job_twice_is_watched_once(server: FaultServer, client: Client) -> None:
@@ -204,7 +204,7 @@ async def test_a_listed_end_is_confirmed_by_the_document(server: FaultServer, cl
     async with client.monitor([client.job(job_id, "b1") for job_id in ids]) as monitor:
         events = await events_of(monitor)
     assert ids == ends(events)
-    assert 3 == len(server.sent_to("jobs/b1-0"))
+    assert len(server.sent_to("jobs/b1-0")) == 3
 
 
 async def test_a_failing_confirmation_delays_the_end(server: FaultServer, client: Client) -> None:
@@ -215,7 +215,7 @@ async def test_a_failing_confirmation_delays_the_end(server: FaultServer, client
         events = await events_of(monitor)
         stats = monitor.stats
     assert ids == ends(events)
-    assert 2 == stats.failed_polls
+    assert stats.failed_polls == 2
 
 
 async def test_a_job_the_list_lacks_is_asked_singly(server: FaultServer, client: Client) -> None:
@@ -233,9 +233,9 @@ async def test_a_job_of_another_benchmark_finds_its_own(server: FaultServer, cli
     fill(server, 2, benchmark="wrong")
     jobs = [client.job("right-0", "wrong"), client.job("wrong-0", "wrong"), client.job("wrong-1", "wrong")]
     async with client.monitor(jobs) as monitor:
-        await watched_until(monitor, lambda _: "right" == jobs[0].benchmark_id)
+        await watched_until(monitor, lambda _: jobs[0].benchmark_id == "right")
         finish(server, *server.jobs)
-        assert ["right-0", "wrong-0", "wrong-1"] == ends(await events_of(monitor))
+        assert ends(await events_of(monitor)) == ["right-0", "wrong-0", "wrong-1"]
 
 
 @pytest.mark.parametrize("status", [403, 404])
@@ -268,11 +268,11 @@ async def test_a_dear_list_is_left_for_single_requests(server: FaultServer, clie
         server.add_job(f"other-{number}")
     async with client.monitor([client.job("b1-0", "b1"), client.job("b1-1", "b1")]) as monitor:
         await watched_until(monitor, lambda stats: stats.requests > 30)
-        assert 1 == monitor.stats.list_requests
+        assert monitor.stats.list_requests == 1
         for number in range(3000):
             del server.jobs[f"other-{number}"]
         finish(server, "b1-0", "b1-1")
-        assert ["b1-0", "b1-1"] == ends(await events_of(monitor))
+        assert ends(await events_of(monitor)) == ["b1-0", "b1-1"]
 
 
 async def test_lists_come_back_when_more_jobs_are_watched(server: FaultServer, client: Client) -> None:
@@ -280,7 +280,7 @@ async def test_lists_come_back_when_more_jobs_are_watched(server: FaultServer, c
     ids = fill(server, 600)
     async with client.monitor([client.job(job_id, "b1") for job_id in ids[:2]]) as monitor:
         await watched_until(monitor, lambda stats: stats.requests > 10)
-        assert 1 == monitor.stats.list_requests
+        assert monitor.stats.list_requests == 1
         monitor.add(*(client.job(job_id, "b1") for job_id in ids[2:52]))
         await watched_until(monitor, lambda stats: stats.list_requests > 1)
         finish(server, *ids)
@@ -312,7 +312,7 @@ async def test_time_is_up(server: FaultServer, client: Client) -> None:
 
     with pytest.raises(JobsWaitTimeoutError, match="2 of 4 jobs are not done") as caught:
         await collect()
-    assert ["b1-0", "b1-1"] == ends(seen)
+    assert ends(seen) == ["b1-0", "b1-1"]
     assert ({"b1-0", "b1-1"}, {"b1-2", "b1-3"}) == (caught.value.finished, caught.value.pending)
 
 
@@ -396,7 +396,7 @@ async def test_aclose_ends_the_iteration(server: FaultServer, client: Client) ->
             await monitor.aclose()
 
         tasks.start_soon(close)
-        assert [] == ends(await events_of(monitor))
+        assert ends(await events_of(monitor)) == []
         with pytest.raises(ClientStateError, match="over"):
             monitor.add("another")
 
@@ -486,7 +486,7 @@ async def test_cancelling_the_consumer_stops_the_monitor(server: FaultServer, cl
             await events_of(monitor)
     assert scope.cancelled_caught
     sent = len(server.requests)
-    assert "in_progress" == await client.job("b1-0").check_status()
+    assert await client.job("b1-0").check_status() == "in_progress"
     assert sent + 1 == len(server.requests)
 
 
@@ -561,19 +561,19 @@ async def test_wait_all_keeps_the_order_and_gives_each_its_outcome(server: Fault
     finish(server, "b1-1", status="in_progress")
     jobs: list[BenchmarkJob | str] = ["b1-2", client.job("nowhere"), "b1-1", client.job("b1-0", "b1"), "b1-2"]
     outcomes = await client.wait_all(jobs, timeout=0.3)
-    assert ["b1-2", "nowhere", "b1-1", "b1-0"] == list(outcomes)
+    assert list(outcomes) == ["b1-2", "nowhere", "b1-1", "b1-0"]
     assert [JobSnapshot, NotFoundError, WaitTimeoutError, JobSnapshot] == [type(each) for each in outcomes.values()]
 
 
 async def test_wait_all_of_nothing_is_nothing(client: Client) -> None:
     """An empty set of jobs has no outcomes."""
-    assert {} == await client.wait_all([])
+    assert await client.wait_all([]) == {}
 
 
 async def test_the_repr_tells_the_state(server: FaultServer, client: Client) -> None:
     """The text of a monitor says how many jobs it has and how many have ended."""
     fill(server, 2, status="completed")
     async with client.monitor(["b1-0", "b1-1"]) as monitor:
-        assert "<Monitor of 2 jobs, 0 finished, 2 pending>" == repr(monitor)
+        assert repr(monitor) == "<Monitor of 2 jobs, 0 finished, 2 pending>"
         await events_of(monitor)
-        assert "<Monitor of 2 jobs, 2 finished, 0 pending>" == repr(monitor)
+        assert repr(monitor) == "<Monitor of 2 jobs, 2 finished, 0 pending>"

@@ -104,7 +104,7 @@ async def test_every_event_of_a_job_has_its_note(server: FaultServer, client: Cl
     kinds = {type(event) for event in events if event.job.id != "other"}
     assert kinds == {StatusChanged, Progressed, Finished, Abandoned}
     assert [note] * 4 == [event.note for event in events if event.job.id != "other"]
-    assert [None] == [event.note for event in events if event.job.id == "other"]
+    assert [event.note for event in events if event.job.id == "other"] == [None]
 
 
 async def test_a_stalled_job_has_its_note(server: FaultServer, client: Client) -> None:
@@ -129,7 +129,7 @@ async def test_notes_survive_a_restart(server: FaultServer, client: Client, jour
     async with client.monitor(["a"], journal=journal) as monitor:
         monitor.add("b", note="new")
         events: list[Any] = await events_of(monitor)
-    assert {"a": [1], "b": "new"} == {event.job.id: event.note for event in events}
+    assert {event.job.id: event.note for event in events} == {"a": [1], "b": "new"}
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ async def test_what_is_no_note_is_refused(client: Client, bad: Any) -> None:
             monitor.add("j", note=bad)
         with pytest.raises(ConfigurationError, match="note="):
             await monitor.start("b1", note=bad)
-        assert 0 == monitor.stats.jobs
+        assert monitor.stats.jobs == 0
 
 
 async def test_the_longest_note(server: FaultServer, client: Client) -> None:
@@ -151,7 +151,7 @@ async def test_the_longest_note(server: FaultServer, client: Client) -> None:
     async with client.monitor() as monitor:
         monitor.add("j", note="x" * 4094)
         (event,) = await events_of(monitor)
-    assert "x" * 4094 == event.note  # type: ignore[union-attr]
+    assert event.note == "x" * 4094  # type: ignore[union-attr]
 
 
 # -- what is being watched ---------------------------------------------------------------------------------------------
@@ -164,19 +164,19 @@ async def test_jobs_shows_what_is_being_watched(server: FaultServer, client: Cli
     async with client.monitor([job]) as monitor:
         monitor.add("j", note=7)
         jobs = monitor.jobs
-        assert (["j"], 1, "") == (list(jobs), len(jobs), jobs["j"].status)
+        assert (list(jobs), len(jobs), jobs["j"].status) == (["j"], 1, "")
         while not monitor.stats.polls:
             await anyio.lowlevel.checkpoint()
         state = jobs["j"]
         assert isinstance(state, JobState)
         assert (job, "running", 7) == (state.job, state.status, state.note)
         assert state.progress is not None
-        assert 5 == state.progress.completed_percentage
+        assert state.progress.completed_percentage == 5
         assert 0 <= state.quiet < 30
         assert [state.job] == [each.job for each in jobs.values()] == [each.job for _, each in jobs.items()]
         server.jobs["j"]["status"] = "completed"
         await events_of(monitor)
-        assert {} == dict(jobs)
+        assert dict(jobs) == {}
         with pytest.raises(KeyError):
             jobs["j"]
         assert "j" not in jobs
@@ -192,7 +192,7 @@ async def test_jobs_may_change_while_somebody_iterates(server: FaultServer, clie
         first, _ = next(items)
         while monitor.stats.pending:
             await anext(monitor)
-        assert [] == [job_id for job_id, _ in items]
+        assert [job_id for job_id, _ in items] == []
         assert first in server.jobs
 
 
@@ -217,12 +217,12 @@ async def test_a_second_run_says_what_the_first_handled(
         server.add_job(job_id, "completed")
     with caplog.at_level(logging.INFO, "aiobench.watch"):
         async with client.monitor(["a", "b"], journal=journal) as monitor:
-            assert 2 == len(await events_of(monitor))
-            assert 0 == monitor.stats.handled_before
-        assert [] == caplog.messages
+            assert len(await events_of(monitor)) == 2
+            assert monitor.stats.handled_before == 0
+        assert caplog.messages == []
         async with client.monitor(["a", "b", "c"], journal=journal) as monitor:
-            assert ["c"] == [event.job.id for event in await events_of(monitor)]  # type: ignore[union-attr]
-            assert 2 == monitor.stats.handled_before
+            assert [event.job.id for event in await events_of(monitor)] == ["c"]  # type: ignore[union-attr]
+            assert monitor.stats.handled_before == 2
     (line,) = caplog.messages
     assert "2 jobs" in line
     assert "replay=True" in line
@@ -238,16 +238,16 @@ async def test_replay_reports_them_once_more(
     jobs = ["a", "b"] if names_them else []
     async with client.monitor(journal=journal) as monitor:
         monitor.add("a", "b", "nowhere", note="x")
-        assert 3 == len(await events_of(monitor))
+        assert len(await events_of(monitor)) == 3
     for _ in range(2):
         async with client.monitor(jobs, journal=journal, replay=True) as monitor:
             events: list[Any] = await events_of(monitor)
-            assert 0 == monitor.stats.handled_before
-        assert ["a", "b", "nowhere"] == sorted(event.job.id for event in events)
+            assert monitor.stats.handled_before == 0
+        assert sorted(event.job.id for event in events) == ["a", "b", "nowhere"]
         assert {"x"} == {event.note for event in events}
     async with client.monitor(jobs, journal=journal) as monitor:
-        assert [] == await events_of(monitor)
-        assert 3 == monitor.stats.handled_before
+        assert await events_of(monitor) == []
+        assert monitor.stats.handled_before == 3
 
 
 # -- starts ------------------------------------------------------------------------------------------------------------
@@ -260,7 +260,7 @@ async def test_a_started_job_is_watched(server: FaultServer, client: Client, jou
         job = await monitor.start("b1", note={"n": 1})
         assert isinstance(job, BenchmarkJob)
         assert [job.id] == list(server.jobs)
-        assert ["b1", {"n": 1}] == [monitor.jobs[job.id].job.benchmark_id, monitor.jobs[job.id].note]
+        assert [monitor.jobs[job.id].job.benchmark_id, monitor.jobs[job.id].note] == ["b1", {"n": 1}]
         server.jobs[job.id]["status"] = "completed"
         event = await anext(monitor)
         assert Finished(job, event.snapshot, {"n": 1}) == event  # type: ignore[union-attr]
@@ -275,7 +275,7 @@ async def test_a_start_that_failed_is_no_wish(server: FaultServer, client: Clien
         with pytest.raises(StartOutcomeUnknownError):
             await monitor.start("b1")
     async with client.monitor(journal=journal) as monitor:
-        assert [] == await events_of(monitor)
+        assert await events_of(monitor) == []
 
 
 async def test_a_start_while_the_iteration_waits(server: FaultServer, client: Client) -> None:
@@ -294,7 +294,7 @@ async def test_a_start_while_the_iteration_waits(server: FaultServer, client: Cl
         await anyio.wait_all_tasks_blocked()
         events += await events_of(monitor)
         await started.wait()
-    assert 2 == len(events)
+    assert len(events) == 2
 
 
 async def test_only_an_entered_monitor_starts(client: Client) -> None:
@@ -318,9 +318,9 @@ async def test_f37_the_one_new_job_is_watched(server: FaultServer, client: Clien
         server.add_job(job_id, "completed")
     async with client.monitor(["known"], journal=journal) as monitor:
         events: list[Any] = await events_of(monitor)
-    assert {"known": None, "new": "mine"} == {event.job.id: event.note for event in events}
+    assert {event.job.id: event.note for event in events} == {"known": None, "new": "mine"}
     async with client.monitor(journal=journal) as monitor:
-        assert [] == await events_of(monitor)
+        assert await events_of(monitor) == []
 
 
 @pytest.mark.parametrize("new", [[], ["x", "y"]])
@@ -337,7 +337,7 @@ async def test_f37_what_is_not_certain_is_told_once(
     async with client.monitor(journal=journal, ack="manual") as monitor:
         assert [expected] == await events_of(monitor)
     async with client.monitor(journal=journal) as monitor:
-        assert [] == await events_of(monitor)
+        assert await events_of(monitor) == []
 
 
 async def test_f37_a_benchmark_that_is_gone(server: FaultServer, client: Client, journal: Path) -> None:
@@ -345,7 +345,7 @@ async def test_f37_a_benchmark_that_is_gone(server: FaultServer, client: Client,
     wish(server, journal, None, frozenset())
     server.script("GET /sdk/benchmarks/b1/jobs", answer(403, {"message": "no"}), answer(404, {"message": "none"}))
     async with client.monitor(journal=journal) as monitor:
-        assert [] == await events_of(monitor)
+        assert await events_of(monitor) == []
     async with client.monitor(journal=journal) as monitor:
         assert [StartInterrupted("b1", None, ())] == await events_of(monitor)
 
@@ -358,7 +358,7 @@ async def test_f37_the_newest_start_is_cleared_up_first(server: FaultServer, cli
         server.add_job(job_id, "completed")
     async with client.monitor(journal=journal) as monitor:
         events: list[Any] = await events_of(monitor)
-    assert {"first": 1, "second": 2} == {event.job.id: event.note for event in events}
+    assert {event.job.id: event.note for event in events} == {"first": 1, "second": 2}
 
 
 async def test_f37_a_start_that_is_cancelled_is_cleared_up(server: FaultServer, client: Client, journal: Path) -> None:
@@ -376,7 +376,7 @@ async def test_f37_a_start_that_is_cancelled_is_cleared_up(server: FaultServer, 
             cancel = partial(anyio.from_thread.run_sync, scope.cancel, token=anyio.lowlevel.current_token())
             await monitor.start("b1", note="x")
         (event,) = await events_of(monitor)
-    assert ("started-1", "x") == (event.job.id, event.note)  # type: ignore[union-attr]
+    assert (event.job.id, event.note) == ("started-1", "x")  # type: ignore[union-attr]
 
 
 # -- threads, tasks, files ---------------------------------------------------------------------------------------------
@@ -394,7 +394,7 @@ async def test_f35_the_users_threads_may_all_be_busy(server: FaultServer, client
         await anyio.wait_all_tasks_blocked()
         try:
             async with client.monitor(["j"], journal=journal) as monitor:
-                assert 1 == len(await events_of(monitor))
+                assert len(await events_of(monitor)) == 1
             assert not release.is_set()
         finally:
             give_up.cancel()
@@ -471,8 +471,8 @@ async def test_progress_is_one_line_for_all_jobs(
     server.add_job("b", "failed")
     async with client.monitor(["a", "b", "nowhere"], progress=True) as monitor:
         await events_of(monitor)
-    assert (0, 3, 0) == shown[0]
-    assert [(3, 3, 2), (-1, -1, -1)] == shown[-2:]
+    assert shown[0] == (0, 3, 0)
+    assert shown[-2:] == [(3, 3, 2), (-1, -1, -1)]
 
 
 @pytest.mark.parametrize("progress", [True, False])
@@ -488,4 +488,4 @@ async def test_a_cancelled_monitor_is_left_in_order(
         assert scope.cancelled_caught
     server.jobs["j"]["status"] = "completed"
     async with client.monitor(journal=journal) as monitor:
-        assert 1 == len(await events_of(monitor))
+        assert len(await events_of(monitor)) == 1

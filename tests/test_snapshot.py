@@ -46,43 +46,44 @@ def test_attributes_of_the_sample() -> None:
     """A snapshot says which job, of which benchmark, in what state, as of when."""
     snapshot = sample_snapshot("completed")
 
-    assert ("job-completed", "completed", "bm-01", POLLED_AT) == (
+    assert (
         snapshot.id,
         snapshot.status,
         snapshot.benchmark_id,
         snapshot.polled_at,
-    )
+    ) == ("job-completed", "completed", "bm-01", POLLED_AT)
     assert datetime(2026, 11, 1, 10, 0, 1, tzinfo=UTC) == snapshot.started_at
     assert datetime(2026, 11, 1, 10, 5, tzinfo=UTC) == snapshot.updated_at
     assert Progress(completed_percentage=100.0, completed_iterations=0, used_credits=1.5) == snapshot.progress
-    assert SIGNED == snapshot.report_url
+    assert snapshot.report_url == SIGNED
 
 
 def test_iterations_of_the_sample() -> None:
     """Each model's run is typed, its scores too."""
     runs = sample_snapshot("completed").iterations
 
-    assert ("model-a", "model-b") == tuple(run.model_id for run in runs)
+    assert tuple(run.model_id for run in runs) == ("model-a", "model-b")
     bleu = Score(
         long_name="BLEU by sacrebleu", average=31.5, count=7, failed_segments_count=1, unit="%", lower_is_better=False,
         name="BLEU", weighted_average=31.5, mean=31.5, median=31.5, stdev=3.5, min=0.0, max=100.0,
     )  # fmt: skip
-    assert (None, "completed", 0.4321098765, 31.41592, 1, 8) == (
+    assert (
         runs[0].display_name,
         runs[0].status,
         runs[0].credits,
         runs[0].runtime,
         runs[0].failed_segments,
         runs[0].total_segments,
-    )
+    ) == (None, "completed", 0.4321098765, 31.41592, 1, 8)
     assert runs[0].scores is not None
     assert (3, bleu) == (len(runs[0].scores), runs[0].scores[0])
 
 
 def test_display_names_of_iterations() -> None:
     """The name that a model was given is read out of `pipelineJson`, the model id beside it."""
-    assert [("model-a", "Prompt A"), ("model-a", "Prompt B")] == [
-        (run.model_id, run.display_name) for run in sample_snapshot("display_names").iterations
+    assert [(run.model_id, run.display_name) for run in sample_snapshot("display_names").iterations] == [
+        ("model-a", "Prompt A"),
+        ("model-a", "Prompt B"),
     ]
 
 
@@ -92,7 +93,7 @@ def test_quartiles() -> None:
     (run,) = snapshot_from(job_document(iteration(scores=[score(**quartiles)]))).iterations
 
     assert run.scores is not None
-    assert (1.0, 2.5, 4.0) == (run.scores[0].percentage_25, run.scores[0].percentage_50, run.scores[0].percentage_75)
+    assert (run.scores[0].percentage_25, run.scores[0].percentage_50, run.scores[0].percentage_75) == (1.0, 2.5, 4.0)
 
 
 @pytest.mark.parametrize("odd", [None, [], {}, "x", -1, 1.5, True])
@@ -132,10 +133,10 @@ def test_times(value: object, expected: datetime | None) -> None:
 @pytest.mark.parametrize("url", [None, "", 5, []])
 def test_absent_result_url_is_none(url: object) -> None:
     """A result URL that is absent, null, empty or no text is None."""
-    assert (None, None) == (
+    assert (
         snapshot_from(job_document(reportUrl=url)).report_url,
         snapshot_from(job_document()).report_url,
-    )
+    ) == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -168,18 +169,18 @@ def test_policy_decides_what_is_an_end() -> None:
     body = json.dumps(job_document(status="Re-Scoring")).encode()
     policy = PollPolicy(terminal=frozenset({"re_scoring"}))
 
-    assert [True, False] == [
+    assert [
         snapshot_of("J", body, polled_at=POLLED_AT, terminal=ends).is_terminal
         for ends in (policy.ends, PollPolicy().ends)
-    ]
+    ] == [True, False]
 
 
 def test_failed_iterations() -> None:
     """The runs that failed are found in a completed job."""
-    assert [("model-b",), ()] == [
+    assert [
         tuple(run.model_id for run in sample_snapshot(name).failed_iterations)
         for name in ("one_iteration_failed", "completed")
-    ]
+    ] == [("model-b",), ()]
 
 
 @pytest.mark.parametrize("name", ["completed", "in_progress", "one_iteration_failed", "unknown_status"])
@@ -218,7 +219,7 @@ def test_raw_is_the_readers_own() -> None:
     snapshot.raw["iterations"][:] = [object()]
 
     for each in (snapshot, pickle.loads(pickle.dumps(snapshot))):
-        assert (2, 2) == (len(each.iterations), len(each.scores_frame()))
+        assert (len(each.iterations), len(each.scores_frame())) == (2, 2)
 
 
 def test_signature_is_not_shown() -> None:
@@ -272,7 +273,7 @@ def test_poll_does_not_read_what_it_does_not_need() -> None:
     body = b'{"status": "running", "iterations": [], "x": "\xff"}'
     snapshot = snapshot_of("J", body, polled_at=POLLED_AT, terminal=frozenset({"completed"}))
 
-    assert "running" == snapshot.status
+    assert snapshot.status == "running"
     with pytest.raises(InvalidResponseError, match="the document of job J cannot be read: not JSON: not UTF-8"):
         _ = snapshot.iterations
 
@@ -284,12 +285,12 @@ def test_snapshot_of_a_damaged_document_is_pickled_as_far_as_it_was_read() -> No
 
     copied = copy.deepcopy(snapshot)
 
-    assert ("J", "running", 40.0, ()) == (
+    assert (
         copied.id,
         copied.status,
         copied.progress.completed_percentage,
         copied.iterations,
-    )
+    ) == ("J", "running", 40.0, ())
 
 
 ANYTHING: st.SearchStrategy[Any] = st.recursive(
@@ -390,7 +391,7 @@ def test_deep_document_is_read_or_refused_in_the_trees_words(depth: int) -> None
             outcomes.append(type(read()))
         except Exception as error:  # noqa: BLE001 - which one is what this is about
             outcomes.append(type(error))
-    assert [] == [each for each in outcomes if issubclass(each, Exception) and each is not InvalidResponseError]
+    assert [each for each in outcomes if issubclass(each, Exception) and each is not InvalidResponseError] == []
 
 
 def test_pickle_within_a_deep_stack() -> None:
@@ -404,7 +405,7 @@ def test_pickle_within_a_deep_stack() -> None:
 
     copied = pickle.loads(pickled(600))
 
-    assert ("JOB", "running", "B") == (copied.id, copied.status, copied.benchmark_id)
+    assert (copied.id, copied.status, copied.benchmark_id) == ("JOB", "running", "B")
 
 
 def test_pandas_is_imported_with_the_first_frame() -> None:
@@ -422,4 +423,4 @@ print("pandas" in sys.modules)
     environment = os.environ | {"PYTHONPATH": os.pathsep.join((str(Path(__file__).parent), *sys.path))}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment)
 
-    assert ("False\nTrue\n", "") == (done.stdout, done.stderr)
+    assert (done.stdout, done.stderr) == ("False\nTrue\n", "")

@@ -127,7 +127,7 @@ def test_the_blocking_world_is_traced(
         client.job("open").check_status()
         client.job("done").download_results_as_csv(return_dataframe=True)
 
-    assert ["/sdk/benchmarks/jobs/open", "/sdk/benchmarks/jobs/done", "/results/done.csv"] == shown(spans, server)
+    assert shown(spans, server) == ["/sdk/benchmarks/jobs/open", "/sdk/benchmarks/jobs/done", "/results/done.csv"]
     requests = [span for span in spans.get_finished_spans() if span.name == "GET"]
     assert {parent.get_span_context().span_id} == {span.parent.span_id for span in requests if span.parent}
 
@@ -167,7 +167,7 @@ async def test_what_is_added_to_a_request_does_not_stay(server: FaultServer, pro
         await job.check_status()
 
     first, second, third = (request.headers for request in server.requests)
-    assert ("user=alice", None, None) == (first.get("baggage"), second.get("baggage"), third.get("baggage"))
+    assert (first.get("baggage"), second.get("baggage"), third.get("baggage")) == ("user=alice", None, None)
     assert second["traceparent"] != first["traceparent"]
     assert "traceparent" not in third
 
@@ -208,4 +208,4 @@ async def test_a_transport_of_ones_own_is_traced_when_wrapped(
         await traced.job("done").download_results_as_csv(return_dataframe=True)
         await other.job("open").check_status()
 
-    assert ["/sdk/benchmarks/jobs/done", "/results/done.csv"] == shown(spans, server)
+    assert shown(spans, server) == ["/sdk/benchmarks/jobs/done", "/results/done.csv"]

@@ -1,5 +1,7 @@
 """Remove each guard of `tests/guards.toml` in a copy of the source and check that the test named there fails.
 
+A guard is found by its function and by its Python there: moved, indented or wrapped otherwise, it is the same guard.
+
 Usage: python tools/guards.py [F03 ...] [--table | --write]
 
 `--table` prints the table of `docs/promises.md`; `--write` writes it into that page. Neither runs a test.
@@ -12,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import io
 import os
 import re
 import shutil
@@ -19,8 +22,11 @@ import signal
 import subprocess
 import sys
 import tempfile
+import textwrap
+import tokenize
 import tomllib
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from time import monotonic
@@ -35,6 +41,9 @@ COPIED = ("src", "tests")
 PROMISE = re.compile(r"^\| (F\d\d) \|", re.MULTILINE)
 PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout=40")  # seconds per test; one that hangs has failed
 PATIENCE = 120.0  # seconds per removal
+LAYOUT = {
+    tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER,
+}  # fmt: skip
 FAILED = 1  # pytest's exit status for tests that ran and failed; 2 to 5 are for runs that went wrong
 
 
@@ -45,12 +54,13 @@ class Guard:
     promise: str
     guard: str
     file: str
+    function: str
     remove: str
     put: str
     test: str
 
     @property
-    def function(self) -> str:
+    def tested_by(self) -> str:
         """The test without its parameters."""
         return self.test.partition("[")[0]
 
@@ -71,14 +81,65 @@ def complaints(found: Sequence[Guard]) -> list[str]:
     wrong += [f"{promise} is no promise" for promise in sorted(guarded - promises)]
     for guard in found:
         source = (ROOT / guard.file).read_text("utf-8") if (ROOT / guard.file).is_file() else ""
-        if (times := source.count(guard.remove)) != 1:
-            wrong.append(f"{guard.promise}, {guard.guard}: its text is {times} times in {guard.file}")
-        elif not compiles(source.replace(guard.remove, guard.put)):
+        if (times := len(places(source, guard))) != 1:
+            wrong.append(f"{guard.promise}, {guard.guard}: it is {times} times in {guard.function} of {guard.file}")
+        elif not compiles(without(source, guard)):
             wrong.append(f"{guard.promise}, {guard.guard}: without it, {guard.file} is no Python")
-        path, _, name = guard.function.partition("::")
+        path, _, name = guard.tested_by.partition("::")
         if name not in functions(ROOT / path):
-            wrong.append(f"{guard.promise}, {guard.guard}: there is no {guard.function}")
+            wrong.append(f"{guard.promise}, {guard.guard}: there is no {guard.tested_by}")
     return wrong
+
+
+def places(source: str, guard: Guard) -> list[tuple[int, int]]:
+    """Return where the guard's Python is in its function: from which character to which."""
+    lines = [0]
+    for line in source.splitlines(keepends=True):
+        lines.append(lines[-1] + len(line))
+    wanted = [token.string for token in tokens(guard.remove)]
+    first, last = lines_of(guard.function, source)
+    held = [token for token in tokens(source) if first <= token.start[0] <= last]
+    found = []
+    for place in range(len(held) - len(wanted) + 1):
+        part = held[place : place + len(wanted)]
+        if [token.string for token in part] == wanted:
+            (row, column), (end_row, end_column) = part[0].start, part[-1].end
+            found.append((lines[row - 1] + column, lines[end_row - 1] + end_column))
+    return found
+
+
+def without(source: str, guard: Guard) -> str:
+    """Return *source* with the guard replaced, indented as it was."""
+    ((begin, end),) = places(source, guard)
+    line = source[source.rfind("\n", 0, begin) + 1 : begin]
+    indent = line[: len(line) - len(line.lstrip())]
+    put = textwrap.indent(textwrap.dedent(guard.put).strip("\n"), indent).removeprefix(indent)
+    return source[:begin] + put + source[end:]
+
+
+@cache
+def tokens(source: str) -> list[tokenize.TokenInfo]:
+    """Return what Python reads of *source*, a part of a program: neither comments nor how it is laid out."""
+    found = []
+    with suppress(tokenize.TokenError, IndentationError):  # a part need not end where a program may
+        for token in tokenize.generate_tokens(io.StringIO(textwrap.dedent(source)).readline):
+            if token.type not in LAYOUT:
+                found.append(token)  # noqa: PERF401 - an error keeps what came before it
+    return found
+
+
+@cache
+def lines_of(name: str, source: str) -> tuple[int, int]:
+    """Return the first and the last line of `Class.method`, or of the module for ""; (0, -1) if there is none."""
+    node: ast.AST = ast.parse(source)
+    if not name:
+        return 0, sys.maxsize
+    for part in name.split("."):
+        inner = (each for each in ast.walk(node) if each is not node and getattr(each, "name", None) == part)
+        if (found := next(inner, None)) is None:
+            return 0, -1
+        node = found
+    return node.lineno, node.end_lineno or 0  # type: ignore[attr-defined]
 
 
 def compiles(source: str) -> bool:
@@ -101,7 +162,7 @@ def functions(path: Path) -> set[str]:
 
 def table(found: Iterable[Guard]) -> str:
     """Return the page's table: what is removed, and the test that then fails."""
-    rows = [f"| {guard.promise} | {guard.guard} | `{guard.function}` |" for guard in found]
+    rows = [f"| {guard.promise} | {guard.guard} | `{guard.tested_by}` |" for guard in found]
     return "\n".join(["| id | the guard that is removed | the test that then fails |", "|---|---|---|", *rows]) + "\n"
 
 
@@ -168,7 +229,7 @@ def imported_from(tree: Path, file: str) -> str:
 def outcome(guard: Guard, tree: Path) -> str:
     """Remove a guard in a copy; return "noticed", or what happened instead."""
     path = tree / guard.file
-    path.write_text(path.read_text("utf-8").replace(guard.remove, guard.put), "utf-8")
+    path.write_text(without(path.read_text("utf-8"), guard), "utf-8")
     imported = imported_from(tree, guard.file)
     if imported != str(path):
         return f"{imported}\nNOT NOTICED: the changed module was not imported"

@@ -21,8 +21,8 @@ def test_a_model_that_skips_the_hardest_segments_is_not_better() -> None:
 
     comparison = compare(frame, "all", "choosy", metric=BLEU)
 
-    assert (60, 0.0, "undecided") == (comparison.n, comparison.difference, comparison.verdict)
-    assert (34, 0, 0, 34) == (comparison.only_a, comparison.only_b, comparison.failed_a, comparison.failed_b)
+    assert (comparison.n, comparison.difference, comparison.verdict) == (60, 0.0, "undecided")
+    assert (comparison.only_a, comparison.only_b, comparison.failed_a, comparison.failed_b) == (34, 0, 0, 34)
 
 
 def test_a_failed_segment_may_score_the_worst() -> None:
@@ -31,7 +31,7 @@ def test_a_failed_segment_may_score_the_worst() -> None:
 
     comparison = compare(frame, "all", "choosy", metric=BLEU, on="worst")
 
-    assert (40, 25.0, "a") == (comparison.n, comparison.difference, comparison.verdict)
+    assert (comparison.n, comparison.difference, comparison.verdict) == (40, 25.0, "a")
 
 
 def test_each_model_may_count_its_own_segments() -> None:
@@ -113,16 +113,16 @@ def test_few_pairs_cannot_decide() -> None:
 
     comparison = compare(frame, "a", "b", metric=BLEU)
 
-    assert (2 / 2**5, "undecided") == (comparison.p_value, comparison.verdict)
+    assert (comparison.p_value, comparison.verdict) == (2 / 2**5, "undecided")
 
 
 def test_one_pair_says_nothing() -> None:
     """One segment has a difference, but no interval, and JSON has null for that."""
     comparison = compare(results({"a": [50.0], "b": [40.0]}), "a", "b", metric=BLEU)
 
-    assert (1, 10.0, 1.0, "undecided") == (
+    assert (
         comparison.n, comparison.difference, comparison.p_value, comparison.verdict,
-    )  # fmt: skip
+    ) == (1, 10.0, 1.0, "undecided")  # fmt: skip
     assert json.loads(json.dumps(comparison.to_dict(), allow_nan=False))["low"] is None
 
 
@@ -133,7 +133,7 @@ def test_infinite_and_failed_scores_do_not_count() -> None:
 
     comparison = compare(frame, "a", "b", metric=BLEU)
 
-    assert (2, 1, 1) == (comparison.n, comparison.failed_a, comparison.failed_b)
+    assert (comparison.n, comparison.failed_a, comparison.failed_b) == (2, 1, 1)
 
 
 def test_rounding_is_no_difference() -> None:
@@ -143,7 +143,7 @@ def test_rounding_is_no_difference() -> None:
 
     comparison = compare(frame, "a", "b", metric=BLEU)
 
-    assert (50, 1.0) == (comparison.ties, comparison.p_value)
+    assert (comparison.ties, comparison.p_value) == (50, 1.0)
 
 
 def test_the_sentence_says_it_all() -> None:
@@ -208,11 +208,11 @@ def test_a_family_is_corrected() -> None:
 
     for correction, method in (("holm", "holm"), ("benjamini-hochberg", "fdr_bh")):
         table = compare_all(frame, correction=correction)
-        assert 12 == len(table)
+        assert len(table) == 12
         assert list(multipletests(table["p_value"], method=method)[1]) == pytest.approx(list(table["p_adjusted"]))
         assert (table["verdict"] != "undecided").tolist() == (table["p_adjusted"] <= 0.05).tolist()
     against = compare_all(frame, metrics=[BLEU], baseline="b")
-    assert (["a", "c", "d"], ["b"] * 3) == (list(against["a"]), list(against["b"]))
+    assert (list(against["a"]), list(against["b"])) == (["a", "c", "d"], ["b"] * 3)
 
 
 def test_a_large_family_of_equals_has_no_winner() -> None:
@@ -224,5 +224,5 @@ def test_a_large_family_of_equals_has_no_winner() -> None:
 
     table = compare_all(frame)
 
-    assert 4 * 1225 == len(table)
+    assert len(table) == 4 * 1225
     assert {"undecided"} == set(table["verdict"])

@@ -21,8 +21,8 @@ def test_columns_are_the_interfaces() -> None:
     """The leaderboard has the columns that it promises, the best model first."""
     table = leaderboard(results(noisy(1, 100, a=50, b=60)))
 
-    assert ["Model", "metric", "n", "failed", "mean", "low", "high", "rank_low", "rank_high", "best"] == list(table)
-    assert ["b", "a"] == list(table["Model"])
+    assert list(table) == ["Model", "metric", "n", "failed", "mean", "low", "high", "rank_low", "rank_high", "best"]
+    assert list(table["Model"]) == ["b", "a"]
 
 
 def test_a_model_that_skips_the_hardest_segments_is_not_best_alone() -> None:
@@ -30,18 +30,20 @@ def test_a_model_that_skips_the_hardest_segments_is_not_best_alone() -> None:
     easy = list(np.random.default_rng(2).normal(60, 5, 60))
     table = leaderboard(results({"all": [*[1.0] * 34, *easy], "choosy": [*[NAN] * 34, *easy]}))
 
-    assert [True, True] == list(table["best"])
-    assert [60, 60] == list(table["n"])
-    assert (0, 34) == (row(table, "all")["failed"], row(table, "choosy")["failed"])
+    assert list(table["best"]) == [True, True]
+    assert list(table["n"]) == [60, 60]
+    assert (row(table, "all")["failed"], row(table, "choosy")["failed"]) == (0, 34)
 
 
 def test_best_is_who_cannot_be_told_from_the_first() -> None:
     """Two that are close are both best; one that is surely worse is not."""
     table = leaderboard(results(noisy(3, 100, a=50.0, b=50.1, c=40)))
 
-    assert {"a": True, "b": True, "c": False} == dict(zip(table["Model"], table["best"], strict=True))
-    assert {"a": (1, 2), "b": (1, 2), "c": (3, 3)} == {
-        line["Model"]: (line["rank_low"], line["rank_high"]) for _, line in table.iterrows()
+    assert dict(zip(table["Model"], table["best"], strict=True)) == {"a": True, "b": True, "c": False}
+    assert {line["Model"]: (line["rank_low"], line["rank_high"]) for _, line in table.iterrows()} == {
+        "a": (1, 2),
+        "b": (1, 2),
+        "c": (3, 3),
     }
 
 
@@ -49,7 +51,7 @@ def test_the_lowest_is_first_where_lower_is_better() -> None:
     """Direction is respected in order and rank."""
     table = leaderboard(results(noisy(4, 100, a=50, b=60), TER))
 
-    assert (["a", "b"], [True, False]) == (list(table["Model"]), list(table["best"]))
+    assert (list(table["Model"]), list(table["best"])) == (["a", "b"], [True, False])
 
 
 def test_rates_have_wilsons_interval() -> None:
@@ -84,15 +86,15 @@ def test_a_model_without_any_score_is_last_and_costs_the_others_nothing() -> Non
     """A model that failed altogether is listed with n = 0, and what is common is common to the others."""
     table = leaderboard(results({"dead": [NAN] * 50, **noisy(6, 50, a=50, b=60)}))
 
-    assert ["b", "a", "dead"] == list(table["Model"])
-    assert (0, 50, False) == tuple(row(table, "dead")[["n", "failed", "best"]])
-    assert 50 == row(table, "a")["n"]
+    assert list(table["Model"]) == ["b", "a", "dead"]
+    assert tuple(row(table, "dead")[["n", "failed", "best"]]) == (0, 50, False)
+    assert row(table, "a")["n"] == 50
 
 
 def test_one_segment_and_constants_rank_nobody() -> None:
     """One segment, or scores that never differ, tell no model from another."""
-    assert [True, True] == list(leaderboard(results({"a": [50.0], "b": [40.0]}))["best"])
-    assert [True, True] == list(leaderboard(results({"a": [7.0] * 30, "b": [7.0] * 30}))["best"])
+    assert list(leaderboard(results({"a": [50.0], "b": [40.0]}))["best"]) == [True, True]
+    assert list(leaderboard(results({"a": [7.0] * 30, "b": [7.0] * 30}))["best"]) == [True, True]
 
 
 def test_the_same_arguments_give_the_same_figures() -> None:
@@ -107,7 +109,7 @@ def test_equal_texts_are_told_apart_by_occurrence() -> None:
     frame = results({"a": [1.0, 2.0, 3.0], "b": [2.0, 3.0, 4.0]}).drop(columns="segment_id")
     frame["source"] = ["Yes", "No", "Yes"] * 2
 
-    assert [3, 3] == list(leaderboard(frame)["n"])
+    assert list(leaderboard(frame)["n"]) == [3, 3]
 
 
 def test_order_of_rows_does_not_matter() -> None:
@@ -142,7 +144,7 @@ def test_two_datasets_that_count_from_0_are_not_one() -> None:
         for seed, job in ((1, "j1"), (2, "j2"))
     ]
 
-    assert [40, 40] == list(leaderboard(pd.concat(frames))["n"])
+    assert list(leaderboard(pd.concat(frames))["n"]) == [40, 40]
     with pytest.raises(AnalysisError, match="several datasets"):
         leaderboard(pd.concat(frames).drop(columns="job_id"))
 
@@ -169,10 +171,11 @@ def test_a_breakdown_is_of_groups() -> None:
     topics = ["news", "news", "talk", None]
     table = by(results({"a": [1.0, 3.0, 5.0, 9.0], "b": [2.0, NAN, 5.0, 9.0]}, topic=topics), "topic", metric=BLEU)
 
-    assert [("news", "a", 1, 1.0), ("news", "b", 1, 2.0)] == [
-        tuple(r) for r in table[["topic", "Model", "n", "mean"]][:2].to_numpy()
+    assert [tuple(r) for r in table[["topic", "Model", "n", "mean"]][:2].to_numpy()] == [
+        ("news", "a", 1, 1.0),
+        ("news", "b", 1, 2.0),
     ]
-    assert ["news", "talk", "(missing)"] == list(dict.fromkeys(table["topic"]))
+    assert list(dict.fromkeys(table["topic"])) == ["news", "talk", "(missing)"]
 
 
 def test_lengths_are_put_into_bins() -> None:
@@ -180,7 +183,7 @@ def test_lengths_are_put_into_bins() -> None:
     sources = [" ".join(["word"] * (1 + number % 9)) for number in range(90)]
     table = by(results({"a": list(range(90))}).assign(source=sources), "source", metric=BLEU, bins=3)
 
-    assert [30, 30, 30] == list(table["n"])
+    assert list(table["n"]) == [30, 30, 30]
 
 
 def test_the_worst_segments_come_first() -> None:
@@ -190,10 +193,13 @@ def test_the_worst_segments_come_first() -> None:
     worst = worst_segments(frame, metric=BLEU, model="a", n=2)
     losses = worst_segments(frame, metric=BLEU, model="a", n=1, versus="b")
 
-    assert ([1, 3], 1) == (list(worst["segment_id"]), worst.attrs["failed"])
-    assert [3, "a says 3", "b says 3", -60.0] == list(
-        losses[["segment_id", "hypothesis", "hypothesis (b)", "difference"]].iloc[0]
-    )
+    assert (list(worst["segment_id"]), worst.attrs["failed"]) == ([1, 3], 1)
+    assert list(losses[["segment_id", "hypothesis", "hypothesis (b)", "difference"]].iloc[0]) == [
+        3,
+        "a says 3",
+        "b says 3",
+        -60.0,
+    ]
 
 
 def test_power_and_effect_are_each_others_inverse() -> None:
@@ -202,6 +208,6 @@ def test_power_and_effect_are_each_others_inverse() -> None:
 
     effect = minimum_detectable_effect(frame, "a", "b", metric=BLEU)
 
-    assert 200 == pytest.approx(segments_needed(frame, "a", "b", metric=BLEU, effect=effect), abs=1)
+    assert pytest.approx(segments_needed(frame, "a", "b", metric=BLEU, effect=effect), abs=1) == 200
     with pytest.raises(AnalysisError, match="does not vary"):
         segments_needed(results({"a": [1.0, 2.0], "b": [1.0, 2.0]}), "a", "b", metric=BLEU, effect=1)

@@ -177,7 +177,7 @@ async def test_f26_an_added_job_is_recorded(
     journal = tmp_path / "journal"
     subprocess.run([sys.executable, "-c", ADDER, server.base_url, str(journal)], check=True, timeout=60)
     async with new_client().monitor(journal=journal) as monitor:
-        assert ["b1-0", "b1-1"] == sorted([event.job.id async for event in monitor if isinstance(event, Finished)])
+        assert sorted([event.job.id async for event in monitor if isinstance(event, Finished)]) == ["b1-0", "b1-1"]
 
 
 async def test_f26_a_job_added_while_the_journal_opens(
@@ -199,7 +199,7 @@ async def test_f26_a_job_added_while_the_journal_opens(
 
     monkeypatch.setattr(recorder, "_recording", record_and_add)
     async with monitor:
-        assert ["b1-0", "b1-1"] == sorted([event.job.id async for event in monitor if isinstance(event, Finished)])
+        assert sorted([event.job.id async for event in monitor if isinstance(event, Finished)]) == ["b1-0", "b1-1"]
 
 
 def test_f37_killed_around_starts(server: FaultServer, tmp_path: Path, seed: int) -> None:

@@ -103,7 +103,7 @@ def test_loopback_names(host: str, expected: bool) -> None:
 
 def test_default_is_the_platforms() -> None:
     """The default is aiXplain's, and can be used."""
-    assert "https://platform-api.aixplain.com/" == str(checked_base_url(DEFAULT_BASE_URL, allow_plain_http=False))
+    assert str(checked_base_url(DEFAULT_BASE_URL, allow_plain_http=False)) == "https://platform-api.aixplain.com/"
 
 
 @given(st.text() | st.from_regex(r"(https?|ftp)://[^\s]{0,20}(:\d{0,6})?(/[^\s]{0,10})?", fullmatch=True))

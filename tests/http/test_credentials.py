@@ -168,4 +168,4 @@ def test_secrets_of(url: str, expected: tuple[str, ...]) -> None:
 @pytest.mark.parametrize("url", ["https://h/p?q=1", "https://h/p#f", "https://h/p?q#f", "https://h/p"])
 def test_without_query(url: str) -> None:
     """What may hold a signature is cut off."""
-    assert "https://h/p" == without_query(url)
+    assert without_query(url) == "https://h/p"

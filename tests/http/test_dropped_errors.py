@@ -100,7 +100,7 @@ async def test_a_dropped_error_holds_no_client(
     await client.aclose()
     del caught, client
 
-    assert (None, None) == tuple(ref() for ref in held)
+    assert tuple(ref() for ref in held) == (None, None)
 
 
 FIRST_CLIENT = """

@@ -23,7 +23,7 @@ def test_pause_passes() -> None:
     pauses = Pauses()
     pauses.extend(A, 30.0, now=100.0)
 
-    assert [20.0, 0.0, 0.0] == [pauses.remaining(A, now) for now in (110.0, 130.0, 1000.0)]
+    assert [pauses.remaining(A, now) for now in (110.0, 130.0, 1000.0)] == [20.0, 0.0, 0.0]
 
 
 def test_pause_is_of_one_origin() -> None:
@@ -31,7 +31,7 @@ def test_pause_is_of_one_origin() -> None:
     pauses = Pauses()
     pauses.extend(A, 30.0, now=100.0)
 
-    assert 0.0 == pauses.remaining(B, now=100.0)
+    assert pauses.remaining(B, now=100.0) == 0.0
 
 
 @pytest.mark.parametrize(("second", "left"), [(5.0, 20.0), (60.0, 60.0), (None, 20.0)])

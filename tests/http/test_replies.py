@@ -65,7 +65,7 @@ def test_error_of_the_sample() -> None:
     """The platform's message is in the text and in `.message`, with advice; the body in `.body`."""
     error = status_error(404, sample_bytes("error_404"), X_Request_Id="req-1", Retry_After="7")
 
-    assert ("Benchmark job not found", "req-1", 7.0) == (error.message, error.request_id, error.retry_after)
+    assert (error.message, error.request_id, error.retry_after) == ("Benchmark job not found", "req-1", 7.0)
     assert sample_bytes("error_404").decode() == error.body
     assert "job J: HTTP 404, 'Benchmark job not found'; check the id" in str(error)
     assert "(request req-1)" in str(error)
@@ -93,14 +93,14 @@ def test_message_of_any_body(body: bytes | object, message: str) -> None:
 )
 def test_request_id_of_usual_headers(header: str) -> None:
     """The request's id is read from the headers that servers and gateways use."""
-    assert "r" == status_error(500, **{header: "r"}).request_id
+    assert status_error(500, **{header: "r"}).request_id == "r"
 
 
 def test_long_bodies_are_cut() -> None:
     """An error shows the beginning of a page, not the page."""
     error = status_error(500, b"x" * 100_000)
 
-    assert (SNIPPET, SNIPPET) == (len(error.body), len(error.message))
+    assert (len(error.body), len(error.message)) == (SNIPPET, SNIPPET)
 
 
 @pytest.mark.parametrize(
@@ -141,8 +141,8 @@ def test_invalid_response() -> None:
     """A reply that is not what its route promises says why and shows how it begins; asking again may help."""
     error = invalid(reply(200, b"<html>" + KEY.encode(), X_Request_Id="r"), "it is not JSON", KEY)
 
-    assert ("<html>[redacted]", "r", True) == (error.body, error.request_id, is_retried(error))
-    assert "job J: HTTP 200, but it is not JSON" == str(error)
+    assert (error.body, error.request_id, is_retried(error)) == ("<html>[redacted]", "r", True)
+    assert str(error) == "job J: HTTP 200, but it is not JSON"
 
 
 def test_connection_errors_are_retried() -> None:

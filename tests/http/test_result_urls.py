@@ -54,7 +54,7 @@ def test_other_urls_are_refused(url: str, why: str) -> None:
     with pytest.raises(UnsafeURLError, match=why) as caught:
         STRICT.checked(url + "?X-Amz-Signature=s1gned" if "?" not in url else url, job_id="J")
 
-    assert "J" == caught.value.job_id
+    assert caught.value.job_id == "J"
     for shown in (str(caught.value), caught.value.url):
         assert "s3cret" not in shown
         assert "s1gned" not in shown
@@ -82,7 +82,7 @@ def test_named_hosts_have_any_case(name: str) -> None:
     """Names of hosts are compared as names are."""
     rules = ResultURLRules(loopback_allowed=False, allowed_hosts={name})
 
-    assert "storage.internal" == rules.checked("http://storage.internal/x", job_id="J").host
+    assert rules.checked("http://storage.internal/x", job_id="J").host == "storage.internal"
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
@@ -97,7 +97,7 @@ def test_redirects() -> None:
     """A redirect may be relative; it never leads from https to http, nor to a private address."""
     before = httpx.URL("https://results.example/a/b")
 
-    assert "https://results.example/c?d" == str(STRICT.checked("/c?d", job_id="J", before=before))
+    assert str(STRICT.checked("/c?d", job_id="J", before=before)) == "https://results.example/c?d"
     with pytest.raises(UnsafeURLError, match="from https to plain http"):
         STRICT.checked("http://results.example/x", job_id="J", before=before)
     with pytest.raises(UnsafeURLError, match="not on the public internet"):
@@ -133,5 +133,5 @@ def test_any_text_is_a_safe_url_or_refused(text: str, redirected: bool) -> None:
     except UnsafeURLError as error:
         url = httpx.URL("https://refused") if error.job_id == "J" else httpx.URL("")
 
-    assert ("https", b"") == (url.scheme, url.userinfo)
+    assert (url.scheme, url.userinfo) == ("https", b"")
     assert url.host

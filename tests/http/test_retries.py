@@ -24,7 +24,7 @@ def test_backoff_is_drawn_from_zero_to_a_bound_that_doubles(attempt: int, bound:
 
     assert 0.0 <= min(drawn) < 0.1 * bound
     assert 0.9 * bound < max(drawn) <= bound
-    assert (0.5, 8.0) == (FIRST_DELAY, LONGEST_DELAY)
+    assert (FIRST_DELAY, LONGEST_DELAY) == (0.5, 8.0)
 
 
 def test_budget_never_stops_retries_while_half_succeed() -> None:
@@ -45,7 +45,7 @@ def test_budget_lets_ten_a_second_pass_in_an_outage() -> None:
 
     passed = [now / 1000 for now in range(5000) if budget.allows(now / 1000)]
 
-    assert 50 == len(passed)
+    assert len(passed) == 50
     assert all(later - earlier >= 1.0 for earlier, later in zip(passed, passed[10:], strict=False))
 
 
@@ -59,7 +59,7 @@ def test_budget_recovers_with_the_server() -> None:
     during = sum(budget.allows(0.0) for _ in range(100))
     budget.record(failed=False)
 
-    assert (10, 100) == (during, sum(budget.allows(0.0) for _ in range(100)))
+    assert (during, sum(budget.allows(0.0) for _ in range(100))) == (10, 100)
 
 
 @given(st.lists(st.booleans(), max_size=300))
@@ -141,4 +141,4 @@ def test_the_budget_is_asked_last() -> None:
     asked: list[bool] = []
     retry_in(status(404), wait=1.0, budget=lambda: asked.append(True) or True)
     retry_in(status(503), wait=1.0, attempt=2, max_retries=1, budget=lambda: asked.append(True) or True)
-    assert [] == asked
+    assert asked == []

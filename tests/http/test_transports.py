@@ -46,8 +46,8 @@ async def test_proxy_of_the_argument(server: LoopbackServer) -> None:
     """`proxy=` takes every request to the platform."""
     server.route(ROUTE, job_document(status="running"))
     async with Client("key", base_url=BACKEND, allow_plain_http=True, proxy=server.url) as client:
-        assert "running" == (await client.get_job("J")).status
-    assert [ROUTE] == server.asked
+        assert (await client.get_job("J")).status == "running"
+    assert server.asked == [ROUTE]
 
 
 @pytest.mark.anyio
@@ -57,7 +57,7 @@ async def test_proxy_of_the_environment(server: LoopbackServer, monkeypatch: pyt
     monkeypatch.setenv(variable, server.url.removeprefix("http://"))
     server.route(ROUTE, job_document(status="running"))
     async with Client("key", base_url=BACKEND, allow_plain_http=True) as client:
-        assert "running" == (await client.get_job("J")).status
+        assert (await client.get_job("J")).status == "running"
 
 
 @pytest.mark.anyio
@@ -68,7 +68,7 @@ async def test_loopback_goes_without_the_environments_proxies(
     monkeypatch.setenv("HTTP_PROXY", "http://proxy.example:3128")
     server.route(JOB, job_document(status="running"))
     async with Client("key", base_url=server.url) as client:
-        assert "running" == (await client.get_job("J")).status
+        assert (await client.get_job("J")).status == "running"
 
 
 @pytest.mark.parametrize("transport", ["httpx", "aiohttp"])
@@ -109,10 +109,10 @@ async def test_one_tls_context_for_all_connections(tls: ssl.SSLContext, monkeypa
     await maker(tls).make(httpx.URL("https://x.example"))
     plain = maker(trust_env=False)
     await plain.make(httpx.URL("http://x.example"))
-    assert [] == made
+    assert made == []
     for _ in range(3):
         await plain.make(httpx.URL("https://x.example"))
-    assert [{"trust_env": False}] == made
+    assert made == [{"trust_env": False}]
 
 
 @pytest.mark.parametrize("variable", certificates.VARIABLES)
@@ -121,7 +121,7 @@ def test_authorities_of_the_environment(tmp_path: Path, variable: str) -> None:
     with pytest.raises(ConfigurationError, match=rf"{tmp_path}/none.pem', which {variable} names, cannot be read"):
         certificates.default_context({variable: f"{tmp_path}/none.pem"}, trust_env=True)
     assert certificates.default_context({variable: f"{tmp_path}/none.pem"}, trust_env=False).get_ca_certs()
-    assert [] == certificates.default_context({variable: str(tmp_path)}, trust_env=True).get_ca_certs()
+    assert certificates.default_context({variable: str(tmp_path)}, trust_env=True).get_ca_certs() == []
 
 
 def test_authorities_in_a_file(tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ def test_authorities_in_a_file(tmp_path: Path) -> None:
 
     trustme.CA().cert_pem.write_to_path(tmp_path / "ca.pem")
     context = certificates.default_context({"REQUESTS_CA_BUNDLE": str(tmp_path / "ca.pem")}, trust_env=True)
-    assert 1 == len(context.get_ca_certs())
+    assert len(context.get_ca_certs()) == 1
 
 
 def test_a_key_log_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,9 +195,9 @@ async def test_socks_proxy(server: LoopbackServer) -> None:
         port = listener.extra(anyio.abc.SocketAttribute.local_port)
         proxy = f"socks5://127.0.0.1:{port}"
         async with Client("key", base_url=BACKEND, allow_plain_http=True, proxy=proxy) as client:
-            assert "running" == (await client.get_job("J")).status
+            assert (await client.get_job("J")).status == "running"
         tasks.cancel_scope.cancel()
-    assert [b"\x05\x01\x00\x03\x0fbackend.example\x00\x50"] == asked
+    assert asked == [b"\x05\x01\x00\x03\x0fbackend.example\x00\x50"]
 
 
 @pytest.mark.anyio
@@ -211,7 +211,7 @@ async def test_a_connection_is_made_anew_when_it_is_closed(server: LoopbackServe
         await response.aread()
         await response.aclose()
         await transport.aclose()
-    assert [JOB, JOB] == server.asked
+    assert server.asked == [JOB, JOB]
 
 
 def test_repr_shows_no_password() -> None:

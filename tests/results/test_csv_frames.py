@@ -50,31 +50,33 @@ def test_columns_and_rows_of_the_sample(frame: pd.DataFrame) -> None:
     header = (SAMPLES / "results.csv").read_text("utf-8").splitlines()[0].split(",")
 
     assert (4, header) == (len(frame), list(frame.columns))
-    assert ["model-a", "model-a", "model-b", "model-b"] == list(frame["Model"])
+    assert list(frame["Model"]) == ["model-a", "model-a", "model-b", "model-b"]
 
 
 def test_text_stays_text(frame: pd.DataFrame) -> None:
     """Unlike the SDK: `None`, `NA` and `007` are what the model wrote; only an empty field is missing."""
-    assert ["Hallo", "None", "007"] == list(frame["hypothesis"].dropna())
-    assert [False, True, False, False] == list(frame["hypothesis"].isna())
-    assert ["greeting", "greeting", "NA", "greeting"] == list(frame["topic"])
+    assert list(frame["hypothesis"].dropna()) == ["Hallo", "None", "007"]
+    assert list(frame["hypothesis"].isna()) == [False, True, False, False]
+    assert list(frame["topic"]) == ["greeting", "greeting", "NA", "greeting"]
 
 
 def test_metrics_are_floats(frame: pd.DataFrame) -> None:
     """The job's metrics are floats, `NaN` where the field is empty."""
-    assert ["float64", "float64"] == [str(frame[name].dtype) for name in (BLEU, CHRF)]
-    assert [100.0, 3.5, 0.0] == list(frame[BLEU].dropna())
+    assert [str(frame[name].dtype) for name in (BLEU, CHRF)] == ["float64", "float64"]
+    assert list(frame[BLEU].dropna()) == [100.0, 3.5, 0.0]
 
 
 def test_flags_are_booleans(frame: pd.DataFrame) -> None:
     """`Model_success` is a column of booleans."""
-    assert ("bool", [True, False, True, True]) == (str(frame["Model_success"].dtype), list(frame["Model_success"]))
+    assert (str(frame["Model_success"].dtype), list(frame["Model_success"])) == ("bool", [True, False, True, True])
 
 
 def test_other_columns_are_inferred(frame: pd.DataFrame) -> None:
     """What is not known is inferred: whole numbers, floats."""
-    assert ["int64", "float64", "float64"] == [
-        str(frame[name].dtype) for name in ("segment_id", "credits_used", "runTimeInSecs")
+    assert [str(frame[name].dtype) for name in ("segment_id", "credits_used", "runTimeInSecs")] == [
+        "int64",
+        "float64",
+        "float64",
     ]
 
 
@@ -124,7 +126,7 @@ def test_flags_read_in_pieces(read: Read, monkeypatch: pytest.MonkeyPatch, flags
 )
 def test_text_columns(read: Read, column: str) -> None:
     """Each column of text that the interface names is text even where all of it looks like numbers."""
-    assert ["007", "1.50"] == list(read(f"{column},n\n007,1\n1.50,2\n")[column])
+    assert list(read(f"{column},n\n007,1\n1.50,2\n")[column]) == ["007", "1.50"]
 
 
 @pytest.mark.parametrize("column", ["Model_success", "any_segment_failed", "BLEU by sacrebleu_success"])
@@ -133,33 +135,33 @@ def test_flag_columns(read: Read, column: str, true: str, false: str) -> None:
     """`Model_success`, `*_success` and `any_segment_failed` are booleans in any usual spelling."""
     flags = read(f"{column},n\n{true},1\n{false},2\n")[column]
 
-    assert ("bool", [True, False]) == (str(flags.dtype), list(flags))
+    assert (str(flags.dtype), list(flags)) == ("bool", [True, False])
 
 
 def test_missing_flag(read: Read) -> None:
     """A flag that is missing makes a column that can hold that: `boolean`."""
     flags = read("Model_success,n\nTrue,1\n,2\n")["Model_success"]
 
-    assert ("boolean", True, True) == (str(flags.dtype), bool(flags[0]), bool(pd.isna(flags[1])))
+    assert (str(flags.dtype), bool(flags[0]), bool(pd.isna(flags[1]))) == ("boolean", True, True)
 
 
 def test_whole_metric_is_a_float_too(read: Read) -> None:
     """A metric whose values are all whole, or all missing, is still a column of floats."""
     frame = read("Model,A,B\nm,1,\nm,2,\n", "A", "B")
 
-    assert (["float64"] * 2, [1.0, 2.0]) == ([str(frame[name].dtype) for name in "AB"], list(frame["A"]))
+    assert ([str(frame[name].dtype) for name in "AB"], list(frame["A"])) == (["float64"] * 2, [1.0, 2.0])
 
 
 def test_metric_named_as_a_text_column_is_text(read: Read) -> None:
     """A metric called like a column of text does not turn the text into numbers."""
-    assert ["a"] == list(read("topic\na\n", "topic")["topic"])
+    assert list(read("topic\na\n", "topic")["topic"]) == ["a"]
 
 
 def test_header_alone(read: Read) -> None:
     """A file without rows is a frame without rows, with its columns and their types (F29)."""
     frame = read(f"Model,Model_success,{BLEU}\n", BLEU)
 
-    assert (0, "bool", "float64") == (len(frame), str(frame["Model_success"].dtype), str(frame[BLEU].dtype))
+    assert (len(frame), str(frame["Model_success"].dtype), str(frame[BLEU].dtype)) == (0, "bool", "float64")
 
 
 def test_fields_that_span_lines(read: Read) -> None:
@@ -174,7 +176,7 @@ def test_fields_that_span_lines(read: Read) -> None:
 @pytest.mark.parametrize("blank", ["\n", "\r\n\r\n", "  \n\t\n", "\ufeff\n"])
 def test_blank_lines_before_the_header(read: Read, blank: str) -> None:
     """Blank lines are no part of a CSV, before the header as little as after it; lines are counted with them."""
-    assert [1.5] == list(read(f"{blank}Model,X\n\n  \nm,1.5\n", "X")["X"])
+    assert list(read(f"{blank}Model,X\n\n  \nm,1.5\n", "X")["X"]) == [1.5]
     with pytest.raises(ResultParseError) as caught:
         read(f"{blank}Model,X\n  \n\nm,zero\n", "X", strict=True)
     assert caught.value.line == blank.count("\n") + 4
@@ -186,9 +188,9 @@ def test_a_metric_may_be_no_number(read: Read, nan: str) -> None:
     frame = read(f"source,X,X\n{nan},{nan},2\n{nan},1,{nan}\n", "X")
 
     assert [nan, nan] == list(frame["source"])
-    assert ["float64"] * 2 == [str(frame[name].dtype) for name in ("X", "X.1")]
-    assert [1.0, 2.0] == [frame["X"][1], frame["X.1"][0]]
-    assert [True, False, False, True] == [*frame["X"].isna(), *frame["X.1"].isna()]
+    assert [str(frame[name].dtype) for name in ("X", "X.1")] == ["float64"] * 2
+    assert [frame["X"][1], frame["X.1"][0]] == [1.0, 2.0]
+    assert [*frame["X"].isna(), *frame["X.1"].isna()] == [True, False, False, True]
     with pytest.raises(ResultParseError, match=r"line 3: X is 'None', not a number"):
         read(f"source,X,X\na,{nan},2\nb,1,None\n", "X", strict=True)
 
@@ -197,20 +199,20 @@ def test_a_repeated_column_is_read_as_the_first_of_its_name(read: Read) -> None:
     """What is repeated gets a number; a flag stays a flag, a text a text, and an empty field is missing in both."""
     frame = read("topic,topic,Model_success,Model_success,Model_success.1\n007,,True,,False\n1,2,False,True,yes\n")
 
-    assert ["topic", "topic.1", "Model_success", "Model_success.2", "Model_success.1"] == list(frame.columns)
-    assert ["2"] == list(frame["topic.1"].dropna())
-    assert ["bool", "boolean"] == [str(frame[name].dtype) for name in ("Model_success", "Model_success.2")]
-    assert ["False", "yes"] == list(frame["Model_success.1"])  # of the file's own naming
+    assert list(frame.columns) == ["topic", "topic.1", "Model_success", "Model_success.2", "Model_success.1"]
+    assert list(frame["topic.1"].dropna()) == ["2"]
+    assert [str(frame[name].dtype) for name in ("Model_success", "Model_success.2")] == ["bool", "boolean"]
+    assert list(frame["Model_success.1"]) == ["False", "yes"]  # of the file's own naming
 
 
 def test_byte_order_mark(read: Read) -> None:
     """A byte order mark, which Excel writes, is not part of the first column's name."""
-    assert ["Model", "n"] == list(read(b"\xef\xbb\xbfModel,n\nm,1\n").columns)
+    assert list(read(b"\xef\xbb\xbfModel,n\nm,1\n").columns) == ["Model", "n"]
 
 
 def test_huge_field(read: Read) -> None:
     """A field of a megabyte is read whole (F29)."""
-    assert ["x" * 2**20] == list(read("outputText,n\n" + "x" * 2**20 + ",1\n")["outputText"])
+    assert list(read("outputText,n\n" + "x" * 2**20 + ",1\n")["outputText"]) == ["x" * 2**20]
 
 
 @pytest.mark.parametrize(
@@ -285,7 +287,7 @@ def test_any_bytes_are_a_frame_or_refused(read: Read, content: bytes) -> None:
 
     assert isinstance(outcome, pd.DataFrame | ResultParseError)
     if isinstance(outcome, pd.DataFrame) and "X" in outcome.columns:
-        assert "float64" == str(outcome["X"].dtype)
+        assert str(outcome["X"].dtype) == "float64"
 
 
 @given(st.lists(st.tuples(st.text(), st.floats(allow_nan=False, allow_infinity=False), st.booleans()), min_size=1))

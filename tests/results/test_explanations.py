@@ -28,18 +28,18 @@ def test_absent_explanations_are_two_empty_lists(explanation: object) -> None:
     """Unlike the SDK: null, missing and odd explanations are two empty lists, and `{}` in part."""
     snapshot = snapshot_from(job_document(explanation=explanation))
 
-    assert {"metricInDependent": [], "metricDependent": []} == snapshot.explanations()
-    assert [{}] * 3 == [
+    assert snapshot.explanations() == {"metricInDependent": [], "metricDependent": []}
+    assert [
         snapshot.localized_explanations(False),
         snapshot.localized_explanations(True),
         snapshot.localized_explanations(True, group_by_task=True),
-    ]
+    ] == [{}] * 3
 
 
 @pytest.mark.parametrize("name", ["failed", "in_progress", "display_names"])
 def test_job_without_explanation(name: str) -> None:
     """A document that has none yet has two empty lists."""
-    assert {"metricInDependent": [], "metricDependent": []} == sample_snapshot(name).explanations()
+    assert sample_snapshot(name).explanations() == {"metricInDependent": [], "metricDependent": []}
 
 
 @pytest.mark.parametrize("group_by_task", [True, False])
@@ -59,10 +59,10 @@ def test_dependent_by_score() -> None:
 
 def test_dependent_by_task() -> None:
     """Grouped by task: each task's value for each score."""
-    assert {
+    assert sample_snapshot("completed").localized_explanations(True, group_by_task=True) == {
         "length": {"me-bleu": "drops on long sources", "me-chrf": "flat"},
         "topic": {"me-bleu": [{"name": "sport", "impact": 0.4}], "me-chrf": []},
-    } == sample_snapshot("completed").localized_explanations(True, group_by_task=True)
+    }
 
 
 def test_one_score_under_two_datasets_is_kept_twice() -> None:
@@ -74,9 +74,10 @@ def test_one_score_under_two_datasets_is_kept_twice() -> None:
 
 def test_every_task_is_found() -> None:
     """Unlike the SDK: a task that only some items have holds those items."""
-    assert {"length": {"me-bleu": "x"}, "topic": {"me-bleu (ds-02)": "y"}} == sample_snapshot(
-        "odd"
-    ).localized_explanations(True, True)
+    assert sample_snapshot("odd").localized_explanations(True, True) == {
+        "length": {"me-bleu": "x"},
+        "topic": {"me-bleu (ds-02)": "y"},
+    }
 
 
 @pytest.mark.parametrize("key", ["scoreId", "datasetId", "longName", "normalizationOptions"])
@@ -84,7 +85,7 @@ def test_what_describes_an_item_is_no_task(key: str) -> None:
     """Unlike the SDK: `longName` and `normalizationOptions` are not tasks, nor are the ids."""
     grouped = explained({"scoreId": "s", "task": 1, key: "s"}).localized_explanations(True, True)
 
-    assert {"task": {"s": 1}} == grouped
+    assert grouped == {"task": {"s": 1}}
 
 
 def test_three_of_one_score_are_kept_thrice() -> None:
@@ -98,16 +99,17 @@ def test_three_of_one_score_are_kept_thrice() -> None:
         {"t": 6},
     )
 
-    assert {"t": {"s": 1, "s (d)": 2, "s (d) (2)": 3, "s (2)": 4, "unknown": 5, "unknown (2)": 6}} == (
-        snapshot.localized_explanations(True, group_by_task=True)
-    )
+    assert (snapshot.localized_explanations(True, group_by_task=True)) == {
+        "t": {"s": 1, "s (d)": 2, "s (d) (2)": 3, "s (2)": 4, "unknown": 5, "unknown (2)": 6}
+    }
 
 
 def test_tasks_and_values_are_free_form() -> None:
     """A task may be called anything and hold anything, null included."""
-    assert {"": {"s": None}, "Aufgabe ü": {"s": [1, {"x": "y"}]}} == explained(
-        {"scoreId": "s", "": None, "Aufgabe ü": [1, {"x": "y"}]}
-    ).localized_explanations(True, True)
+    assert explained({"scoreId": "s", "": None, "Aufgabe ü": [1, {"x": "y"}]}).localized_explanations(True, True) == {
+        "": {"s": None},
+        "Aufgabe ü": {"s": [1, {"x": "y"}]},
+    }
 
 
 def test_explanations_are_the_readers_own() -> None:

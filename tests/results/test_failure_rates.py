@@ -44,11 +44,11 @@ def test_empty_frame() -> None:
     """A job without runs gives a frame without rows, with both columns, of text and of floats."""
     frame = snapshot_from({"status": "running"}).failure_rates_frame()
 
-    assert (0, ["Model", "Failure Rate"], "float64") == (
+    assert (
         len(frame),
         list(frame.columns),
         str(frame["Failure Rate"].dtype),
-    )
+    ) == (0, ["Model", "Failure Rate"], "float64")
 
 
 def counts(count: object, failed: object) -> dict[str, Any]:
@@ -103,5 +103,5 @@ def test_odd_run_does_not_cost_the_others() -> None:
     runs = [iteration("a", scores=[score(count=0)]), iteration("b", scores=[score(count=6, failedSegmentsCount=2)])]
     rates = snapshot_from(job_document(*runs)).failure_rates()
 
-    assert ["a", "b"] == list(rates)
-    assert (True, 25.0) == (math.isnan(rates["a"]), rates["b"])
+    assert list(rates) == ["a", "b"]
+    assert (math.isnan(rates["a"]), rates["b"]) == (True, 25.0)

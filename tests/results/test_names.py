@@ -37,7 +37,7 @@ def test_as_many_names_come_out_as_went_in(names: list[str]) -> None:
     found = [told_apart.unused(name) for name in names]
 
     assert len(names) == len(set(found))
-    assert [] == [new for old, new in zip(names, found, strict=True) if not new.startswith(old)]
+    assert [new for old, new in zip(names, found, strict=True) if not new.startswith(old)] == []
 
 
 @pytest.mark.parametrize(

@@ -15,18 +15,18 @@ BLEU, CHRF = "BLEU by sacrebleu", "chrF by sacrebleu"
 
 def test_simplified_rows() -> None:
     """A row a model: its name, and each metric's average by the metric's long name."""
-    assert [
+    assert sample_snapshot("completed").score_rows() == [
         {"Model": "model-a", BLEU: 31.5, CHRF: 55.25, "WER by jiwer": 0.42},
         {"Model": "model-b", BLEU: 28.75, CHRF: 51.5, "WER by jiwer": 0.5},
-    ] == sample_snapshot("completed").score_rows()
+    ]
 
 
 def test_frame_has_the_rows() -> None:
     """The frame holds the same: the column `Model`, then one column of floats a metric."""
     frame = sample_snapshot("completed").scores_frame()
 
-    assert ["Model", BLEU, CHRF, "WER by jiwer"] == list(frame.columns)
-    assert ["float64"] * 3 == [str(dtype) for dtype in frame.dtypes[1:]]
+    assert list(frame.columns) == ["Model", BLEU, CHRF, "WER by jiwer"]
+    assert [str(dtype) for dtype in frame.dtypes[1:]] == ["float64"] * 3
     assert sample_snapshot("completed").score_rows() == frame.to_dict("records")
 
 
@@ -64,22 +64,22 @@ def test_display_names_stand_for_models() -> None:
     """Models with display names go by them."""
     snapshot = sample_snapshot("display_names")
 
-    assert ["Prompt A", "Prompt B"] == list(snapshot.scores_frame()["Model"])
-    assert ["Prompt A", "Prompt B"] == list(snapshot.score_details())
+    assert list(snapshot.scores_frame()["Model"]) == ["Prompt A", "Prompt B"]
+    assert list(snapshot.score_details()) == ["Prompt A", "Prompt B"]
 
 
 def test_two_models_of_one_name_are_both_kept() -> None:
     """Unlike the SDK: two models with one display name are told apart, not replaced."""
     rows = sample_snapshot("odd").score_rows()
 
-    assert [{"Model": "LLM", BLEU: 31.5, CHRF: 50.0}, {"Model": "LLM (2)", BLEU: None}, {"Model": "model-c"}] == rows
+    assert rows == [{"Model": "LLM", BLEU: 31.5, CHRF: 50.0}, {"Model": "LLM (2)", BLEU: None}, {"Model": "model-c"}]
 
 
 def test_two_runs_of_one_id_are_both_kept() -> None:
     """Unlike the SDK: two runs of one model id are told apart as well."""
     snapshot = snapshot_from(job_document(iteration("m", scores=[score(average=1)]), iteration("m", scores=[])))
 
-    assert [{"Model": "m", BLEU: 1}, {"Model": "m (2)"}] == snapshot.score_rows()
+    assert snapshot.score_rows() == [{"Model": "m", BLEU: 1}, {"Model": "m (2)"}]
 
 
 @pytest.mark.parametrize("missing", [{"credits": None, "runtime": None, "scores": None, "status": None}, {}])
@@ -92,7 +92,7 @@ def test_what_is_null_or_missing_is_none(missing: dict[str, Any]) -> None:
         "odd": {"creditsUsed": None, "timeSpent": None, "status": None, "rawScores": None},
         "good": {"creditsUsed": 1.0, "timeSpent": 2.0, "status": "completed", "rawScores": [score()]},
     } == snapshot.score_details()
-    assert [{"Model": "odd"}, {"Model": "good", BLEU: 1.5}] == snapshot.score_rows()
+    assert snapshot.score_rows() == [{"Model": "odd"}, {"Model": "good", BLEU: 1.5}]
 
 
 @pytest.mark.parametrize("average", ["31.5", " 31.5 ", "3.15e1", "+31.5"])
@@ -132,8 +132,8 @@ def test_average_that_is_no_number_is_none(average: object) -> None:
     snapshot = snapshot_from(job_document(iteration("m", scores=[score(average=average)])))
     frame = snapshot.scores_frame()
 
-    assert [{"Model": "m", BLEU: None}] == snapshot.score_rows()
-    assert ("float64", True) == (str(frame[BLEU].dtype), bool(frame[BLEU].isna().all()))
+    assert snapshot.score_rows() == [{"Model": "m", BLEU: None}]
+    assert (str(frame[BLEU].dtype), bool(frame[BLEU].isna().all())) == ("float64", True)
 
 
 def test_numbers_stay_as_the_document_writes_them() -> None:
@@ -141,8 +141,8 @@ def test_numbers_stay_as_the_document_writes_them() -> None:
     large = 2**70
     snapshot = snapshot_from(job_document(iteration("m", credits=2, scores=[score("A", 3), score("B", large)])))
 
-    assert "[{'Model': 'm', 'A': 3, 'B': 1180591620717411303424}]" == repr(snapshot.score_rows())
-    assert "2" == repr(snapshot.score_details()["m"]["creditsUsed"])
+    assert repr(snapshot.score_rows()) == "[{'Model': 'm', 'A': 3, 'B': 1180591620717411303424}]"
+    assert repr(snapshot.score_details()["m"]["creditsUsed"]) == "2"
 
 
 @pytest.mark.parametrize("odd", [None, 5, "BLEU", [], {}, {"longName": None, "average": 1}])
@@ -150,7 +150,7 @@ def test_score_without_a_name_costs_no_other(odd: object) -> None:
     """An entry that names no metric has no column; its neighbours stay."""
     snapshot = snapshot_from(job_document(iteration("m", scores=[odd, score()])))
 
-    assert [{"Model": "m", BLEU: 1.5}] == snapshot.score_rows()
+    assert snapshot.score_rows() == [{"Model": "m", BLEU: 1.5}]
 
 
 @pytest.mark.parametrize("iterations", [[], None, "x", {}])
@@ -158,8 +158,8 @@ def test_job_without_runs_has_empty_scores(iterations: object) -> None:
     """Before there is any run there are no rows, but the frame has its column."""
     snapshot = snapshot_from({"status": "running", "iterations": iterations})
 
-    assert ({}, []) == (snapshot.score_details(), snapshot.score_rows())
-    assert ((0, 1), ["Model"]) == (snapshot.scores_frame().shape, list(snapshot.scores_frame().columns))
+    assert (snapshot.score_details(), snapshot.score_rows()) == ({}, [])
+    assert (snapshot.scores_frame().shape, list(snapshot.scores_frame().columns)) == ((0, 1), ["Model"])
 
 
 def test_models_of_different_metrics_share_a_frame() -> None:

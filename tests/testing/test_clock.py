@@ -21,7 +21,7 @@ async def test_sleep_takes_its_time_on_the_clock() -> None:
 
     await clock.sleep(3600.0)
 
-    assert 3600.0 == clock.now()
+    assert clock.now() == 3600.0
 
 
 async def test_sleepers_wake_in_the_order_of_their_deadlines() -> None:
@@ -38,7 +38,7 @@ async def test_sleepers_wake_in_the_order_of_their_deadlines() -> None:
         tasks.start_soon(sleeper, 5)
         tasks.start_soon(sleeper, 2)
 
-    assert [(2, 2.0), (2, 4.0), (5, 5.0), (2, 6.0), (5, 10.0), (5, 15.0)] == woken
+    assert woken == [(2, 2.0), (2, 4.0), (5, 5.0), (2, 6.0), (5, 10.0), (5, 15.0)]
 
 
 async def test_move_on_after_cancels_at_its_time() -> None:
@@ -48,7 +48,7 @@ async def test_move_on_after_cancels_at_its_time() -> None:
     with clock.move_on_after(10.0) as scope:
         await anyio.sleep_forever()
 
-    assert (True, 10.0) == (scope.cancelled_caught, clock.now())
+    assert (scope.cancelled_caught, clock.now()) == (True, 10.0)
 
 
 @pytest.mark.parametrize("seconds", [0.0, -1.0])
@@ -59,7 +59,7 @@ async def test_move_on_after_nothing_cancels_at_once(seconds: float) -> None:
     with clock.move_on_after(seconds) as scope:
         await anyio.sleep_forever()
 
-    assert (True, 0.0) == (scope.cancelled_caught, clock.now())
+    assert (scope.cancelled_caught, clock.now()) == (True, 0.0)
 
 
 async def test_clock_stands_still_while_something_else_is_waited_for() -> None:
@@ -83,7 +83,7 @@ async def test_clock_stands_still_while_something_else_is_waited_for() -> None:
         await anyio.to_thread.run_sync(work)
     thread.join()
 
-    assert ([0.0], False) == (seen, scope.cancelled_caught)
+    assert (seen, scope.cancelled_caught) == ([0.0], False)
 
 
 async def test_tasks_that_have_something_to_do_go_first() -> None:
@@ -100,7 +100,7 @@ async def test_tasks_that_have_something_to_do_go_first() -> None:
         tasks.start_soon(worker)
         await clock.sleep(1.0)
 
-    assert [0.0] * 20 == seen
+    assert seen == [0.0] * 20
 
 
 async def test_loop_that_never_rests_does_not_stop_the_clock() -> None:
@@ -117,7 +117,7 @@ async def test_loop_that_never_rests_does_not_stop_the_clock() -> None:
         while not is_over.is_set():
             await anyio.lowlevel.checkpoint()
 
-    assert 1.0 == clock.now()
+    assert clock.now() == 1.0
 
 
 async def test_advance_wakes_whoever_has_waited_for_that_long() -> None:
@@ -135,10 +135,10 @@ async def test_advance_wakes_whoever_has_waited_for_that_long() -> None:
             await anyio.wait_all_tasks_blocked()
             clock.advance(2.0)
             await anyio.wait_all_tasks_blocked()
-            assert [] == woken
+            assert woken == []
             clock.advance(5.0)
 
-    assert [7.0] == woken
+    assert woken == [7.0]
 
 
 async def test_two_clocks_on_one_loop_do_not_disturb_each_other() -> None:
@@ -149,7 +149,7 @@ async def test_two_clocks_on_one_loop_do_not_disturb_each_other() -> None:
         for number, clock in enumerate(clocks, 1):
             tasks.start_soon(clock.sleep, 10.0 * number)
 
-    assert [10.0, 20.0] == [clock.now() for clock in clocks]
+    assert [clock.now() for clock in clocks] == [10.0, 20.0]
 
 
 def test_loops_in_two_threads_share_a_clock() -> None:
@@ -173,7 +173,7 @@ def test_loops_in_two_threads_share_a_clock() -> None:
     for other in others:
         other.join()
 
-    assert [("early", 10.0), ("late", 20.0)] == woken
+    assert woken == [("early", 10.0), ("late", 20.0)]
 
 
 def test_waits_that_a_loop_left_behind_are_forgotten() -> None:
@@ -189,4 +189,4 @@ def test_waits_that_a_loop_left_behind_are_forgotten() -> None:
     with clock._timer(1.0, lambda: None, gone):
         anyio.run(clock.sleep, 5.0, backend="asyncio")
 
-    assert 5.0 == clock.now()
+    assert clock.now() == 5.0

@@ -81,7 +81,7 @@ class Platform:
     def start(self) -> tuple[str, str]:
         benchmark = self.create().json()["id"]
         reply = self.http.post(f"sdk/benchmarks/{benchmark}/start")
-        assert 201 == reply.status_code
+        assert reply.status_code == 201
         return benchmark, reply.json()["jobId"]
 
     def ended(self, job: str) -> dict[str, Any]:
@@ -123,16 +123,16 @@ def test_ended_job_is_what_the_wire_page_says(platform: Platform) -> None:
 
     document = platform.ended(job)
 
-    assert {} == wrong_in(document, JOB)
+    assert wrong_in(document, JOB) == {}
     assert (job, benchmark, "completed") == (document["jobId"], document["benchmark"]["id"], document["status"])
     assert set() == PROGRESS - document["progress"].keys()
     assert set() == {"startAt", "endAt", "runtime", "remaining"} - document["time"].keys()
     assert platform.models == [iteration["pipeline"] for iteration in document["iterations"]]
     for iteration in document["iterations"]:
-        assert {} == wrong_in(iteration, ITERATION)
-        assert ["BLEU by sacrebleu", "WER by jiwer"] == [score["longName"] for score in iteration["scores"]]
-        assert [{}, {}] == [wrong_in(score, SCORE) for score in iteration["scores"]]
-        assert [False, True] == [score["lowerIsBetter"] for score in iteration["scores"]]
+        assert wrong_in(iteration, ITERATION) == {}
+        assert [score["longName"] for score in iteration["scores"]] == ["BLEU by sacrebleu", "WER by jiwer"]
+        assert [wrong_in(score, SCORE) for score in iteration["scores"]] == [{}, {}]
+        assert [score["lowerIsBetter"] for score in iteration["scores"]] == [False, True]
 
 
 def test_list_is_an_array_that_agrees_with_the_documents(platform: Platform) -> None:
@@ -203,7 +203,7 @@ def test_unknown_id_is_a_404(platform: Platform, path: str) -> None:
     """What is not there is not found, in JSON."""
     reply = platform.http.get(f"sdk/benchmarks/{path}")
 
-    assert (404, 404) == (reply.status_code, reply.json()["statusCode"])
+    assert (reply.status_code, reply.json()["statusCode"]) == (404, 404)
     assert "not found" in reply.json()["message"]
 
 
@@ -211,7 +211,7 @@ def test_missing_key_is_a_401(platform: Platform) -> None:
     """Without the key nothing is answered."""
     reply = platform.http.get("sdk/metrics", headers={"Authorization": ""})
 
-    assert (401, 401) == (reply.status_code, reply.json()["statusCode"])
+    assert (reply.status_code, reply.json()["statusCode"]) == (401, 401)
 
 
 def test_assets_have_what_the_sdk_reads(platform: Platform) -> None:
@@ -243,6 +243,6 @@ def test_results_are_a_csv_that_needs_no_key(platform: Platform) -> None:
     reply = httpx.get(document["reportUrl"], trust_env=False)
     forged = httpx.get(document["reportUrl"].replace("signature=", "signature=0"), trust_env=False)
 
-    assert (200, "text/csv") == (reply.status_code, reply.headers["content-type"].partition(";")[0])
+    assert (reply.status_code, reply.headers["content-type"].partition(";")[0]) == (200, "text/csv")
     assert {"Model", "Model_success", "BLEU by sacrebleu"} <= set(reply.text.splitlines()[0].split(","))
-    assert (403, True) == (forged.status_code, "<Code>SignatureDoesNotMatch</Code>" in forged.text)
+    assert (forged.status_code, "<Code>SignatureDoesNotMatch</Code>" in forged.text) == (403, True)

@@ -48,9 +48,10 @@ async def test_job_moves_by_the_clock(fake: FakePlatform) -> None:
     async with fake.client(poll=EXACT) as client:
         snapshot = await client.job(job.id).wait()
 
-    assert ("completed", 120.0) == (snapshot.status, fake.now)
-    assert {"model-a": 31.2, "model-b": 28.7} == {
-        row["Model"]: row["BLEU by sacrebleu"] for row in snapshot.score_rows()
+    assert (snapshot.status, fake.now) == ("completed", 120.0)
+    assert {row["Model"]: row["BLEU by sacrebleu"] for row in snapshot.score_rows()} == {
+        "model-a": 31.2,
+        "model-b": 28.7,
     }
 
 
@@ -63,7 +64,7 @@ async def test_statuses_are_seen_at_their_times(fake: FakePlatform) -> None:
         fake.advance(2.5)
         seen.append(job.status)
 
-    assert ["queued", "queued", "in_progress", "in_progress", "failed"] == seen
+    assert seen == ["queued", "queued", "in_progress", "in_progress", "failed"]
 
 
 async def test_list_and_documents_agree_at_any_time(fake: FakePlatform) -> None:
@@ -85,7 +86,7 @@ async def test_waits_count_in_the_platforms_time(fake: FakePlatform) -> None:
         with pytest.raises(aiobench.WaitTimeoutError):
             await client.job(job.id).wait(timeout=3600.0)
 
-    assert 3600.0 == fake.now
+    assert fake.now == 3600.0
 
 
 async def test_a_monitor_times_out_in_the_platforms_time(fake: FakePlatform) -> None:
@@ -94,14 +95,14 @@ async def test_a_monitor_times_out_in_the_platforms_time(fake: FakePlatform) -> 
 
     async with fake.client() as client:
         outcomes = await client.wait_all([ends.id, goes_on.id], timeout=600.0)
-        assert 600.0 == fake.now
+        assert fake.now == 600.0
         async with client.monitor([goes_on.id], timeout=3000.0) as monitor:
             with pytest.raises(aiobench.JobsWaitTimeoutError):
                 await anext(monitor)
 
-    assert 3600.0 == fake.now
+    assert fake.now == 3600.0
     assert isinstance(outcomes[goes_on.id], aiobench.WaitTimeoutError)
-    assert "completed" == outcomes[ends.id].status
+    assert outcomes[ends.id].status == "completed"
 
 
 async def test_a_journal_does_not_let_time_pass(fake: FakePlatform, tmp_path: Path) -> None:
@@ -124,11 +125,11 @@ async def test_stalls_count_in_the_platforms_time(fake: FakePlatform) -> None:
     async with fake.client(poll=EXACT) as client:
         with pytest.raises(aiobench.JobStalledError):
             await client.job(job.id).wait(stall_after=900.0)
-        assert 900.0 == fake.now
+        assert fake.now == 900.0
         async with client.monitor([job.id], stall_after=600.0) as monitor:
             stalled = [event async for event in _until(monitor, Stalled)]
 
-    assert (1, 1500.0) == (len(stalled), fake.now)
+    assert (len(stalled), fake.now) == (1, 1500.0)
 
 
 async def _until(monitor: aiobench.Monitor, kind: type[object]):  # noqa: ANN202 - a generator of events
@@ -146,11 +147,11 @@ async def test_attempt_times_out_in_the_platforms_time(fake: FakePlatform) -> No
     async with fake.client(timeout=30.0, max_retries=0) as client:
         with pytest.raises(aiobench.APITimeoutError):
             await client.job(job.id).check_status()
-        assert 30.0 == fake.now
+        assert fake.now == 30.0
         fake.delay(29.0)
-        assert "completed" == await client.job(job.id).check_status()
+        assert await client.job(job.id).check_status() == "completed"
 
-    assert 59.0 == fake.now
+    assert fake.now == 59.0
 
 
 async def test_reply_that_never_comes_is_given_up_on(fake: FakePlatform) -> None:
@@ -162,7 +163,7 @@ async def test_reply_that_never_comes_is_given_up_on(fake: FakePlatform) -> None
         with pytest.raises(aiobench.APITimeoutError):
             await client.job(job.id).check_status()
 
-    assert 30.0 == fake.now
+    assert fake.now == 30.0
 
 
 async def test_retry_after_is_kept_by_the_platforms_clock(fake: FakePlatform) -> None:
@@ -174,7 +175,7 @@ async def test_retry_after_is_kept_by_the_platforms_clock(fake: FakePlatform) ->
         await client.job(job.id).check_status()
 
     first, second = (request.at for request in fake.requests)
-    assert 0.0 == first
+    assert first == 0.0
     assert 45.0 <= second <= 50.0
 
 
@@ -184,7 +185,7 @@ async def test_answer_is_for_the_route_it_names(fake: FakePlatform) -> None:
     fake.answer(403, route="sdk/benchmarks/{id}/jobs", message="Not yours")
 
     async with fake.client() as client:
-        assert "queued" == await client.job(job.id).check_status()
+        assert await client.job(job.id).check_status() == "queued"
         with pytest.raises(aiobench.PermissionDeniedError, match="Not yours"):
             await client.list_jobs(job.benchmark_id)
 
@@ -205,9 +206,9 @@ async def test_dropped_connections_are_asked_again(fake: FakePlatform) -> None:
     fake.drop_connection(times=2)
 
     async with fake.client() as client:
-        assert "in_progress" == await client.job(job.id).check_status()
+        assert await client.job(job.id).check_status() == "in_progress"
 
-    assert [JOB] * 3 == [request.route for request in fake.requests]
+    assert [request.route for request in fake.requests] == [JOB] * 3
 
 
 async def test_lost_reply_of_a_start_starts_one_job(fake: FakePlatform) -> None:
@@ -230,7 +231,7 @@ async def test_dropped_start_starts_no_job(fake: FakePlatform) -> None:
         with pytest.raises(AiobenchError):
             await client.start_job(benchmark.id)
 
-    assert [] == benchmark.jobs
+    assert benchmark.jobs == []
 
 
 async def test_requests_say_what_was_asked(fake: FakePlatform) -> None:
@@ -243,13 +244,13 @@ async def test_requests_say_what_was_asked(fake: FakePlatform) -> None:
         await client.job(job.id).check_status()
         await client.start_job(job.benchmark_id)
 
-    assert [
+    assert [(each.method, each.route, each.job, each.benchmark, each.at) for each in fake.requests] == [
         ("GET", "sdk/benchmarks/{id}/jobs", None, "benchmark", 0.0),
         ("GET", JOB, "job-1", None, 3.0),
         ("GET", "sdk/benchmarks/{id}/jobs", None, "benchmark", 3.0),
         ("POST", "sdk/benchmarks/{id}/start", None, "benchmark", 3.0),
         ("GET", JOB, "job-2", None, 3.0),
-    ] == [(each.method, each.route, each.job, each.benchmark, each.at) for each in fake.requests]
+    ]
 
 
 async def test_segments_are_downloaded_as_they_were_given(fake: FakePlatform) -> None:
@@ -261,10 +262,11 @@ async def test_segments_are_downloaded_as_they_were_given(fake: FakePlatform) ->
         frame = await client.job(job.id).download_results_as_csv(return_dataframe=True)
 
     pd.testing.assert_frame_equal(SEGMENTS, frame, check_dtype=False)
-    assert {"model-a": 100.0, "model-b": 2.0} == {
-        row["Model"]: row["BLEU by sacrebleu"] for row in snapshot.score_rows()
+    assert {row["Model"]: row["BLEU by sacrebleu"] for row in snapshot.score_rows()} == {
+        "model-a": 100.0,
+        "model-b": 2.0,
     }
-    assert {"model-a": 50.0, "model-b": 0.0} == snapshot.failure_rates()
+    assert snapshot.failure_rates() == {"model-a": 50.0, "model-b": 0.0}
 
 
 async def test_segments_of_an_older_file_are_served(fake: FakePlatform) -> None:
@@ -297,7 +299,7 @@ async def test_url_of_results_expires(fake: FakePlatform) -> None:
         second = await client.job(job.id).fetch()
 
     answers = [fake._respond(_results_request(url)) for url in (first.report_url, second.report_url)]
-    assert [403, 200] == [answer.status for answer in answers]
+    assert [answer.status for answer in answers] == [403, 200]
     assert b"<Code>AccessDenied</Code>" in answers[0].body
 
 
@@ -317,9 +319,9 @@ async def test_explanations_and_failures_are_in_the_document(fake: FakePlatform)
         before = await client.job(job.id).fetch()
         after = await client.job(job.id).wait()
 
-    assert ([], []) == (before.score_rows() and [], before.explanations()["metricInDependent"])
+    assert (before.score_rows() and [], before.explanations()["metricInDependent"]) == ([], [])
     assert explanation == after.explanations()
-    assert {"model-a": 0.0, "model-b": 25.0} == after.failure_rates()
+    assert after.failure_rates() == {"model-a": 0.0, "model-b": 25.0}
 
 
 async def test_benchmark_that_a_client_creates_can_be_run(fake: FakePlatform) -> None:
@@ -329,13 +331,13 @@ async def test_benchmark_that_a_client_creates_can_be_run(fake: FakePlatform) ->
         loaded = await client.get_benchmark(made.id)
         snapshot = await (await loaded.start()).wait()
 
-    assert ("Mine", ("m",), ("d",), ("bleu",)) == (
+    assert (
         loaded.name,
         tuple(loaded.model_ids),
         tuple(loaded.dataset_ids),
         tuple(loaded.metric_ids),
-    )
-    assert [{"Model": "m", "BLEU by sacrebleu": 50.0}] == snapshot.score_rows()
+    ) == ("Mine", ("m",), ("d",), ("bleu",))
+    assert snapshot.score_rows() == [{"Model": "m", "BLEU by sacrebleu": 50.0}]
 
 
 async def test_unknown_ids_are_not_found(fake: FakePlatform) -> None:
@@ -360,11 +362,11 @@ async def test_set_status_moves_a_job_by_hand(fake: FakePlatform) -> None:
     """A job can be moved without time, and only forwards."""
     job = fake.job("in_progress")
     job.set_status("canceling", "canceled", every=30.0)
-    assert "canceling" == job.status
+    assert job.status == "canceling"
 
     fake.advance(30.0)
 
-    assert ("canceled", 30.0) == (job.status, job.updated_at)
+    assert (job.status, job.updated_at) == ("canceled", 30.0)
     with pytest.raises(ConfigurationError, match="ends with 'canceled'"):
         job.set_status("completed")
 
@@ -420,7 +422,7 @@ async def test_same_test_takes_the_same_time_each_time() -> None:
             await client.wait_all([job.id for job in jobs])
         return fake.now, len(fake.requests)
 
-    assert 1 == len({await one_run() for _ in range(5)})
+    assert len({await one_run() for _ in range(5)}) == 1
 
 
 async def test_stopped_clock_moves_by_hand_alone(fake: FakePlatform) -> None:
@@ -431,10 +433,10 @@ async def test_stopped_clock_moves_by_hand_alone(fake: FakePlatform) -> None:
         with fake.stopped():
             tasks.start_soon(client.job(job.id).wait)
             await anyio.wait_all_tasks_blocked()
-            assert ("in_progress", 0.0) == (job.status, fake.now)
+            assert (job.status, fake.now) == ("in_progress", 0.0)
             fake.advance(60.0)
             await anyio.wait_all_tasks_blocked()
-            assert 60.0 == fake.now
+            assert fake.now == 60.0
 
 
 async def test_service_that_makes_its_own_client_is_on_the_platforms_clock(fake: FakePlatform) -> None:
@@ -446,7 +448,7 @@ async def test_service_that_makes_its_own_client_is_on_the_platforms_clock(fake:
             snapshot = await client.job(job.id).wait()
             frame = await client.job(job.id).download_results_as_csv(return_dataframe=True)
 
-    assert ("completed", 3600.0, 4) == (snapshot.status, fake.now, len(frame))
+    assert (snapshot.status, fake.now, len(frame)) == ("completed", 3600.0, 4)
 
 
 async def test_job_without_a_client_is_on_the_platforms_clock(fake: FakePlatform) -> None:
@@ -456,7 +458,7 @@ async def test_job_without_a_client_is_on_the_platforms_clock(fake: FakePlatform
         job = platform.job("in_progress", "completed", every=600.0)
         with platform.served():
             await aiobench.BenchmarkJob(job.id, "", "").wait(poll=EXACT)
-        assert 600.0 == platform.now
+        assert platform.now == 600.0
 
 
 async def test_served_replies_take_time_of_the_platform(fake: FakePlatform) -> None:
@@ -468,11 +470,11 @@ async def test_served_replies_take_time_of_the_platform(fake: FakePlatform) -> N
             fake.delay(11.0, times=1)
             with pytest.raises(aiobench.APITimeoutError):
                 await client.job(job.id).check_status()
-            assert 10.0 == fake.now
+            assert fake.now == 10.0
             fake.delay(9.0, times=1)
-            assert "in_progress" == await client.job(job.id).check_status()
+            assert await client.job(job.id).check_status() == "in_progress"
 
-    assert 19.0 == fake.now
+    assert fake.now == 19.0
 
 
 async def test_endless_delay_does_not_outlive_the_server(fake: FakePlatform) -> None:
@@ -520,7 +522,7 @@ def test_blocking_client_waits_in_the_platforms_time(fake: FakePlatform) -> None
     with fake.sync_client(poll=EXACT) as client:
         snapshot = client.job(job.id).wait()
 
-    assert ("completed", 3600.0) == (snapshot.status, fake.now)
+    assert (snapshot.status, fake.now) == ("completed", 3600.0)
 
 
 def test_incumbents_shapes_hold(fake: FakePlatform, tmp_path: Path) -> None:
@@ -557,9 +559,9 @@ async def test_recovery_ends_all_trouble(fake: FakePlatform) -> None:
     fake.recover()
 
     async with fake.client(max_retries=0) as client:
-        assert "in_progress" == await client.job(job.id).check_status()
+        assert await client.job(job.id).check_status() == "in_progress"
         await client.start_job(job.benchmark_id)
-    assert 0.0 == fake.now
+    assert fake.now == 0.0
 
 
 async def test_a_test_can_wait_by_the_platforms_clock(fake: FakePlatform) -> None:
@@ -588,6 +590,8 @@ def test_document_that_the_client_has_is_not_sent_again(fake: FakePlatform) -> N
         fake.advance(60.0)
         third = http.get(path, headers=headers)
 
-    assert [(200, True), (304, False), (200, True)] == [
-        (reply.status_code, bool(reply.content)) for reply in (first, second, third)
+    assert [(reply.status_code, bool(reply.content)) for reply in (first, second, third)] == [
+        (200, True),
+        (304, False),
+        (200, True),
     ]

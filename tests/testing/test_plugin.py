@@ -97,7 +97,7 @@ async def test_platform_is_served_with_the_environment_set(aiobench_platform: Fa
     job = aiobench_platform.job("in_progress")
 
     async with Client() as client:
-        assert "in_progress" == await client.job(job.id).check_status()
+        assert await client.job(job.id).check_status() == "in_progress"
 
     assert os.environ["TEAM_API_KEY"] == aiobench_platform.api_key
 
@@ -107,14 +107,14 @@ async def test_client_is_one_of_the_platform(aiobench_platform: FakePlatform, ai
     """The client asks the platform of the same test."""
     job = aiobench_platform.job("failed")
 
-    assert "failed" == await aiobench_client.job(job.id).check_status()
+    assert await aiobench_client.job(job.id).check_status() == "failed"
 
 
 def test_sync_client_is_one_of_the_platform(aiobench_platform: FakePlatform, aiobench_sync_client: sync.Client) -> None:
     """The blocking client asks the platform of the same test."""
     job = aiobench_platform.job("failed")
 
-    assert "failed" == aiobench_sync_client.job(job.id).check_status()
+    assert aiobench_sync_client.job(job.id).check_status() == "failed"
 
 
 @pytest.mark.anyio

@@ -44,7 +44,7 @@ def test_nothing_comes_before_its_time() -> None:
     queue: Any = due_queue()
     queue.put(Turn(), 10.0)
     assert popped(queue, 9.9) is None
-    assert 10.0 == queue.next_due
+    assert queue.next_due == 10.0
 
 
 def test_a_new_time_voids_the_old_one() -> None:
@@ -84,7 +84,7 @@ def test_what_is_too_late_is_put_off() -> None:
     queue.hold_up(101.0)
     queue.put(unit, 0.0)
     assert popped(queue, 100.0) is None
-    assert 100.5 == queue.next_due
+    assert queue.next_due == 100.5
     assert unit is popped(queue, 100.5)
 
 

@@ -61,8 +61,8 @@ def test_pending_jobs_come_back(opened: Opened) -> None:
     journal.add([Record("a", "b1"), Record("b"), Record("c", "b2")])
     journal.handle(Record("b"))
     contents = opened()[1]
-    assert [("a", "b1"), ("c", "b2")] == pending(contents)
-    assert 1 == contents.handled
+    assert pending(contents) == [("a", "b1"), ("c", "b2")]
+    assert contents.handled == 1
 
 
 def test_a_handled_end_is_remembered(opened: Opened) -> None:
@@ -79,7 +79,7 @@ def test_a_benchmark_once_known_is_kept(opened: Opened) -> None:
     journal, _ = opened()
     journal.add([Record("a", "b1")])
     journal.add([Record("a")])
-    assert [("a", "b1")] == pending(opened()[1])
+    assert pending(opened()[1]) == [("a", "b1")]
 
 
 def test_notes_are_kept(opened: Opened) -> None:
@@ -89,7 +89,7 @@ def test_notes_are_kept(opened: Opened) -> None:
     journal.add([Record("a"), Record("b", "", "2")])
     journal.handle(Record("a"))
     journal, contents = opened()
-    assert [("b", "2"), ("c", None)] == [(each.job_id, each.note) for each in contents.pending]
+    assert [(each.job_id, each.note) for each in contents.pending] == [("b", "2"), ("c", None)]
     assert [Record("a", "", '{"by":"x"}')] == journal.handled()
 
 
@@ -149,7 +149,7 @@ def test_a_copy_is_a_journal_of_its_own(path: Path, opened: Opened) -> None:
     other.open()
     other.close()
     journal.add([Record("b")])
-    assert [("a", ""), ("b", "")] == pending(opened()[1])
+    assert pending(opened()[1]) == [("a", ""), ("b", "")]
 
 
 @pytest.mark.parametrize("name", ["jobs.journal", "jobs.journal-wal"])
@@ -172,7 +172,7 @@ def test_every_change_is_synced(opened: Opened) -> None:
     journal, _ = opened()
     assert journal._database is not None
     (level,) = journal._database.execute("PRAGMA synchronous").fetchone()
-    assert 2 == level  # FULL
+    assert level == 2  # FULL
 
 
 VERSION_1 = f"""
@@ -194,7 +194,7 @@ def test_an_older_file_is_taken_over(path: Path, opened: Opened) -> None:
     database.close()
     for _ in range(2):
         journal, contents = opened()
-        assert [("a", "b1"), ("b", "")] == pending(contents)
+        assert pending(contents) == [("a", "b1"), ("b", "")]
         assert [Record("c")] == journal.handled()
     assert {"c"} == journal.add([Record("c", "b1", "1")])
 
@@ -253,7 +253,7 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(path: Path) -> Non
     path.write_bytes(b"not a database, " * 100)
     with pytest.raises(JournalError, match="not a database"):
         JournalFile(path, ORIGIN).open()
-    assert b"not a database, " * 100 == path.read_bytes()
+    assert path.read_bytes() == b"not a database, " * 100
 
 
 def test_a_damaged_journal_is_refused(path: Path) -> None:

@@ -57,8 +57,10 @@ def test_every_20th_request_is_a_full_one() -> None:
     """A full request comes in time, whatever the server answers."""
     last = noted('"v"')
     asked = [last.condition() for _ in range(60)]
-    assert [FULL_REQUEST_EVERY - 1, 2 * FULL_REQUEST_EVERY - 1, 3 * FULL_REQUEST_EVERY - 1] == [
-        place for place, each in enumerate(asked) if each is None
+    assert [place for place, each in enumerate(asked) if each is None] == [
+        FULL_REQUEST_EVERY - 1,
+        2 * FULL_REQUEST_EVERY - 1,
+        3 * FULL_REQUEST_EVERY - 1,
     ]
 
 
@@ -81,10 +83,10 @@ def test_what_was_forgotten_is_asked_for_in_full() -> None:
 def test_the_same_body_is_not_decoded() -> None:
     """A body is decoded unless it is the last one."""
     first = Reading(None, len)
-    assert 3 == first(b"abc")
+    assert first(b"abc") == 3
     again = Reading(noted(None, first.digest or 0), len)
     assert again(b"abc") is None
-    assert 4 == again(b"abcd")
+    assert again(b"abcd") == 4
 
 
 class Tagged:
@@ -124,7 +126,7 @@ async def test_lists_are_sent_when_they_change(server: FaultServer, client: Clie
         for document in server.jobs.values():
             document["status"] = "completed"
         with anyio.fail_after(10):
-            assert 3 == len([event async for event in monitor if isinstance(event, Finished)])
+            assert len([event async for event in monitor if isinstance(event, Finished)]) == 3
     assert platform.sent <= 20
 
 
@@ -141,7 +143,7 @@ async def test_a_304_that_nobody_asked_for_is_a_failed_poll(server: FaultServer,
         events = [event async for event in monitor]
     failed = [event.error for event in events if isinstance(event, PollFailed)]
     assert all(isinstance(error, InvalidResponseError) for error in failed)
-    assert (1, 2) == (monitor.stats.failed_polls, monitor.stats.finished)
+    assert (monitor.stats.failed_polls, monitor.stats.finished) == (1, 2)
 
 
 async def test_a_single_job_is_asked_for_conditionally(server: FaultServer, client: Client) -> None:
@@ -161,7 +163,7 @@ async def test_a_single_job_is_asked_for_conditionally(server: FaultServer, clie
         (event,) = [event async for event in monitor]
     assert isinstance(event, Finished)
     asked = [request.headers.get("if-none-match") for request in server.requests]
-    assert [None, '"running"'] == asked[:2]
+    assert asked[:2] == [None, '"running"']
 
 
 async def test_a_watch_asks_conditionally(server: FaultServer, client: Client) -> None:
@@ -180,7 +182,7 @@ async def test_a_watch_asks_conditionally(server: FaultServer, client: Client) -
         seen.append((snapshot.status, snapshot.polled_at))
         if len(seen) == 4:
             server.jobs["j"]["status"] = "completed"
-    assert ["running"] * 4 + ["completed"] == [status for status, _ in seen]
+    assert [status for status, _ in seen] == ["running"] * 4 + ["completed"]
     assert len({polled_at for _, polled_at in seen}) == 5
     assert [None, *['W/"running"'] * 4] == [request.headers.get("if-none-match") for request in server.requests]
 

@@ -35,7 +35,7 @@ async def test_a_change_and_its_way_back_are_nothing() -> None:
     queue = NewsQueue()
     queue.put(Changed(JOB, "a", "b"), "j")
     queue.put(Changed(JOB, "b", "a"), "j")
-    assert [] == taken(queue)
+    assert taken(queue) == []
 
 
 async def test_the_newest_progress_is_told() -> None:
@@ -51,7 +51,7 @@ async def test_a_failure_that_is_over_is_no_news() -> None:
     queue = NewsQueue()
     queue.put(Unanswered((JOB,), APIConnectionError("gone")), "group")
     queue.forget_failure("group")
-    assert [] == taken(queue)
+    assert taken(queue) == []
 
 
 async def test_every_end_is_kept_and_fills_the_queue() -> None:
@@ -63,4 +63,4 @@ async def test_every_end_is_kept_and_fills_the_queue() -> None:
     assert queue.room == 0
     queue.take()
     assert queue.room == 1
-    assert NewsQueue.SIZE - 1 == len(taken(queue))
+    assert len(taken(queue)) == NewsQueue.SIZE - 1

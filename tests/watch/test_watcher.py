@@ -77,7 +77,7 @@ async def test_changes_are_told_and_the_end_is_the_last() -> None:
     """The first poll, each change and the end are told, and nothing after the end."""
     world = World(map(document, ["queued", "queued", "running", "running", "completed"]))
     watcher = world.watcher()
-    assert ["queued", "running", "completed"] == await statuses(watcher)
+    assert await statuses(watcher) == ["queued", "running", "completed"]
     assert await watcher.step() is None
 
 
@@ -85,7 +85,7 @@ async def test_it_polls_at_once_and_then_by_the_schedule() -> None:
     """The waits are 1, then 2 and 4 without a change, and 1 again after one."""
     world = World(map(document, ["queued", "queued", "queued", "running", "completed"]))
     await statuses(world.watcher())
-    assert [100, 101, 103, 107, 108] == world.polled_at
+    assert world.polled_at == [100, 101, 103, 107, 108]
 
 
 async def test_progress_and_iterations_are_changes() -> None:
@@ -100,21 +100,21 @@ async def test_progress_and_iterations_are_changes() -> None:
             document("completed"),
         ]
     )
-    assert ["running"] * 4 + ["completed"] == await statuses(world.watcher())
+    assert await statuses(world.watcher()) == ["running"] * 4 + ["completed"]
 
 
 async def test_every_poll_is_told_on_request() -> None:
     """`every_poll` tells polls that changed nothing, too."""
     world = World(map(document, ["running", "running", "completed"]))
-    assert ["running", "running", "completed"] == await statuses(world.watcher(every_poll=True))
+    assert await statuses(world.watcher(every_poll=True)) == ["running", "running", "completed"]
 
 
 async def test_failed_polls_are_tried_again_by_the_schedule() -> None:
     """A failed poll is no end: it counts as a poll that changed nothing."""
     broken = APIConnectionError("gone")
     world = World([document("running"), broken, broken, document("completed")])
-    assert ["running", "completed"] == await statuses(world.watcher())
-    assert [100, 101, 103, 107] == world.polled_at
+    assert await statuses(world.watcher()) == ["running", "completed"]
+    assert world.polled_at == [100, 101, 103, 107]
 
 
 async def test_a_hint_of_the_server_is_waited_out() -> None:
@@ -122,7 +122,7 @@ async def test_a_hint_of_the_server_is_waited_out() -> None:
     busy = RateLimitError("slow down", status_code=429, retry_after=60.0)
     world = World([document("running"), busy, document("completed")])
     await statuses(world.watcher())
-    assert [100, 101, 161] == world.polled_at
+    assert world.polled_at == [100, 101, 161]
 
 
 async def test_a_hint_on_a_good_poll_is_waited_out() -> None:
@@ -130,7 +130,7 @@ async def test_a_hint_on_a_good_poll_is_waited_out() -> None:
     world = World(map(document, ["running", "running", "completed"]))
     world.hint = 30.0
     await statuses(world.watcher())
-    assert [100, 130, 160] == world.polled_at
+    assert world.polled_at == [100, 130, 160]
 
 
 async def test_what_asking_again_cannot_help_ends_the_watch() -> None:
@@ -138,7 +138,7 @@ async def test_what_asking_again_cannot_help_ends_the_watch() -> None:
     world = World([document("running"), NotFoundError("none", status_code=404)])
     with pytest.raises(NotFoundError):
         await statuses(world.watcher())
-    assert [100, 101] == world.polled_at
+    assert world.polled_at == [100, 101]
 
 
 async def test_the_deadline_ends_the_watch_with_the_last_snapshot() -> None:
@@ -146,9 +146,9 @@ async def test_the_deadline_ends_the_watch_with_the_last_snapshot() -> None:
     world = World([document("running")] * 9)
     with pytest.raises(WaitTimeoutError, match="running") as caught:
         await statuses(world.watcher(timeout=6.5))
-    assert "running" == (caught.value.snapshot and caught.value.snapshot.status)
-    assert [100, 101, 103] == world.polled_at
-    assert 106.5 == world.time
+    assert (caught.value.snapshot and caught.value.snapshot.status) == "running"
+    assert world.polled_at == [100, 101, 103]
+    assert world.time == 106.5
 
 
 async def test_the_consumers_time_counts() -> None:
@@ -159,12 +159,12 @@ async def test_the_consumers_time_counts() -> None:
     world.time += 11.0
     with pytest.raises(WaitTimeoutError):
         await watcher.step()
-    assert [100] == world.polled_at
+    assert world.polled_at == [100]
 
 
 async def test_one_poll_is_always_made() -> None:
     """With no time at all, an ended job is still told as ended."""
-    assert ["completed"] == await statuses(World([document("completed")]).watcher(timeout=0.0))
+    assert await statuses(World([document("completed")]).watcher(timeout=0.0)) == ["completed"]
 
 
 async def test_a_watch_before_any_good_poll_says_so() -> None:
@@ -180,14 +180,14 @@ async def test_a_job_without_a_change_stalls() -> None:
     world = World([document("running")] * 9)
     with pytest.raises(JobStalledError) as caught:
         await statuses(world.watcher(stall_after=10.0))
-    assert 110.0 == world.time
-    assert (None, "running") == (caught.value.last_error, caught.value.snapshot and caught.value.snapshot.status)
+    assert world.time == 110.0
+    assert (caught.value.last_error, caught.value.snapshot and caught.value.snapshot.status) == (None, "running")
 
 
 async def test_a_change_keeps_a_job_from_stalling() -> None:
     """The stall counts from the last change."""
     world = World(map(document, ["a", "a", "a", "b", "b", "b", "completed"]))
-    assert ["a", "b", "completed"] == await statuses(world.watcher(stall_after=10.0))
+    assert await statuses(world.watcher(stall_after=10.0)) == ["a", "b", "completed"]
 
 
 async def test_a_stall_while_polls_fail_names_the_error() -> None:
@@ -202,8 +202,8 @@ async def test_unknown_statuses_are_warned_of_now_and_then(caplog: pytest.LogCap
     """F13: an unknown status is no end; the 1st and the 10th poll that brings one are warned of."""
     world = World([document("re_scoring")] * 12 + [document("completed")])
     with caplog.at_level(logging.WARNING, "aiobench.watch"):
-        assert ["re_scoring", "completed"] == await statuses(world.watcher())
-    assert ["1 times", "10 times"] == [record.getMessage().split("seen ")[1].split(")")[0] for record in caplog.records]
+        assert await statuses(world.watcher()) == ["re_scoring", "completed"]
+    assert [record.getMessage().split("seen ")[1].split(")")[0] for record in caplog.records] == ["1 times", "10 times"]
 
 
 async def test_a_gap_is_followed_by_a_little_more_patience() -> None:

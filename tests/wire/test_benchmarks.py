@@ -22,7 +22,7 @@ GOOD: dict[str, Any] = {"dataset": "ds-1", "models": ["m-1"], "metrics": ["bleu"
 
 def test_plain_payload() -> None:
     """Ids alone give the body that the platform's SDK sends (docs/reference/wire.md#routes)."""
-    assert {
+    assert creation_payload("mine", dataset="ds-1", models=["m-1", "m-2"], metrics=["bleu", "wer"]) == {
         "name": "mine",
         "datasets": ["ds-1"],
         "metrics": [{"id": "bleu", "configurations": [[]]}, {"id": "wer", "configurations": [[]]}],
@@ -30,7 +30,7 @@ def test_plain_payload() -> None:
         "shapScores": [],
         "humanEvaluationReport": False,
         "automodeTraining": False,
-    } == creation_payload("mine", dataset="ds-1", models=["m-1", "m-2"], metrics=["bleu", "wer"])
+    }
 
 
 def test_payload_with_display_names() -> None:
@@ -39,11 +39,11 @@ def test_payload_with_display_names() -> None:
 
     payload = creation_payload("mine", dataset="ds-1", models=models, metrics=["bleu"])
 
-    assert ([], [("m-1", "Prompt A"), ("m-1", "Prompt B")]) == (
+    assert (
         payload["model"],
         [(model["id"], model["displayName"]) for model in payload["models"]],
-    )
-    assert [{"temperature": 0.5}, {}] == [json.loads(model["configurations"]) for model in payload["models"]]
+    ) == ([], [("m-1", "Prompt A"), ("m-1", "Prompt B")])
+    assert [json.loads(model["configurations"]) for model in payload["models"]] == [{"temperature": 0.5}, {}]
     assert [{"id", "displayName", "configurations"}] * 2 == [set(model) for model in payload["models"]]
 
 
@@ -119,7 +119,7 @@ def test_payload_does_not_hold_the_callers_lists() -> None:
     payload["model"].append("other")
     payload["metrics"][0]["configurations"][0].append("other")
 
-    assert (["m-1"], ["lower"]) == (models, options)
+    assert (models, options) == (["m-1"], ["lower"])
 
 
 def test_benchmark_is_read() -> None:
@@ -134,13 +134,13 @@ def test_benchmark_is_read() -> None:
 
     found = benchmark_document(json.dumps(reply).encode())
 
-    assert ("bm-1", "mine", ("m-1", "m-2"), ("ds-1",), ("bleu",)) == (
+    assert (
         found.id,
         found.name,
         found.model_ids,
         found.dataset_ids,
         found.metric_ids,
-    )
+    ) == ("bm-1", "mine", ("m-1", "m-2"), ("ds-1",), ("bleu",))
 
 
 @pytest.mark.parametrize(
@@ -156,13 +156,13 @@ def test_benchmark_with_odd_parts_is_read_as_far_as_it_goes(reply: dict[str, Any
     """Only the id must be there; what is missing, null or of a wrong type is empty."""
     found = benchmark_document(json.dumps(reply).encode())
 
-    assert ("bm-1", "", (), (), ()) == (
+    assert (
         found.id,
         found.name,
         found.model_ids,
         found.dataset_ids,
         found.metric_ids,
-    )
+    ) == ("bm-1", "", (), (), ())
 
 
 @pytest.mark.parametrize(
@@ -186,11 +186,12 @@ def test_reply_that_does_not_say_what_was_asked_is_malformed(decode: Any, body: 
 
 def test_ids_of_what_was_made() -> None:
     """A new benchmark's and a new job's id are read out of their replies."""
-    assert ("bm-1", "job-1") == (created_id(b'{"id": "bm-1", "x": 1}'), started_job_id(b'{"jobId": "job-1"}'))
+    assert (created_id(b'{"id": "bm-1", "x": 1}'), started_job_id(b'{"jobId": "job-1"}')) == ("bm-1", "job-1")
 
 
 def test_normalization_options_are_the_values() -> None:
     """The options are the entries' `value`s; entries without one are passed over."""
-    assert ["lower", "nopunct"] == normalization_options(
-        b'[{"value": "lower", "label": "x"}, {"value": null}, 5, {"value": "nopunct"}]'
-    )
+    assert normalization_options(b'[{"value": "lower", "label": "x"}, {"value": null}, 5, {"value": "nopunct"}]') == [
+        "lower",
+        "nopunct",
+    ]

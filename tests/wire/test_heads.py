@@ -65,14 +65,14 @@ def test_one_odd_field_does_not_cost_the_others() -> None:
     )
 
     assert head.progress is not None
-    assert (None, 1, None, 1.5) == (
+    assert (
         head.progress.completed_percentage,
         head.progress.completed_iterations,
         head.progress.remaining_iterations,
         head.progress.used_credits,
-    )
+    ) == (None, 1, None, 1.5)
     assert head.iterations is not None
-    assert ["a"] == [each.status for each in head.iterations]
+    assert [each.status for each in head.iterations] == ["a"]
 
 
 def test_number_that_no_float_holds_counts_as_null() -> None:
@@ -80,7 +80,7 @@ def test_number_that_no_float_holds_counts_as_null() -> None:
     head = job_head(b'{"status": "running", "progress": {"usedCredits": 1e400, "completedPercentage": 5}}')
 
     assert head.progress is not None
-    assert (None, 5) == (head.progress.used_credits, head.progress.completed_percentage)
+    assert (head.progress.used_credits, head.progress.completed_percentage) == (None, 5)
 
 
 @pytest.mark.parametrize(
@@ -111,8 +111,9 @@ def test_list_of_the_sample() -> None:
     """The sample's jobs come in its order, with status and benchmark."""
     found = job_list(sample_bytes("job_list"))
 
-    assert [("job-completed", "completed", "bm-01"), ("job-running", "in_progress", "bm-01")] == [
-        (entry.job_id, entry.status, entry.benchmark_id) for entry in found
+    assert [(entry.job_id, entry.status, entry.benchmark_id) for entry in found] == [
+        ("job-completed", "completed", "bm-01"),
+        ("job-running", "in_progress", "bm-01"),
     ]
 
 

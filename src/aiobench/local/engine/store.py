@@ -102,10 +102,14 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self._db = sqlite3.connect(path, timeout=10.0, isolation_level=None)
-        self._db.executescript(
-            "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
-            f"PRAGMA wal_autocheckpoint={WAL_PAGES}; PRAGMA journal_size_limit={WAL_PAGES * 4096};" + _SCHEMA
-        )
+        try:
+            self._db.executescript(
+                "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
+                f"PRAGMA wal_autocheckpoint={WAL_PAGES}; PRAGMA journal_size_limit={WAL_PAGES * 4096};" + _SCHEMA
+            )
+        except sqlite3.Error:  # Python 3.13 warns of a connection that is left to the garbage collector
+            self._db.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
