@@ -69,8 +69,8 @@ def test_workspace_and_port_are_kept(folder: Folder, until: Until) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     seen = []
-    for _ in range(2):
-        with folder.started("serve", "mine", "--port", str(port)) as process:
+    for workspace in (["mine"], ["--workspace", "mine"]):  # the option is the earlier spelling
+        with folder.started("serve", *workspace, "--port", str(port)) as process:
             seen.append(exports(until(process, "Ready")))
             process.send_signal(signal.SIGTERM)
             stdout, stderr = process.communicate(timeout=30)

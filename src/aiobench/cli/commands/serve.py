@@ -41,11 +41,19 @@ def command(
     port: Annotated[
         int, typer.Option("--port", "-p", min=0, max=65535, show_default="any free one", help="The port to listen on.")
     ] = 0,
+    folder: Annotated[
+        Path | None,
+        # the name of WORKSPACE in scripts that were written for an earlier command line
+        typer.Option("--workspace", "-w", metavar="WORKSPACE", file_okay=False, hidden=True),
+    ] = None,
 ) -> None:
     """Run the embedded platform until Ctrl-C, for programs of your own.
 
     Prints its address, its key and the two lines that point programs at it. It listens on 127.0.0.1 only.
     """
+    if workspace is not None and folder is not None:
+        raise typer.BadParameter("name the workspace once: WORKSPACE and --workspace are the same")
+    workspace = workspace or folder
     with reporting_errors():
         console = console_of_stdout()
         with (
