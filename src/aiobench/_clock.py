@@ -22,8 +22,13 @@ class Clock:
 
     seed: int | None = None  # of the randomness in waits; None: none
 
-    now = staticmethod(monotonic)
-    sleep = staticmethod(anyio.sleep)
+    def now(self) -> float:
+        """Return the time that has passed since some moment."""
+        return monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait for *seconds*."""
+        await anyio.sleep(seconds)
 
     def move_on_after(self, seconds: float) -> AbstractContextManager[anyio.CancelScope]:
         """Cancel the block after *seconds*, as `anyio.move_on_after` does."""

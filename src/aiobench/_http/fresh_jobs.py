@@ -18,7 +18,7 @@ class FreshJobs:
 
     def __init__(self) -> None:
         self._until: dict[str, float] = {}
-        self.has_any = False
+        self.has_any: bool = False
 
     def note(self, url: str, now: float) -> None:
         """Note that a job was started."""

@@ -51,7 +51,7 @@ def event_fields(event: MonitorEvent) -> dict[str, Any]:  # noqa: PLR0911 - one 
 class JSONLines:
     """Prints each event as a line of JSON."""
 
-    interval = float("inf")
+    interval: float = float("inf")
 
     def event(self, event: MonitorEvent) -> None:
         print_json_line(event_fields(event))
@@ -62,7 +62,7 @@ class JSONLines:
 class Lines:
     """Says what changed, one line each."""
 
-    interval = float("inf")
+    interval: float = float("inf")
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -79,7 +79,7 @@ class LiveTable:
     """Draws a summary and the jobs that fit; the others are counted."""
 
     def __init__(self, console: Console, live: Live, total: int) -> None:
-        self.interval = 0.5 if total <= 1_000 else 2.0
+        self.interval: float = 0.5 if total <= 1_000 else 2.0
         self._console = console
         self._live = live
         self._began = time.monotonic()

@@ -35,7 +35,7 @@ class Display(Protocol):
 class NoDisplay:
     """Shows nothing."""
 
-    interval = float("inf")
+    interval: float = float("inf")
 
     def event(self, event: MonitorEvent) -> None: ...
     def tick(self, watched: Mapping[str, JobState]) -> None: ...
