@@ -208,7 +208,7 @@ async def test_the_wall_clock_steps(
 ) -> None:
     """F24: deadlines, pauses and schedules do not move when the wall clock is set back or forward by years."""
     async with Client(KEY, base_url=server.base_url) as plain:
-        assert plain._context.platform.session.now is time.monotonic
+        assert abs(plain._context.platform.session.now() - time.monotonic()) < 60
     server.add_job("j")
     steps = [1e9, -1e9, 5e9]
     real = time.time
