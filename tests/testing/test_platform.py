@@ -56,6 +56,19 @@ async def test_job_moves_by_the_clock(fake: FakePlatform) -> None:
     }
 
 
+async def test_time_stands_still_while_a_large_document_is_decoded(fake: FakePlatform) -> None:
+    """A document that a worker thread decodes takes no time of the platform's: others' waits do not end meanwhile."""
+    job = fake.job("completed", explanation={"metricInDependent": [{"words": ["word"] * 400_000}]})
+    fetched_at: list[float] = []
+
+    async with fake.client() as client, anyio.create_task_group() as tasks:
+        tasks.start_soon(fake.sleep, 3600.0)
+        await client.job(job.id).fetch()
+        fetched_at.append(fake.now)
+
+    assert (fetched_at, fake.now) == ([0.0], 3600.0)
+
+
 async def test_statuses_are_seen_at_their_times(fake: FakePlatform) -> None:
     """Moving the clock moves the jobs, without a client."""
     job = fake.job("queued", "in_progress", "failed", every=5.0)

@@ -21,7 +21,7 @@ from aiobench._errors import (
     RateLimitError,
     UnsafeURLError,
 )
-from aiobench._http.bodies import raw_chunks
+from aiobench._http.bodies import ERROR_BODY, raw_chunks
 from aiobench._http.redaction import secrets_of, without_query
 from aiobench._http.replies import Reply, connection_error, error_of, shown
 from aiobench._http.requests import file_request
@@ -42,7 +42,6 @@ __all__ = ["InterruptedTransferError", "RefusedError", "ResultSource"]
 T = TypeVar("T")
 
 MAX_REDIRECTS = 3
-ERROR_BODY = 64 * 1024  # bytes of an error page that are read
 
 
 class InterruptedTransferError(Exception):

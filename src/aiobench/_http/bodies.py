@@ -17,6 +17,7 @@ import httpx
 from aiobench._wire.sizes import decoded_size
 
 __all__ = [
+    "ERROR_BODY",
     "Body",
     "BodyTooLargeError",
     "Content",
@@ -30,6 +31,7 @@ __all__ = [
     "read_body",
 ]
 
+ERROR_BODY = 64 * 1024  # bytes of an error page that are read
 PIECE = 256 * 1024  # decoded bytes at a time
 GROWTH = 8  # a document may take so many times its cap when it is decoded (F34)
 HARMLESS = 1 / 32  # of the cap: what is smaller is not looked at

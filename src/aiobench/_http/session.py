@@ -16,7 +16,14 @@ from attrs import frozen
 
 from aiobench._clock import Clock
 from aiobench._errors import APIError, APITimeoutError, ConfigurationError, RateLimitError
-from aiobench._http.bodies import BodyTooLargeError, CutBodyError, UnknownEncodingError, read_beginning, read_body
+from aiobench._http.bodies import (
+    ERROR_BODY,
+    BodyTooLargeError,
+    CutBodyError,
+    UnknownEncodingError,
+    read_beginning,
+    read_body,
+)
 from aiobench._http.connections import KEEPALIVE, Connections, Lease
 from aiobench._http.fresh_jobs import FreshJobs
 from aiobench._http.guards import Guard
@@ -36,7 +43,6 @@ logger = logging.getLogger("aiobench.http")
 T = TypeVar("T")
 
 MAX_DOCUMENT = 8 * 2**20  # bytes of one JSON reply, as it arrives and decoded
-ERROR_BODY = 64 * 1024  # bytes of an error page that are read
 LARGE = 2**20  # bytes of a body that is decoded in a worker thread
 
 
@@ -256,9 +262,10 @@ class Session:
             if len(body) < LARGE:
                 value = decode(self._echoes.removed_from(body))
             else:
-                value = await anyio.to_thread.run_sync(
-                    lambda: decode(self._echoes.removed_from(body)), limiter=self.disk
-                )
+                with self.clock.busy():
+                    value = await anyio.to_thread.run_sync(
+                        lambda: decode(self._echoes.removed_from(body)), limiter=self.disk
+                    )
         except MalformedDocumentError as failure:
             self.budget.record(failed=True)
             raise invalid(reply, str(failure), self._api_key) from failure
