@@ -97,9 +97,7 @@ def reporting_errors(*, as_json: bool = False) -> Iterator[None]:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is flushed at the end
         raise typer.Exit(Exit.UNREAD) from None
-    except (AiobenchError, OSError, ValueError) as error:
-        if isinstance(error, ValueError) and not _is_for_users(error):
-            raise
+    except (AiobenchError, OSError) as error:
         status = exit_of(error)
         if as_json:
             from aiobench.cli.output import print_json
@@ -112,7 +110,3 @@ def reporting_errors(*, as_json: bool = False) -> Iterator[None]:
 def error_fields(error: Exception) -> dict[str, object]:
     """Return an error as `--json` shows it."""
     return {"kind": type(error).__name__, "message": sentence(error), "status": int(exit_of(error))}
-
-
-def _is_for_users(error: ValueError) -> bool:
-    return isinstance(error, AiobenchError) or type(error).__name__ == "AnalysisError"
