@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import os
+import queue
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -20,6 +22,7 @@ import pytest
 
 from aiobench.errors import ClientStateError, ConfigurationError
 from aiobench.local import LocalBackend
+from aiobench.local.engine.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -342,3 +345,38 @@ def test_byte_that_is_not_utf8_is_named_with_its_line(make_workspace: Callable[.
 
     with pytest.raises(ConfigurationError, match=r"segments\.csv, line 3: byte 0xfc is not UTF-8; save the file as"):
         LocalBackend(root).start()
+
+
+def test_full_disk_makes_jobs_wait(
+    make_workspace: Callable[..., Path], connect: Callable[[LocalBackend], Platform], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F38: when SQLite finds no room, no worker dies and nothing is lost: jobs go on when there is room again."""
+    is_full, refusals, real = threading.Event(), queue.SimpleQueue[str](), Store.record
+
+    def record(store: Store, *arguments: Any) -> None:
+        # a limit of SQLite's own, which it answers as it does a full disk; 1 is raised to the pages that there are
+        store._db.execute(f"PRAGMA max_page_count = {1 if is_full.is_set() else 2**30}")
+        try:
+            real(store, *arguments)
+        except sqlite3.Error as error:
+            refusals.put(error.sqlite_errorname)
+            raise
+
+    monkeypatch.setattr(Store, "record", record)
+    root = make_workspace()
+    with (root / "datasets" / "tiny" / "segments.csv").open("a", encoding="utf-8") as lines:
+        lines.write(f"{'long ' * 5_000},lang\n")
+    is_full.set()
+    with LocalBackend(root) as backend:
+        platform = connect(backend)
+        benchmark = platform.create("tiny", ["copy-source"], ["exact-match"])
+        jobs = [platform.start(benchmark) for _ in range(3)]
+        refused = {refusals.get(timeout=30) for _ in range(3)}
+        waiting = [platform.job(job)["status"] for job in jobs]
+        is_full.clear()
+        ended = [platform.until(job, lambda document: document["status"] in {"completed", "failed"}) for job in jobs]
+
+        assert refused == {"SQLITE_FULL"}
+        assert "failed" not in waiting
+        assert [document["status"] for document in ended] == ["completed"] * 3
+        assert [len(platform.rows(document)) for document in ended] == [5] * 3

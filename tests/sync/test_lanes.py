@@ -27,11 +27,10 @@ def owner(loop_threads: Callable[[], list[threading.Thread]]) -> Iterator[Owner]
 
     async def nothing() -> None: ...
 
-    before = loop_threads()  # of a client that another test's garbage still holds
     owner = Owner(nothing)
     yield owner
     owner.close()
-    assert [thread for thread in loop_threads() if thread not in before] == []
+    assert loop_threads() == []
 
 
 class Probe:
