@@ -91,3 +91,16 @@ def test_importing_the_package_loads_nothing_of_the_extra() -> None:
     )
 
     assert done.stdout == "set()\n"
+
+
+def test_help_imports_neither_the_client_nor_what_draws() -> None:
+    """`aiobench --help` imports typer and the table of commands alone, so that it is there at once."""
+    done = python(
+        "import sys\n"
+        "from aiobench.cli import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
+        "loaded = {'aiobench._public', 'aiobench.errors', 'anyio', 'httpx', 'pandas', 'rich.console'} & {*sys.modules}\n"
+        "print(loaded, file=sys.stderr)"
+    )
+
+    assert (done.returncode, done.stderr) == (0, "set()\n")
