@@ -6,17 +6,23 @@ arithmetic (extra `stats`) and are imported where they are used.
 
 from aiobench.analysis.breakdown import by, worst_segments
 from aiobench.analysis.comparison import Comparison, compare
+from aiobench.analysis.corpus import corpus_scores
 from aiobench.analysis.errors import AnalysisError
 from aiobench.analysis.families import compare_all
+from aiobench.analysis.gates import GateResult, Verdict, gate
 from aiobench.analysis.leaderboard import leaderboard
 from aiobench.analysis.power import minimum_detectable_effect, segments_needed
 
 __all__ = [
     "AnalysisError",
     "Comparison",
+    "GateResult",
+    "Verdict",
     "by",
     "compare",
     "compare_all",
+    "corpus_scores",
+    "gate",
     "leaderboard",
     "minimum_detectable_effect",
     "segments_needed",

@@ -17,7 +17,7 @@ from aiobench.analysis.metrics import Floats, chosen_metrics, is_lower_better
 from aiobench.analysis.pairing import paired
 from aiobench.analysis.selection import selected
 
-__all__ = ["enough_pairs", "minimum_detectable_effect", "segments_needed"]
+__all__ = ["MOST", "enough_pairs", "minimum_detectable_effect", "segments_needed"]
 
 MOST = 1e12  # segments; more is never
 

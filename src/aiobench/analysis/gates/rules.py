@@ -1,0 +1,97 @@
+"""The rules of a gate, as text: `BLEU by sacrebleu >= -0.5`, `chrF by sacrebleu > 0`, `failure rate <= 2`."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Literal
+
+from attrs import frozen
+
+from aiobench.analysis.errors import AnalysisError
+
+__all__ = ["FAILURE_RATE", "Rule", "parse_rule"]
+
+FAILURE_RATE = "failure rate"
+OPERATOR = re.compile(r">=|<=|=>|=<|==|!=|[<>=≥≤]")
+NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?")
+
+
+@frozen
+class Rule:
+    """One rule.
+
+    Attributes:
+        text: As it was written.
+        subject: A metric's name, or `failure rate`.
+        operator: How the figure compares with the bound.
+        bound: In the metric's unit, or percent of the segments.
+    """
+
+    text: str
+    subject: str
+    operator: Literal[">", ">=", "<", "<="]
+    bound: float
+
+    @property
+    def is_of_failures(self) -> bool:
+        """Whether the rule bounds the candidate's failure rate."""
+        return self.subject == FAILURE_RATE
+
+    def holds(self, figure: float) -> bool:
+        """Tell whether a figure is on the right side of the bound."""
+        match self.operator:
+            case ">":
+                return figure > self.bound
+            case ">=":
+                return figure >= self.bound
+            case "<":
+                return figure < self.bound
+            case "<=":
+                return figure <= self.bound
+
+
+def parse_rule(text: str) -> Rule:
+    """Read a rule.
+
+    Raises:
+        AnalysisError: If the text is no rule; a caret points at the place.
+    """
+    if not isinstance(text, str):
+        raise AnalysisError(f"a rule is a text such as 'BLEU by sacrebleu >= -0.5', not {type(text).__name__}")
+    line = " ".join(text.split())
+    operators = list(OPERATOR.finditer(line))
+    if not operators:
+        raise _mistake(line, len(line), "an operator and a number are missing, such as >= -0.5")
+    operator = operators[-1]  # a metric's name may have one of its own
+    subject, number = line[: operator.start()].strip(), line[operator.end() :].strip()
+    if operator.group() not in (">", ">=", "<", "<="):
+        raise _mistake(line, operator.start(), f"{operator.group()} is no operator of rules; write >=, >, <= or <")
+    if not subject:
+        raise _mistake(line, operator.start(), "the name of a metric is missing before it")
+    place = len(line) - len(number)
+    if not number:
+        raise _mistake(line, len(line), "a number is missing")
+    of_failures = subject.casefold() == FAILURE_RATE
+    digits = number.removesuffix("%").rstrip() if of_failures else number
+    if NUMBER.fullmatch(digits) is None or not math.isfinite(float(digits)):
+        raise _mistake(line, place, f"{number!r} is no number")
+    bound = float(digits)
+    is_lower_bound = operator.group() in (">", ">=")
+    if of_failures:
+        if is_lower_bound:
+            raise _mistake(line, operator.start(), "a failure rate is bounded from above; write <= or <")
+        if not 0 <= bound <= 100:
+            raise _mistake(line, place, "a failure rate is between 0 and 100 percent")
+        return Rule(line, FAILURE_RATE, "<" if operator.group() == "<" else "<=", bound)
+    if not is_lower_bound:
+        raise _mistake(
+            line,
+            operator.start(),
+            "a rule bounds the gain over the baseline from below, also where lower scores are better; write >= or >",
+        )
+    return Rule(line, subject, ">" if operator.group() == ">" else ">=", bound)
+
+
+def _mistake(line: str, place: int, reason: str) -> AnalysisError:
+    return AnalysisError(f"this rule cannot be read: {reason}\n  {line}\n  {' ' * place}^")
