@@ -92,5 +92,5 @@ def test_models_without_a_common_segment_are_not_scored() -> None:
     frame = outputs()
     frame = frame[(frame["Model"] == "careful") == (frame["segment_id"] < 2)]
 
-    with pytest.raises(AnalysisError, match="no common segment.*pass on='all'"):
+    with pytest.raises(AnalysisError, match=r"no common segment.*pass on='all'"):
         corpus_scores(frame)

@@ -138,6 +138,7 @@ class Screen:
 
     lines: list[str] = field(factory=lambda: [""])
     row: int = 0
+    column: int = 0
     cursor_is_visible: bool = True
 
     def write(self, text: str) -> None:
@@ -149,10 +150,13 @@ class Screen:
                 self.row += 1
                 if self.row == len(self.lines):
                     self.lines.append("")
-            elif part != "\r":
+            elif part == "\r":
+                self.column = 0
+            else:
                 assert "\x1b" not in part, part
-                # Whatever is drawn anew was erased before, so that text always goes to the end of its line.
-                self.lines[self.row] += part
+                line = self.lines[self.row]
+                self.lines[self.row] = line[: self.column] + part + line[self.column + len(part) :]
+                self.column += len(part)
 
     def _control(self, private: str, number: str, action: str) -> None:
         match private, action, number:

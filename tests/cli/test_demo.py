@@ -51,11 +51,14 @@ def test_each_models_course_is_told(demo: Demo) -> None:
 
 
 def test_each_table_has_a_row_for_each_model(demo: Demo) -> None:
-    """Scores, failure rates and the explanation each tell of every model."""
+    """Scores, failure rates and the explanation each have every model; a dagger marks those that left segments out."""
     _, *tables = demo.done.stdout.split("\nModel ")
-    named = [{model for model in MODELS if f"\n{model}  " in table} for table in tables]
+    scores, failures, explanation = ([line.partition("  ")[0] for line in table.splitlines()] for table in tables)
 
-    assert named == [MODELS] * 3
+    skipped = {"ISO 3166-1 names, strict", "Nearest name, if 95% alike"}
+    assert {f"{model} †" if model in skipped else model for model in MODELS} <= set(scores)
+    assert set(failures) >= MODELS
+    assert set(explanation) >= MODELS
 
 
 def test_saved_results_are_whole(demo: Demo) -> None:

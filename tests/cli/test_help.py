@@ -70,7 +70,8 @@ def test_each_help_ends_with_an_example_that_runs(folder: Folder, name: str) -> 
 def _segments() -> object:
     import pandas as pd
 
-    return pd.DataFrame({"segment_id": [1, 2], "Model": ["model-a"] * 2, "BLEU by sacrebleu": [31.0, 31.4]})
+    models, scores = ["model-a"] * 2 + ["model-b"] * 2, [31.0, 31.4, 28.5, 30.0]
+    return pd.DataFrame({"segment_id": [1, 2, 1, 2], "Model": models, "BLEU by sacrebleu": scores})
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

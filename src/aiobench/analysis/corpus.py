@@ -118,7 +118,7 @@ def _texts(rows: Rows, asked: str | None, usual: tuple[str, ...], what: str) -> 
     if not texts.all():
         first = column[~texts.astype(bool)].iloc[0]
         raise AnalysisError(
-            f"the column {name!r} holds {first!r}, which is no text. Read the results with "
+            f"the column {name!r} holds {first}, which is no text. Read the results with "
             "download_results_as_csv, which keeps texts as they are"
         )
     return column

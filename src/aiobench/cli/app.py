@@ -34,6 +34,10 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
         "explanations": "Show a job's explanations.",
         "segments": "Show or save the results of every segment.",
     },
+    "Compare": {
+        "compare": "Say which model is better, and how sure that is.",
+        "gate": "Check in CI that a candidate is not worse than a baseline.",
+    },
 }
 
 

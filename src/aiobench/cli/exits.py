@@ -70,6 +70,14 @@ def sentence(error: Exception) -> str:
     return printable(" ".join(str(error).split()))
 
 
+def _paragraph(error: Exception) -> str:
+    """Return what an error says; what it shows on lines of its own, as a rule and its caret, stays there."""
+    if not isinstance(error, ValueError):  # a server's text
+        return sentence(error)
+    head, *shown = str(error).split("\n  ")
+    return "\n  ".join([printable(" ".join(head.split())), *map(printable, shown)])
+
+
 def printable(text: str) -> str:
     """Escape control characters, which must not steer a terminal, and what the terminal cannot show."""
     if not text.isprintable():
@@ -103,7 +111,7 @@ def reporting_errors(*, as_json: bool = False) -> Iterator[None]:
             from aiobench.cli.output import print_json
 
             print_json({"error": error_fields(error)})
-        sys.stderr.write(f"aiobench: {sentence(error)}\n")
+        sys.stderr.write(f"aiobench: {_paragraph(error)}\n")
         raise typer.Exit(status) from None
 
 

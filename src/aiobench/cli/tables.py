@@ -158,25 +158,47 @@ def figure(value: float | None, form: str) -> str:
 
 
 def score_table(snapshot: JobSnapshot) -> Table:
-    """Show the average of each metric for each model, the best of each in bold."""
+    """Show the average of each metric for each model.
+
+    The best of each is bold, unless a model failed on segments: its average leaves them out, so the averages are of
+    different segments, and the highest need not be the best.
+    """
     scores = _scores(snapshot)
-    no_scores = "" if scores else "There are no scores."
-    lower = [_short(score) for score in scores.values() if score.lower_is_better]
+    failed = [iteration for iteration in snapshot.iterations if iteration.failed_segments]
     table = plain_table(
         "Model",
         *(printable(_short(score)) for score in scores.values()),
         title="Scores, averages over the segments",
-        caption=f"Lower is better for {' and '.join(lower)}, higher for the others." if lower else no_scores,
+        caption=_how_to_read(scores, any_failed=bool(failed)),
     )
     rows = snapshot.score_rows()
-    best = {name: _best([row.get(name) for row in rows], score) for name, score in scores.items()}
-    for row in rows:
+    best = {name: _best([row.get(name) for row in rows], score) for name, score in scores.items()} if not failed else {}
+    for row, iteration in zip(rows, snapshot.iterations, strict=True):
         figures = [
-            Text(_scored(row.get(name), score), style="bold green" if row.get(name) == best[name] else "")
+            Text(_scored(row.get(name), score), style="bold green" if name in best and row[name] == best[name] else "")
             for name, score in scores.items()
         ]
-        table.add_row(printable(str(row["Model"])), *figures)
+        mark = f" {_dagger()}" if iteration in failed else ""
+        table.add_row(printable(f"{row['Model']}{mark}"), *figures)
     return table
+
+
+def _dagger() -> str:
+    """Return the mark of a model whose averages leave segments out, as the terminal can show it."""
+    dagger = "\N{DAGGER}"
+    return dagger if printable(dagger) == dagger else "*"
+
+
+def _how_to_read(scores: Mapping[str, Score], *, any_failed: bool) -> str:
+    if not scores:
+        return "There are no scores."
+    lower = [printable(_short(score)) for score in scores.values() if score.lower_is_better]
+    lines = [f"Lower is better for {' and '.join(lower)}, higher for the others."] if lower else []
+    if any_failed:
+        lines.append(
+            f"{_dagger()} failed on some segments. Its averages leave them out, so do not compare them as they are."
+        )
+    return "\n".join(lines)
 
 
 def failure_table(snapshot: JobSnapshot) -> Table:

@@ -1,11 +1,11 @@
-"""What a gate found: a verdict for each rule, as Markdown and as JUnit's XML."""
+"""What a gate found: a verdict for each rule, as Markdown and as JUnit's ET."""
 
 from __future__ import annotations
 
 import math
 import re
 from typing import Any, Literal
-from xml.etree import ElementTree as XML  # only writes here; nothing from outside is parsed
+from xml.etree import ElementTree as ET  # only writes here; nothing from outside is parsed
 
 from attrs import asdict, frozen
 
@@ -115,7 +115,7 @@ class GateResult:
     def to_junit(self) -> str:
         """Return the result as JUnit's XML: a rule that failed is a failure, an inconclusive one an error."""
         counts = {outcome: sum(each.outcome == outcome for each in self.verdicts) for outcome in SEVERITY}
-        suite = XML.Element(
+        suite = ET.Element(
             "testsuite",
             name="aiobench gate",
             tests=str(len(self.verdicts)),
@@ -124,13 +124,13 @@ class GateResult:
             skipped="0",
         )
         for verdict in self.verdicts:
-            case = XML.SubElement(
+            case = ET.SubElement(
                 suite, "testcase", classname=f"gate.{_xml(verdict.model)}", name=_xml(verdict.rule), time="0"
             )
             if verdict.outcome != "pass":
                 tag = "failure" if verdict.outcome == "fail" else "error"
-                XML.SubElement(case, tag, message=_xml(verdict.reason), type=verdict.outcome)
-        return XML.tostring(suite, encoding="unicode", xml_declaration=False) + "\n"
+                ET.SubElement(case, tag, message=_xml(verdict.reason), type=verdict.outcome)
+        return ET.tostring(suite, encoding="unicode", xml_declaration=False) + "\n"
 
     def __str__(self) -> str:
         lines = [self.sentence]
@@ -143,7 +143,8 @@ class GateResult:
 
 def worst_outcome(outcomes: list[Outcome]) -> Outcome:
     """Return the worst of some outcomes; nothing checked is inconclusive."""
-    return max(outcomes, key=SEVERITY.__getitem__, default="inconclusive")
+    worst: Outcome = max(outcomes, key=lambda outcome: SEVERITY[outcome], default="inconclusive")
+    return worst
 
 
 def _cell(text: str) -> str:

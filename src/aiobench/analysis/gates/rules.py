@@ -13,6 +13,8 @@ from aiobench.analysis.errors import AnalysisError
 __all__ = ["FAILURE_RATE", "Rule", "parse_rule"]
 
 FAILURE_RATE = "failure rate"
+Sign = Literal[">", ">=", "<", "<="]
+SIGNS: dict[str, Sign] = {">": ">", ">=": ">=", "<": "<", "<=": "<="}
 OPERATOR = re.compile(r">=|<=|=>|=<|==|!=|[<>=≥≤]")
 NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?")
 
@@ -30,7 +32,7 @@ class Rule:
 
     text: str
     subject: str
-    operator: Literal[">", ">=", "<", "<="]
+    operator: Sign
     bound: float
 
     @property
@@ -65,32 +67,34 @@ def parse_rule(text: str) -> Rule:
         raise _mistake(line, len(line), "an operator and a number are missing, such as >= -0.5")
     operator = operators[-1]  # a metric's name may have one of its own
     subject, number = line[: operator.start()].strip(), line[operator.end() :].strip()
-    if operator.group() not in (">", ">=", "<", "<="):
+    sign = SIGNS.get(operator.group())
+    if sign is None:
         raise _mistake(line, operator.start(), f"{operator.group()} is no operator of rules; write >=, >, <= or <")
     if not subject:
         raise _mistake(line, operator.start(), "the name of a metric is missing before it")
-    place = len(line) - len(number)
     if not number:
         raise _mistake(line, len(line), "a number is missing")
-    of_failures = subject.casefold() == FAILURE_RATE
-    digits = number.removesuffix("%").rstrip() if of_failures else number
+    is_of_failures = subject.casefold() == FAILURE_RATE
+    digits = number.removesuffix("%").rstrip() if is_of_failures else number
     if NUMBER.fullmatch(digits) is None or not math.isfinite(float(digits)):
-        raise _mistake(line, place, f"{number!r} is no number")
-    bound = float(digits)
-    is_lower_bound = operator.group() in (">", ">=")
-    if of_failures:
-        if is_lower_bound:
-            raise _mistake(line, operator.start(), "a failure rate is bounded from above; write <= or <")
-        if not 0 <= bound <= 100:
-            raise _mistake(line, place, "a failure rate is between 0 and 100 percent")
-        return Rule(line, FAILURE_RATE, "<" if operator.group() == "<" else "<=", bound)
-    if not is_lower_bound:
-        raise _mistake(
-            line,
-            operator.start(),
-            "a rule bounds the gain over the baseline from below, also where lower scores are better; write >= or >",
+        raise _mistake(line, len(line) - len(number), f"{number!r} is no number")
+    rule = Rule(line, FAILURE_RATE if is_of_failures else subject, sign, float(digits))
+    _check_sense(rule, operator.start(), len(line) - len(number))
+    return rule
+
+
+def _check_sense(rule: Rule, operator: int, number: int) -> None:
+    """Refuse bounds on the wrong side, which would pass what a gate is there to stop."""
+    bounds_from_below = rule.operator in (">", ">=")
+    if not rule.is_of_failures and not bounds_from_below:
+        reason = (
+            "a rule bounds the gain over the baseline from below, also where lower scores are better; write >= or >"
         )
-    return Rule(line, subject, ">" if operator.group() == ">" else ">=", bound)
+        raise _mistake(rule.text, operator, reason)
+    if rule.is_of_failures and bounds_from_below:
+        raise _mistake(rule.text, operator, "a failure rate is bounded from above; write <= or <")
+    if rule.is_of_failures and not 0 <= rule.bound <= 100:
+        raise _mistake(rule.text, number, "a failure rate is between 0 and 100 percent")
 
 
 def _mistake(line: str, place: int, reason: str) -> AnalysisError:
