@@ -13,7 +13,7 @@ __all__ = ["GateResult", "Outcome", "Verdict", "worst_outcome"]
 
 Outcome = Literal["pass", "fail", "inconclusive"]
 
-SEVERITY: dict[Outcome, int] = {"pass": 0, "inconclusive": 1, "fail": 2}
+WORST_FIRST: tuple[Outcome, ...] = ("fail", "inconclusive", "pass")
 HEADINGS: dict[Outcome, str] = {"pass": "passed", "fail": "failed", "inconclusive": "inconclusive"}
 NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -86,7 +86,7 @@ class GateResult:
         rules = f"{len(self.verdicts)} rule{'' if len(self.verdicts) == 1 else 's'}"
         if self.passed:
             return f"Gate passed: {rules} checked."
-        counts = {outcome: sum(each.outcome == outcome for each in self.verdicts) for outcome in SEVERITY}
+        counts = {outcome: sum(each.outcome == outcome for each in self.verdicts) for outcome in WORST_FIRST}
         parts = [f"{counts[outcome]} {HEADINGS[outcome]}" for outcome in ("fail", "inconclusive") if counts[outcome]]
         return f"Gate {HEADINGS[self.outcome]}: of {rules}, {' and '.join(parts)}."
 
@@ -114,7 +114,7 @@ class GateResult:
 
     def to_junit(self) -> str:
         """Return the result as JUnit's XML: a rule that failed is a failure, an inconclusive one an error."""
-        counts = {outcome: sum(each.outcome == outcome for each in self.verdicts) for outcome in SEVERITY}
+        counts = {outcome: sum(each.outcome == outcome for each in self.verdicts) for outcome in WORST_FIRST}
         suite = ET.Element(
             "testsuite",
             name="aiobench gate",
@@ -143,8 +143,7 @@ class GateResult:
 
 def worst_outcome(outcomes: list[Outcome]) -> Outcome:
     """Return the worst of some outcomes; nothing checked is inconclusive."""
-    worst: Outcome = max(outcomes, key=lambda outcome: SEVERITY[outcome], default="inconclusive")
-    return worst
+    return next((outcome for outcome in WORST_FIRST if outcome in outcomes), "inconclusive")
 
 
 def _cell(text: str) -> str:
