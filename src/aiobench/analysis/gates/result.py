@@ -143,7 +143,10 @@ class GateResult:
 
 def worst_outcome(outcomes: list[Outcome]) -> Outcome:
     """Return the worst of some outcomes; nothing checked is inconclusive."""
-    return next((outcome for outcome in WORST_FIRST if outcome in outcomes), "inconclusive")
+    for outcome in WORST_FIRST:
+        if outcome in outcomes:
+            return outcome
+    return "inconclusive"
 
 
 def _cell(text: str) -> str:
