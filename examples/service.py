@@ -1,13 +1,13 @@
 """A web service that starts benchmark jobs and acts on their results, even if it is killed and restarted.
 
-pip install aiobench fastapi uvicorn
+pip install "aiobench[otel]" fastapi uvicorn opentelemetry-exporter-prometheus
 export TEAM_API_KEY=…                # and BACKEND_URL=… for another platform, such as `aiobench serve`
 uvicorn --app-dir examples service:app
 
 curl localhost:8000/benchmarks/BENCHMARK_ID/runs --json '{"requested_by": "ada"}'
 curl localhost:8000/runs             # what is running: status, progress, who asked for it
 curl localhost:8000/runs/JOB_ID      # what became of one
-curl localhost:8000/metrics          # the monitor's figures, for Prometheus
+curl localhost:8000/metrics          # requests, watched jobs and their ends, for Prometheus
 
 Its tests are beside it, in `test_service.py`: they need no platform, and hours of waiting pass in a moment.
 """
@@ -23,14 +23,18 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-import attrs
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse, PlainTextResponse
+from opentelemetry.exporter.prometheus import PrometheusMetricReader
+from opentelemetry.sdk.metrics import MeterProvider
+from prometheus_client import generate_latest
 from pydantic import BaseModel
 
 from aiobench import Abandoned, AiobenchError, Client, Finished, Monitor, NotFoundError, StartInterrupted
+from aiobench.telemetry import instrument
 
 logger = logging.getLogger("service")
+meters = MeterProvider([PrometheusMetricReader()])  # one for the process: what it counts goes on over a reload
 
 
 class Outcomes:
@@ -85,15 +89,16 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Keep one client and one monitor for as long as the service runs; on SIGTERM, uvicorn leaves this in order."""
     folder = Path(os.environ.get("RUNS", "runs"))
     app.state.outcomes = Outcomes(folder)
-    async with (
-        Client() as client,
-        client.monitor(keep_open=True, journal=folder / "journal", ack="manual", stall_after=1800) as monitor,
-        anyio.create_task_group() as tasks,
-    ):
-        app.state.monitor, app.state.known = monitor, set(monitor.jobs)  # those that an earlier process left
-        tasks.start_soon(follow, app.state.outcomes, monitor)
-        yield
-        await monitor.aclose()  # the jobs continue, and the next start finds them in the journal
+    async with Client() as client:
+        instrument(client, meter_provider=meters)  # before the monitor is made
+        async with (
+            client.monitor(keep_open=True, journal=folder / "journal", ack="manual", stall_after=1800) as monitor,
+            anyio.create_task_group() as tasks,
+        ):
+            app.state.monitor, app.state.known = monitor, set(monitor.jobs)  # those that an earlier process left
+            tasks.start_soon(follow, app.state.outcomes, monitor)
+            yield
+            await monitor.aclose()  # the jobs continue, and the next start finds them in the journal
 
 
 app = FastAPI(lifespan=lifespan)
@@ -144,10 +149,9 @@ async def get_run(job_id: str, request: Request) -> dict[str, Any]:
 
 
 @app.get("/metrics", response_class=PlainTextResponse)
-async def metrics(request: Request) -> str:
-    """Show the monitor's figures to Prometheus."""
-    figures = attrs.asdict(request.app.state.monitor.stats)
-    return "".join(f"benchmark_monitor_{name} {value}\n" for name, value in figures.items())
+async def metrics() -> str:
+    """Show Prometheus what the client and its monitor do; `docs/howto/telemetry.md` has queries for a dashboard."""
+    return generate_latest().decode()
 
 
 @app.exception_handler(AiobenchError)

@@ -14,6 +14,7 @@ from aiobench._context import ClientBase, Context, context_of, default_context
 from aiobench._display import Card, Displayed
 from aiobench._errors import ConfigurationError
 from aiobench._http.requests import ApiRequest
+from aiobench._http.session import Session
 from aiobench._http.settings import checked_seconds
 from aiobench._results import lazy_pandas as pd
 from aiobench._watch.document_polls import DocumentPolls
@@ -23,7 +24,7 @@ from aiobench._wire.routes import checked_id
 from aiobench._wire.statuses import shown
 from aiobench.documents import Explanations, ScoreDetail, ScoreRow
 from aiobench.policy import PollPolicy, checked_policy
-from aiobench.snapshot import JobSnapshot, snapshot_of
+from aiobench.snapshot import JobSnapshot, run_time, snapshot_of
 
 __all__ = ["BenchmarkJob", "as_job", "client_of", "several_jobs"]
 
@@ -87,6 +88,11 @@ class BenchmarkJob(Displayed):
         self.status = status
         self.benchmark_id = benchmark_id or self.benchmark_id
 
+    def _learn(self, session: Session, status: str, benchmark_id: str) -> None:
+        self.observe(status, benchmark_id)
+        if session.observer is not None:
+            session.observer.learned(1)
+
     async def check_status(self) -> str:
         """Ask for the job's status.
 
@@ -99,7 +105,7 @@ class BenchmarkJob(Displayed):
         """
         context = self._asking_context()
         head = await context.platform.job(self._job_request(context), job_head)
-        self.observe(head.status, head.benchmark_id)
+        self._learn(context.platform.session, head.status, head.benchmark_id)
         return self.status
 
     async def fetch(self) -> JobSnapshot:
@@ -118,7 +124,7 @@ class BenchmarkJob(Displayed):
             self._job_request(context),
             lambda body: snapshot_of(self.id, body, polled_at=datetime.now(UTC), terminal=ends, in_full=True),
         )
-        self.observe(snapshot.status, snapshot.benchmark_id)
+        self._learn(context.platform.session, snapshot.status, snapshot.benchmark_id)
         return snapshot
 
     async def watch(
@@ -406,7 +412,9 @@ class BenchmarkJob(Displayed):
 
         async def poll_once() -> tuple[JobSnapshot, float | None]:
             snapshot, hint = await ask()
-            self.observe(snapshot.status, snapshot.benchmark_id)
+            self._learn(session, snapshot.status, snapshot.benchmark_id)
+            if snapshot.is_terminal and session.observer is not None:
+                session.observer.ended(snapshot.status, run_time(snapshot))
             return snapshot, hint
 
         return Watcher(

@@ -82,7 +82,11 @@ class Monitor(Displayed):
         self._news = NewsQueue()
         self._notes = Notes()
         self._states = States(
-            policy, stall_after=checked_seconds(stall_after, "stall_after"), news=self._news, now=session.now
+            policy,
+            stall_after=checked_seconds(stall_after, "stall_after"),
+            news=self._news,
+            now=session.now,
+            observer=session.observer,
         )
         # none of what follows holds this monitor, so that it goes, with the client, when it is dropped
         self._make_job = make_job = partial(_job_of, client)
@@ -383,6 +387,7 @@ class Monitor(Displayed):
         self._is_over = True
         try:
             self._update_progress()
+            self._states.leave()
             async with self._exits:
                 await self._background.leave(exc_value)
         finally:
@@ -398,6 +403,7 @@ class Monitor(Displayed):
     async def aclose(self) -> None:
         """Stop watching: the iteration ends and nothing more is sent. The jobs themselves go on."""
         self._is_over = True
+        self._states.leave()
         self._background.stop()
         self._news.wake()
         await self._background.stopped()

@@ -27,7 +27,7 @@ from aiobench._wire.heads import JobHead, job_head
 from aiobench._wire.statuses import SUCCEEDED, normalized, shown
 from aiobench.documents import Explanations, Iteration, Metric, Progress, ScoreDetail, ScoreRow
 
-__all__ = ["JobFailedError", "JobSnapshot", "snapshot_of"]
+__all__ = ["JobFailedError", "JobSnapshot", "run_time", "snapshot_of"]
 
 
 @frozen(eq=False, repr=False)
@@ -302,6 +302,13 @@ class JobFailedError(JobError):
 def _restore(job_id: str, body: bytes, polled_at: datetime, is_terminal: bool) -> JobSnapshot:
     head = job_head(body)
     return JobSnapshot(job_id, head.status, head.benchmark_id, polled_at, is_terminal, head, body)
+
+
+def run_time(snapshot: JobSnapshot) -> float | None:
+    """Return the seconds from a job's start to its last change, by the platform's clock; None if it does not say."""
+    if snapshot.started_at is None or snapshot.updated_at is None:
+        return None
+    return (snapshot.updated_at - snapshot.started_at).total_seconds()
 
 
 def snapshot_of(

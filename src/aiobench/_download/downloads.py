@@ -14,6 +14,7 @@ from aiobench._download.transfers import Place, Transfer
 from aiobench._errors import APIError, APIStatusError, DownloadError, ResultExpiredError
 from aiobench._http.redaction import without_query
 from aiobench._http.retries import backoff, retry_in
+from aiobench._wire.routes import RESULTS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -96,6 +97,8 @@ async def _fill(part: PartFile, place: Place, url: str, transfer: Transfer) -> N
                 raise error from cause  # not above, where what holds it would become its context
             finally:
                 del error, cause  # nor shall this frame hold it
+        if session.observer is not None:
+            session.observer.retried(RESULTS, type(error).__name__)
         logger.info("%s; going on at byte %d in %.2f s", error, place.done, delay)
         await session.sleep(delay)
 

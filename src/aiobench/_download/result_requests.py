@@ -29,12 +29,14 @@ from aiobench._http.result_urls import UnsafeAddressError, unsafe_url
 from aiobench._http.retries import is_retried
 from aiobench._http.session import Session
 from aiobench._http.settings import CallOptions
+from aiobench._wire.routes import RESULTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import httpx
 
+    from aiobench._http.connections import Lease
     from aiobench._http.result_urls import ResultURLRules
 
 __all__ = ["InterruptedTransferError", "RefusedError", "ResultSource"]
@@ -93,7 +95,7 @@ class ResultSource:
             request = file_request(target, headers)
             async with self.session.results.borrow(target, fresh=True) as lease:
                 lease.spoil()  # results come rarely and from many hosts: connections to them are not kept
-                response = await self.in_time(partial(lease.send, request), str(target))
+                response = await self._sent(lease, request, target)
                 if response.has_redirect_location:
                     target = self.rules.checked(response.headers["location"], job_id=self.job_id, before=target)
                     continue
@@ -106,6 +108,21 @@ class ResultSource:
             job_id=self.job_id,
             url=without_query(url),
         )
+
+    async def _sent(self, lease: Lease, request: httpx.Request, target: httpx.URL) -> httpx.Response:
+        started = self.session.now()
+        try:
+            response = await self.in_time(partial(lease.send, request), str(target))
+        except InterruptedTransferError as interruption:
+            self._observe(target, None, type(interruption.error).__name__, started)
+            raise
+        self._observe(target, response.status_code, None, started)
+        return response
+
+    def _observe(self, target: httpx.URL, status: int | None, error: str | None, started: float) -> None:
+        if (observer := self.session.observer) is not None:
+            seconds = self.session.now() - started
+            observer.requested("GET", RESULTS, (target.host, target.port), status, error, seconds)
 
     async def chunk(self, chunks: AsyncIterator[bytes], url: str) -> bytes | None:
         """Wait for the next bytes of a body; None at its end.
@@ -156,7 +173,7 @@ class ResultSource:
         reply = Reply(f"the results of job {self.job_id}", response.status_code, response.headers, body)
         error = error_of(reply, *sorted(secrets, key=len, reverse=True))  # one may be a part of another
         if isinstance(error, RateLimitError):
-            self.session.pauses.extend(origin, error.retry_after, self.session.now())
+            self.session.pause(origin, error.retry_after)
         try:
             if isinstance(error, APIStatusError) and not is_retried(error):
                 raise RefusedError(error)

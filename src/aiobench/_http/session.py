@@ -32,6 +32,8 @@ from aiobench._http.replies import Reply, connection_error, error_of, invalid, s
 from aiobench._http.requests import ApiRequest, prepared
 from aiobench._http.retries import Pauses, RetryBudget, backoff, is_retried, retry_after, retry_in
 from aiobench._http.settings import CallOptions
+from aiobench._observer import Observer
+from aiobench._wire import routes
 from aiobench._wire.decoding import MalformedDocumentError
 
 if TYPE_CHECKING:
@@ -87,6 +89,7 @@ class Session:
         self.max_connections = max_connections
         self.max_document = max_document
         self.random: random.Random = random.Random(clock.seed)  # noqa: S311 - jitter, not a secret
+        self.observer: Observer | None = None
         self.origin: str = str(base_url.copy_with(path="/"))
         self._api = Connections(transports.make, limit=max_connections, keep_idle=KEEPALIVE, clock=clock)
         self.results: Connections = Connections(
@@ -156,6 +159,8 @@ class Session:
                 )
                 if delay is None:
                     raise
+                if self.observer is not None:
+                    self.observer.retried(self._route(request), type(error).__name__)
                 logger.info("%s; trying again in %.2f s (attempt %d)", error, delay, attempt)
             await self.sleep(delay)
 
@@ -176,6 +181,12 @@ class Session:
                 )
             # spread out: everyone who waits would be back in the same moment
             await self.sleep(remaining + self.random.uniform(0.0, min(1.0, 0.1 * remaining)))
+
+    def pause(self, origin: str, seconds: float | None) -> None:
+        """Ask a server for nothing until so many seconds have passed; None: as long as 429 means by itself."""
+        self.pauses.extend(origin, seconds, self.now())
+        if self.observer is not None:
+            self.observer.paused(self.pauses.remaining(origin, self.now()))
 
     async def attempt(
         self,
@@ -237,24 +248,36 @@ class Session:
         except APIError as failure:
             self.budget.record(failed=True)
             logger.debug("%s", failure)
+            self._observe(request, None, failure, started)
             raise
         logger.debug("%s: HTTP %d, %.0f ms", request.what, reply.status, 1000 * (self.now() - started))
         if reply.status == 304 and etag is not None:
             self.budget.record(failed=False)
+            self._observe(request, reply.status, None, started)
             return reply
         error = error_of(reply, self._api_key)
         if self.fresh.has_any and self.fresh.may_appear(str(request.url), self.now(), error):
             why = "the job was started just now, and the platform may not know it everywhere yet"
             error = invalid(reply, why, self._api_key)
+        self._observe(request, reply.status, error, started)
         if error is None:
             return reply
         if isinstance(error, RateLimitError):
-            self.pauses.extend(self.origin, error.retry_after, self.now())
+            self.pause(self.origin, error.retry_after)
         self.budget.record(failed=is_retried(error))
         try:
             raise error
         finally:
             del error  # otherwise it and this frame would hold each other, and the client
+
+    def _observe(self, request: ApiRequest, status: int | None, error: APIError | None, started: float) -> None:
+        if self.observer is not None:
+            kind = type(error).__name__ if error is not None else None
+            server = request.url.host, request.url.port
+            self.observer.requested(request.method, self._route(request), server, status, kind, self.now() - started)
+
+    def _route(self, request: ApiRequest) -> str:
+        return routes.template(str(request.url).removeprefix(self._base).partition("?")[0])
 
     async def _value(self, reply: Reply, decode: Callable[[bytes], T]) -> T:
         body = reply.body

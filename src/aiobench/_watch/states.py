@@ -9,13 +9,14 @@ from aiobench._watch.log import logger, reaches_a_power_of_ten, warn_of_unknown_
 from aiobench._watch.news import Changed, Ended, Lost, Moved, NewsQueue, Quiet, Unanswered
 from aiobench._wire.statuses import is_known, normalized
 from aiobench.documents import Progress
+from aiobench.snapshot import JobSnapshot, run_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
+    from aiobench._observer import Observer
     from aiobench.errors import APIError
     from aiobench.policy import PollPolicy
-    from aiobench.snapshot import JobSnapshot
 
 __all__ = ["States"]
 
@@ -31,15 +32,23 @@ class States:
         stall_after: Seconds without a change after which a job is reported; None for never.
         news: Where news go.
         now: The monotonic clock.
+        observer: Is told what becomes of the jobs.
     """
 
     def __init__(
-        self, policy: PollPolicy, *, stall_after: float | None, news: NewsQueue, now: Callable[[], float]
+        self,
+        policy: PollPolicy,
+        *,
+        stall_after: float | None,
+        news: NewsQueue,
+        now: Callable[[], float],
+        observer: Observer | None = None,
     ) -> None:
         self._policy = policy
         self._stall_after = stall_after
         self._news = news
         self._now = now
+        self._observer = observer
         self._quiet: dict[WatchedJob, None] = {}  # by their last change, the longest ago first
         self._statuses: dict[str, str] = {}  # one object for each text: a million jobs have few
         self._unpolled = 0
@@ -63,6 +72,8 @@ class States:
             return None
         watched = self.jobs[job.id] = WatchedJob(job, now=now)
         self._unpolled += 1
+        if self._observer is not None:
+            self._observer.moved(None, "")
         self._set_quiet(watched)
         return watched
 
@@ -84,6 +95,8 @@ class States:
         self.note_whether_known(watched, status)
         if known == status and not moved:
             return False
+        if known != status and self._observer is not None:
+            self._observer.moved(known or "", status)
         watched.status = status
         watched.changed_at = self._now() if now is None else now
         self._set_quiet(watched)
@@ -106,12 +119,16 @@ class States:
         watched.job.observe(snapshot.status, snapshot.benchmark_id)
         self.failed += not snapshot.succeeded
         self._take_out(watched)
+        if self._observer is not None:
+            self._observer.ended(snapshot.status, run_time(snapshot))
         self._news.put(Ended(watched.job, snapshot), watched.job.id)
 
     def abandon(self, watched: WatchedJob, error: APIError) -> None:
         """Take out a job that cannot be asked for."""
         self.failed += 1
         self._take_out(watched)
+        if self._observer is not None:
+            self._observer.ended("abandoned", None)
         self._news.put(Lost(watched.job, error), watched.job.id)
 
     def note_failure(self, members: Collection[WatchedJob], subject: WatchedJob | Group, error: APIError) -> None:
@@ -126,6 +143,8 @@ class States:
     def note_success(self, subject: WatchedJob | Group, polls: int) -> None:
         """Count the job states that a good reply brought; an unread failure of *subject* is dropped."""
         self.polls += polls
+        if self._observer is not None:
+            self._observer.learned(polls)
         self._news.forget_failure(subject)
 
     def _note_poll(self, watched: WatchedJob) -> None:
@@ -140,6 +159,15 @@ class States:
         del self.jobs[watched.job.id]
         self._quiet.pop(watched, None)
         self.ended.add(watched.job.id)
+        if self._observer is not None:
+            self._observer.moved(watched.status or "", None)
+
+    def leave(self) -> None:
+        """Stop watching: whatever comes after this is nobody's business."""
+        if self._observer is not None:
+            for watched in self.jobs.values():
+                self._observer.moved(watched.status or "", None)
+        self._observer = None
 
     def _shared(self, status: str) -> str:
         if len(self._statuses) > MANY_STATUSES:  # a server that makes them up

@@ -10,15 +10,18 @@ __all__ = [
     "BENCHMARKS",
     "LONGEST_ID",
     "NORMALIZATION_OPTIONS",
+    "RESULTS",
     "benchmark",
     "benchmark_jobs",
     "benchmark_start",
     "checked_id",
     "job",
+    "template",
 ]
 
 BENCHMARKS = "sdk/benchmarks"
 NORMALIZATION_OPTIONS = "sdk/benchmarks/normalization-options"
+RESULTS = "{results}"  # wherever a job's results are: their URL is not the platform's to describe
 
 LONGEST_ID = 1_000  # characters: quoted they become nine times as many, and a URL has 65,536
 
@@ -37,6 +40,17 @@ def benchmark_jobs(benchmark_id: str) -> str:
 
 def benchmark_start(benchmark_id: str) -> str:
     return f"{benchmark(benchmark_id)}/start"
+
+
+def template(path: str) -> str:
+    """Return a path with names in place of its ids: what requests are counted by."""
+    match path.split("/"):
+        case ["sdk", "benchmarks", "jobs", _]:
+            return "sdk/benchmarks/jobs/{job}"
+        case ["sdk", "benchmarks", _, *rest] if path != NORMALIZATION_OPTIONS:
+            return "/".join(["sdk/benchmarks/{benchmark}", *rest])
+        case _:
+            return path
 
 
 def checked_id(value: object, what: str) -> str:
