@@ -48,6 +48,9 @@ def test_each_help_ends_with_an_example_that_runs(folder: Folder, name: str) -> 
     command = folder.work / "bin" / "aiobench"
     command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m aiobench "$@"\n')
     command.chmod(0o755)
+    (folder.work / "predictions.csv").write_text(
+        "source,reference,first,second\nHallo,hello,hello,hi\nGut,good,good,well\n"
+    )
     platform = FakePlatform()
     platform.benchmark("completed", id="BENCHMARK", scores={"model-a": {"BLEU by sacrebleu": 31.2}})
     platform.job("completed", id="JOB", benchmark="BENCHMARK", segments=_segments())

@@ -28,6 +28,7 @@ SCORES: dict[str, Callable[[str, str], float]] = {
     "TER by sacrebleu": lambda hyp, ref: TER().sentence_score(hyp, [ref]).score,
     "WER by jiwer": lambda hyp, ref: jiwer.wer(ref, hyp),
     "Exact match by aiobench": lambda hyp, ref: 100.0 * (hyp == ref),
+    "CER by jiwer": lambda hyp, ref: jiwer.cer(ref, hyp),
 }
 
 
@@ -106,7 +107,7 @@ def test_scores_are_the_libraries_own(demo: Platform, demo_job: list[dict[str, A
             words = [len(row["reference"].split()) for row in mine]
             weighted = sum(v * w for v, w in zip(values, words, strict=True)) / sum(words)
             assert score["weightedAverage"] == pytest.approx(weighted)
-            assert score["lowerIsBetter"] == (score["name"] in ("TER", "WER"))
+            assert score["lowerIsBetter"] == (score["name"] in ("TER", "WER", "CER"))
 
 
 def test_scores_by_hand(tiny: Platform) -> None:

@@ -28,7 +28,8 @@ def test_one_row_per_segment_and_model(demo: Platform, demo_job: list[dict[str, 
     rows = demo.rows(demo_job[-1])
     assert list(rows[0]) == [
         "segment_id", "Model", "Model_success", "source", "reference", "hypothesis", "topic", "BLEU by sacrebleu",
-        "chrF by sacrebleu", "TER by sacrebleu", "WER by jiwer", "Exact match by aiobench", "credits_used",
+        "chrF by sacrebleu", "TER by sacrebleu", "WER by jiwer", "Exact match by aiobench", "CER by jiwer",
+        "credits_used",
         "runTimeInSecs",
     ]  # fmt: skip
     assert [(row["Model"], int(row["segment_id"])) for row in rows] == [

@@ -20,6 +20,7 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
     "Try it": {
         "demo": "Run a whole benchmark on this machine, with no account.",
         "serve": "Run a platform on this machine, for programs of your own.",
+        "eval": "Score a file of predictions on this machine.",
     },
     "Run and watch": {
         "start": "Start a job of a benchmark.",

@@ -15,6 +15,7 @@ from aiobench.errors import ClientStateError, MissingExtraError
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Mapping
     from types import TracebackType
 
     from aiobench import Client
@@ -48,11 +49,27 @@ class LocalBackend:
     Args:
         workspace: The folder, created if need be. None: a temporary one, removed by `stop()`.
         port: The port to listen on; 0 for any free one.
+        datasets: Datasets to offer beside those of the workspace: a frame or the path of a CSV, JSON lines or Parquet
+            file, by id, with the columns `source`, `reference` and, optionally, `segment_id`, `topic` and others.
+        models: Models to offer: a function of one source, plain or async, or `predictions("column")`, by id.
+        metrics: Metrics to offer: a function of (hypothesis, reference), or a name such as `bleu`, by id.
+        segment_seconds: The least a segment takes, so that there is something to watch. 0: as the workspace says.
     """
 
-    def __init__(self, workspace: str | os.PathLike[str] | None = None, *, port: int = 0) -> None:
+    def __init__(
+        self,
+        workspace: str | os.PathLike[str] | None = None,
+        *,
+        port: int = 0,
+        datasets: Mapping[str, Any] | None = None,
+        models: Mapping[str, Any] | None = None,
+        metrics: Mapping[str, Any] | None = None,
+        segment_seconds: float = 0.0,
+    ) -> None:
         self._workspace = None if workspace is None else Path(workspace)
         self._port = port
+        self._datasets, self._models, self._metrics = dict(datasets or {}), dict(models or {}), dict(metrics or {})
+        self._segment_seconds = segment_seconds
         self._state: _Running | None = None
 
     def __repr__(self) -> str:
@@ -128,20 +145,25 @@ class LocalBackend:
         if self._state is not None:
             raise ClientStateError(f"{self!r} is already running; stop it first, or make another")
         try:
-            from aiobench.local.catalogue.metrics import METRICS
-            from aiobench.local.catalogue.systems import SYSTEMS
+            from aiobench.local.catalogue.datasets import registered_datasets
+            from aiobench.local.catalogue.metrics import registered_metrics
+            from aiobench.local.catalogue.models import registered_models
             from aiobench.local.engine.runner import Runner
             from aiobench.local.server.app import build_app
             from aiobench.local.server.thread import ServerThread, bind_loopback
             from aiobench.local.workspace import lock_workspace, open_workspace
         except ImportError as error:
             raise MissingExtraError("aiobench.local", extra="local") from error
+        datasets = registered_datasets(self._datasets)
+        models, metrics = registered_models(self._models), registered_metrics(self._metrics)
         with ExitStack() as stack:
             root = self._workspace
             if root is None:
                 root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="aiobench-local-")))
             stack.callback(lock_workspace(root).close)
-            workspace = open_workspace(root)
+            workspace = open_workspace(
+                root, datasets=datasets, models=models, metrics=metrics, segment_seconds=self._segment_seconds
+            )
             listener = bind_loopback(self._port)
             stack.callback(listener.close)
             base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -154,9 +176,9 @@ class LocalBackend:
             self._state = _Running(
                 base_url=base_url,
                 api_key=workspace.settings.api_key,
-                datasets={dataset.id: dataset.name for dataset in workspace.datasets.values()},
-                models={model_id: system.label for model_id, system in SYSTEMS.items()},
-                metrics={metric.id: metric.name for metric in METRICS.values()},
+                datasets={each: dataset.name for each, dataset in workspace.catalogue.datasets.items()},
+                models={each: model.label for each, model in workspace.catalogue.models.items()},
+                metrics={each: metric.name for each, metric in workspace.catalogue.metrics.items()},
                 stack=stack.pop_all(),
             )
 

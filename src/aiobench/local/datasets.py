@@ -1,24 +1,45 @@
-"""What a dataset is: segments in one language pair."""
+"""What a dataset is: segments, each with a source, a reference and whatever else its file says of it."""
 
 from __future__ import annotations
 
-from attrs import frozen
+from typing import TYPE_CHECKING
+
+from attrs import evolve, field, frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["Dataset", "Segment"]
 
 
 @frozen
 class Segment:
-    """One thing to translate, what a translator made of it, and what it is about."""
+    """One thing to translate or answer, and the right answer.
 
+    Attributes:
+        id: Its id, unique within the dataset.
+        source: What a model is given.
+        reference: What its output is compared with.
+        topic: What it is about, or an empty string.
+        columns: The other columns of its row by name. A missing cell is absent.
+    """
+
+    id: str
     source: str
     reference: str
-    topic: str
+    topic: str = ""
+    columns: Mapping[str, str] = field(factory=dict)
 
 
 @frozen
 class Dataset:
-    """Segments in one language pair (languages as ISO 639 codes, such as `de`)."""
+    """Segments in one language pair.
+
+    Attributes:
+        source_language: An ISO 639 code such as `de`, or an empty string if it is not known.
+        target_language: Likewise.
+        columns: The names of the other columns, in order.
+    """
 
     id: str
     name: str
@@ -26,3 +47,8 @@ class Dataset:
     target_language: str
     description: str
     segments: tuple[Segment, ...]
+    columns: tuple[str, ...] = ()
+
+    def without_segments(self) -> Dataset:
+        """Return what a model needs to know of it to get ready."""
+        return evolve(self, segments=())

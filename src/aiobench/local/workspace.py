@@ -7,19 +7,26 @@ import os
 import secrets
 import shutil
 import sqlite3
+from collections import ChainMap
 from typing import TYPE_CHECKING, Any
 
-from attrs import field, frozen, validators
+from attrs import evolve, field, frozen, validators
 
 from aiobench.errors import ConfigurationError
+from aiobench.local.catalogue import Catalogue
 from aiobench.local.catalogue.datasets import load_datasets
 from aiobench.local.catalogue.demo import write_demo_datasets
+from aiobench.local.catalogue.metrics import METRICS
+from aiobench.local.catalogue.models import SystemModel
+from aiobench.local.catalogue.systems import SYSTEMS
 from aiobench.local.engine.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from aiobench.local.catalogue.metrics import Metric
+    from aiobench.local.catalogue.models import Model
     from aiobench.local.datasets import Dataset
 
 __all__ = ["Settings", "Workspace", "lock_workspace", "open_workspace"]
@@ -49,12 +56,16 @@ class Workspace:
 
     root: Path
     settings: Settings
-    datasets: Mapping[str, Dataset]
+    catalogue: Catalogue
 
     @property
     def database(self) -> Path:
         """Return where benchmarks and jobs are kept."""
         return self.root / "jobs.sqlite"
+
+    def store(self) -> Store:
+        """Open the store for this thread."""
+        return Store(self.database, self.catalogue.metrics)
 
     def results(self, job_id: str) -> Path:
         """Return where the results of a job are kept."""
@@ -92,11 +103,22 @@ def lock_workspace(root: Path) -> sqlite3.Connection:
     return lock
 
 
-def open_workspace(root: Path) -> Workspace:
+def open_workspace(
+    root: Path,
+    *,
+    datasets: Mapping[str, Dataset] | None = None,
+    models: Mapping[str, Model] | None = None,
+    metrics: Mapping[str, Metric] | None = None,
+    segment_seconds: float = 0.0,
+) -> Workspace:
     """Read a workspace; what is missing is made, so an empty folder becomes the demo's.
 
     Args:
         root: The folder, locked.
+        datasets: More datasets to offer, by id.
+        models: More models.
+        metrics: More metrics.
+        segment_seconds: The least a segment takes, in place of what the folder says; 0: what it says.
 
     Returns:
         The workspace.
@@ -113,8 +135,15 @@ def open_workspace(root: Path) -> Workspace:
             write_demo_datasets(unfinished)
             unfinished.rename(root / "datasets")
         (root / "results").mkdir(exist_ok=True)
-        workspace = Workspace(root, settings, load_datasets(root / "datasets"))
-        with Store(workspace.database):
+        if segment_seconds:
+            settings = evolve(settings, segment_seconds=segment_seconds)
+        catalogue = Catalogue(
+            datasets={**load_datasets(root / "datasets"), **(datasets or {})},
+            models={**{name: SystemModel.of(name, system) for name, system in SYSTEMS.items()}, **(models or {})},
+            metrics=ChainMap(dict(metrics or {}), METRICS),
+        )
+        workspace = Workspace(root, settings, catalogue)
+        with workspace.store():
             pass
     except (OSError, sqlite3.Error) as error:
         raise _unusable(root, error) from error

@@ -1,1 +1,25 @@
-"""What a benchmark may name: datasets, models and metrics."""
+"""What there is to run: datasets, models and metrics, the demo's and one's own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aiobench.local.catalogue.metrics import Metric
+    from aiobench.local.catalogue.models import Model
+    from aiobench.local.datasets import Dataset
+
+__all__ = ["Catalogue"]
+
+
+@frozen
+class Catalogue:
+    """Everything that a benchmark can name, by id."""
+
+    datasets: Mapping[str, Dataset]
+    models: Mapping[str, Model]
+    metrics: Mapping[str, Metric]

@@ -4,18 +4,32 @@ from __future__ import annotations
 
 import string
 import unicodedata
-from typing import TYPE_CHECKING
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, cast
 
 import jiwer
-from attrs import frozen
+from attrs import evolve, frozen
 from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 from sacrebleu.metrics.ter import TER
 
+from aiobench.errors import ConfigurationError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["METRICS", "NORMALIZATIONS", "Metric", "Scorer"]
+    Score = Callable[[str, str], float]
+
+__all__ = [
+    "METRICS",
+    "NORMALIZATIONS",
+    "Metric",
+    "Scorer",
+    "chosen_metric",
+    "function_metric",
+    "missing_metric",
+    "registered_metrics",
+]
 
 _BLEU = BLEU(effective_order=True)
 _CHRF = CHRF()
@@ -45,7 +59,7 @@ class Metric:
         return f"{self.name} by {self.supplier}"
 
 
-METRICS: Mapping[str, Metric] = {
+METRICS: dict[str, Metric] = {
     metric.id: metric
     for metric in (
         Metric("bleu", "BLEU", "sacrebleu", "%", lambda hyp, ref: _BLEU.sentence_score(hyp, [ref]).score),
@@ -60,6 +74,7 @@ METRICS: Mapping[str, Metric] = {
         ),
         Metric("wer", "WER", "jiwer", "", lambda hyp, ref: float(jiwer.wer(ref, hyp)), lower_is_better=True),
         Metric("exact-match", "Exact match", "aiobench", "%", lambda hyp, ref: 100.0 * (hyp == ref)),
+        Metric("cer", "CER", "jiwer", "", lambda hyp, ref: float(jiwer.cer(ref, hyp)), lower_is_better=True),
     )
 }
 
@@ -111,3 +126,70 @@ class Scorer:
             normalize = NORMALIZATIONS[name]
             hypothesis, reference = normalize(hypothesis), normalize(reference)
         return self.metric.segment_score(hypothesis, reference)
+
+
+def chosen_metric(wanted: object) -> Metric:
+    """Return a metric by its name, or one of a function.
+
+    Args:
+        wanted: A name such as `bleu` or `exact match`, in any case, or a function of (hypothesis, reference).
+
+    Raises:
+        ConfigurationError: If it is neither.
+    """
+    if callable(wanted):
+        return function_metric(getattr(wanted, "__name__", type(wanted).__name__), cast("Score", wanted))
+    key = _key(wanted) if isinstance(wanted, str) else ""
+    names = {_key(name): metric for metric in METRICS.values() for name in (metric.id, metric.name, metric.long_name)}
+    if key not in names:
+        near = get_close_matches(key, names, n=1)
+        hint = f" (did you mean {names[near[0]].id!r}?)" if near else ""
+        raise ConfigurationError(
+            f"there is no metric {wanted!r}{hint}; choose from {', '.join(METRICS)}, or pass a function of "
+            "(hypothesis, reference)"
+        )
+    return names[key]
+
+
+def function_metric(name: str, function: Callable[[str, str], float]) -> Metric:
+    """Make a metric of a function of (hypothesis, reference); an attribute `lower_is_better` of it is its direction."""
+    is_lower_better = bool(getattr(function, "lower_is_better", False))
+
+    def score(hypothesis: str, reference: str) -> float:
+        value = function(hypothesis, reference)
+        try:
+            return float(value)
+        except (TypeError, ValueError):
+            raise TypeError(f"{name} returned {value!r}, which is no number") from None
+
+    return Metric(name, name, "custom", "", score, lower_is_better=is_lower_better)
+
+
+def registered_metrics(metrics: Mapping[str, object]) -> dict[str, Metric]:
+    """Return metrics of one's own by id.
+
+    Args:
+        metrics: A function of (hypothesis, reference), or the name of a metric that there is, by id.
+
+    Raises:
+        ConfigurationError: If one is anything else.
+    """
+    return {
+        name: function_metric(name, cast("Score", metric))
+        if callable(metric)
+        else evolve(chosen_metric(metric), id=name)
+        for name, metric in metrics.items()
+    }
+
+
+def missing_metric(metric_id: str) -> Metric:
+    """Stand for a metric that an earlier backend offered: it scores nothing."""
+
+    def score(_hypothesis: str, _reference: str) -> float:
+        raise LookupError(f"metric {metric_id} is no longer offered")
+
+    return Metric(metric_id, metric_id, "", "", score)
+
+
+def _key(name: str) -> str:
+    return name.strip().casefold().replace(" ", "-").replace("_", "-")

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 from attrs import frozen
 
-from aiobench.local.catalogue.metrics import METRICS, NORMALIZATIONS, Scorer
-from aiobench.local.catalogue.systems import SYSTEMS, configure
+from aiobench.local.catalogue.metrics import NORMALIZATIONS, Scorer, missing_metric
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from aiobench.local.datasets import Dataset
+    from aiobench.local.catalogue import Catalogue
+    from aiobench.local.catalogue.metrics import Metric
+    from aiobench.local.catalogue.models import Model
 
 __all__ = ["Benchmark", "InvalidRequestError", "ModelRun", "parse_benchmark", "parse_normalization_query"]
 
@@ -59,25 +60,28 @@ class Benchmark:
         )
 
     @classmethod
-    def from_json(cls, text: str) -> Benchmark:
-        """Read what `to_json` wrote."""
+    def from_json(cls, text: str, metrics: Mapping[str, Metric]) -> Benchmark:
+        """Read what `to_json` wrote; a metric that has gone since scores nothing."""
         kept = json.loads(text)
         return cls(
             id=kept["id"],
             name=kept["name"],
             dataset_id=kept["dataset"],
             models=tuple(ModelRun(*run) for run in kept["models"]),
-            scorers=tuple(Scorer(METRICS[metric], tuple(options)) for metric, options in kept["scorers"]),
+            scorers=tuple(
+                Scorer(metrics.get(metric) or missing_metric(metric), tuple(options))
+                for metric, options in kept["scorers"]
+            ),
         )
 
 
-def parse_benchmark(body: object, *, benchmark_id: str, datasets: Mapping[str, Dataset]) -> Benchmark:
+def parse_benchmark(body: object, *, benchmark_id: str, catalogue: Catalogue) -> Benchmark:
     """Check a request for a benchmark (docs/reference/wire.md#routes) and turn it into one.
 
     Args:
         body: The decoded body.
         benchmark_id: The new benchmark's id.
-        datasets: What the workspace holds.
+        catalogue: What it may name.
 
     Returns:
         The benchmark.
@@ -92,8 +96,8 @@ def parse_benchmark(body: object, *, benchmark_id: str, datasets: Mapping[str, D
     wanted = _list(payload, "datasets")
     if len(wanted) != 1:
         raise InvalidRequestError("Please use exactly one dataset")
-    dataset_id = _known(wanted[0], datasets, "dataset")
-    models, scorers = tuple(_models(payload)), tuple(dict.fromkeys(_scorers(payload)))
+    dataset_id = _known(wanted[0], catalogue.datasets, "dataset")
+    models, scorers = tuple(_models(payload, catalogue)), tuple(dict.fromkeys(_scorers(payload, catalogue)))
     if not models:
         raise InvalidRequestError("Please use at least one model")
     if not scorers:
@@ -123,34 +127,34 @@ def _known(asset_id: object, assets: Mapping[str, object], kind: str) -> str:
     return asset_id
 
 
-def _models(payload: Mapping[str, Any]) -> Iterator[ModelRun]:
+def _models(payload: Mapping[str, Any], catalogue: Catalogue) -> Iterator[ModelRun]:
     plain, named = _list(payload, "model"), _list(payload, "models")
     if plain and named:
         raise InvalidRequestError("Please provide a display name for all models or for none of them")
     for entry in plain:
-        yield ModelRun(_known(entry, SYSTEMS, "model"), None, {})
+        yield ModelRun(_known(entry, catalogue.models, "model"), None, {})
     for entry in map(_object, named):
-        model_id = _known(entry.get("id"), SYSTEMS, "model")
+        model_id = _known(entry.get("id"), catalogue.models, "model")
         display_name = entry.get("displayName")
         if not isinstance(display_name, str) or not display_name:
             raise InvalidRequestError("Please provide a display name for all models or for none of them")
-        yield ModelRun(model_id, display_name, _configuration(entry.get("configurations"), model_id))
+        yield ModelRun(model_id, display_name, _configuration(entry.get("configurations"), catalogue.models[model_id]))
 
 
-def _configuration(text: object, model_id: str) -> Mapping[str, Any]:
+def _configuration(text: object, model: Model) -> Mapping[str, Any]:
     if not isinstance(text, str | None):
         raise InvalidRequestError("configurations of a model must be a string that holds a JSON object")
     try:
         configuration = _object(json.loads(text or "{}"))
-        configure(model_id, configuration)
+        model.check(configuration)
     except (ValueError, RecursionError) as error:
         raise InvalidRequestError(f"Bad configuration of a model: {error}") from error
     return configuration
 
 
-def _scorers(payload: Mapping[str, Any]) -> Iterator[Scorer]:
+def _scorers(payload: Mapping[str, Any], catalogue: Catalogue) -> Iterator[Scorer]:
     for entry in map(_object, _list(payload, "metrics")):
-        metric = METRICS[_known(entry.get("id"), METRICS, "metric")]
+        metric = catalogue.metrics[_known(entry.get("id"), catalogue.metrics, "metric")]
         # [[]] says: as it is. An option that a user of the SDK added bare arrives as a string, not a list.
         for options in _list(entry, "configurations") or [[]]:
             chosen = [options] if isinstance(options, str) else _list({"configurations": options}, "configurations")

@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from pathlib import Path
 
     from aiobench.local.datasets import Dataset
@@ -19,31 +19,38 @@ if TYPE_CHECKING:
 __all__ = ["Signer", "write_results"]
 
 
-def write_results(path: Path, benchmark: Benchmark, dataset: Dataset, runs: Sequence[Sequence[SegmentResult]]) -> None:
+def write_results(
+    path: Path,
+    benchmark: Benchmark,
+    dataset: Dataset,
+    runs: Sequence[Sequence[SegmentResult]],
+    *,
+    leave_out: Collection[str] = (),
+) -> None:
     """Write the results, one row per segment and model (docs/reference/wire.md#results-csv).
 
-    A whole file or none is at the path.
+    A whole file or none is at the path. The dataset's further columns come last, but for those whose name is taken.
 
     Args:
         path: Where to.
         benchmark: What was run.
         dataset: What it was run on.
         runs: The results of each of the benchmark's models, in its order.
+        leave_out: Further columns of the dataset that do not belong in results, such as predictions.
     """
+    header = ["segment_id", "Model", "Model_success", "source", "reference", "hypothesis", "topic"]
+    header += [scorer.long_name for scorer in benchmark.scorers] + ["credits_used", "runTimeInSecs"]
+    further = [column for column in dataset.columns if column not in header and column not in leave_out]
     unfinished = path.with_suffix(".part")
     with unfinished.open("w", encoding="utf-8", newline="") as lines:
         writer = csv.writer(lines, lineterminator="\n")
-        writer.writerow(
-            ["segment_id", "Model", "Model_success", "source", "reference", "hypothesis", "topic"]
-            + [scorer.long_name for scorer in benchmark.scorers]
-            + ["credits_used", "runTimeInSecs"]
-        )
+        writer.writerow(header + further)
         for model, results in zip(benchmark.models, runs, strict=True):
             for result in results:
                 segment = dataset.segments[result.segment]
                 writer.writerow(
                     [
-                        result.segment,
+                        segment.id,
                         model.label,
                         result.failure is None,
                         segment.source,
@@ -53,6 +60,7 @@ def write_results(path: Path, benchmark: Benchmark, dataset: Dataset, runs: Sequ
                         *result.scores,
                         result.credits,
                         result.runtime,
+                        *(segment.columns.get(column) for column in further),
                     ]
                 )
     unfinished.replace(path)

@@ -10,19 +10,19 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from aiobench.local.catalogue.systems import SYSTEMS, configure
+from aiobench.local.engine.awaiting import LoopThread
 from aiobench.local.engine.explain import explain
 from aiobench.local.engine.results import write_results
 from aiobench.local.engine.scores import score_entry
-from aiobench.local.engine.store import TERMINAL, SegmentResult, Store
+from aiobench.local.engine.segments import run_model
+from aiobench.local.engine.store import TERMINAL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from aiobench.local.catalogue.systems import Translate
-    from aiobench.local.datasets import Dataset, Segment
+    from aiobench.local.datasets import Dataset
     from aiobench.local.engine.benchmarks import Benchmark, ModelRun
-    from aiobench.local.engine.store import Job
+    from aiobench.local.engine.store import Job, SegmentResult, Store
     from aiobench.local.workspace import Workspace
 
 __all__ = ["Runner"]
@@ -50,6 +50,7 @@ class Runner:
         self._workspace = workspace
         self._waiting: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._stopping = threading.Event()
+        self._loop = LoopThread()
         self._workers = [
             threading.Thread(target=self._work, name=f"aiobench-local-job-{number}", daemon=True)
             for number in range(WORKERS)
@@ -57,7 +58,7 @@ class Runner:
 
     def start(self) -> None:
         """Start working."""
-        with Store(self._workspace.database) as store:
+        with self._workspace.store() as store:
             for job_id in store.unfinished():
                 self._waiting.put(job_id)
         for worker in self._workers:
@@ -74,9 +75,10 @@ class Runner:
             self._waiting.put(None)
         for worker in self._workers:
             worker.join()
+        self._loop.close()
 
     def _work(self) -> None:
-        with Store(self._workspace.database) as store:
+        with self._workspace.store() as store:
             while (job_id := self._waiting.get()) is not None and not self._stopping.is_set():
                 try:
                     self._run(store, job_id)
@@ -104,7 +106,7 @@ class Runner:
         if job is None:
             raise LookupError(f"no job {job_id}")
         benchmark = job.benchmark
-        dataset = self._workspace.datasets.get(benchmark.dataset_id)
+        dataset = self._workspace.catalogue.datasets.get(benchmark.dataset_id)
         if dataset is None or len(dataset.segments) != job.segments:
             raise LookupError(f"dataset {benchmark.dataset_id} is gone or changed since job {job_id} was started")
         store.begin_job(job_id)
@@ -121,7 +123,7 @@ class Runner:
         done = job.iterations[number].done
         unrecorded: list[SegmentResult] = []
         recorded_at = time.monotonic()
-        for result in self._results(job.benchmark, run, dataset, first=done):
+        for result in self._results(run, job.benchmark, dataset, first=done):
             unrecorded.append(result)
             if time.monotonic() - recorded_at >= RECORD_EVERY:
                 store.record(job.id, number, unrecorded)
@@ -137,54 +139,25 @@ class Runner:
         status = "failed" if all(result.failure is not None for result in results) else "completed"
         store.end_iteration(job.id, number, status, scores)
 
-    def _results(self, benchmark: Benchmark, run: ModelRun, dataset: Dataset, *, first: int) -> Iterator[SegmentResult]:
-        translate = _prepare(run, dataset)
-        price = SYSTEMS[run.model_id].price / 1000
-        for index in range(first, len(dataset.segments)):
-            started = time.perf_counter()
-            hypothesis, failure = _attempt(translate, dataset.segments[index])
-            spare = self._workspace.settings.segment_seconds - (time.perf_counter() - started)
-            if self._stopping.wait(max(spare, 0.0)):
-                return
-            runtime = time.perf_counter() - started
-            scores = _scores(benchmark, hypothesis, dataset.segments[index], run)
-            yield SegmentResult(index, hypothesis, failure, scores, price * len(hypothesis or ""), runtime)
+    def _results(self, run: ModelRun, benchmark: Benchmark, dataset: Dataset, *, first: int) -> Iterator[SegmentResult]:
+        model = self._workspace.catalogue.models.get(run.model_id)
+        if model is None:
+            raise LookupError(f"model {run.model_id} is gone since the job was started")
+        return run_model(
+            model,
+            run.configuration,
+            dataset,
+            benchmark.scorers,
+            resolve=self._loop.result,
+            first=first,
+            pause=self._pause,
+        )
+
+    def _pause(self, seconds: float) -> bool:
+        return self._stopping.wait(max(self._workspace.settings.segment_seconds - seconds, 0.0))
 
 
 def _is_full_disk(error: Exception) -> bool:
     if isinstance(error, sqlite3.Error):
         return getattr(error, "sqlite_errorname", "") in {"SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_SHMSIZE"}
     return isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
-
-
-def _prepare(run: ModelRun, dataset: Dataset) -> Translate:
-    try:
-        return configure(run.model_id, run.configuration).translator(dataset)
-    except Exception as error:  # noqa: BLE001 - a model that cannot do this dataset fails on each segment
-        _log.warning("model %s cannot translate %s: %r", run.label, dataset.id, error)
-        reason = error
-
-        def refuse(_source: str) -> str:
-            raise reason
-
-        return refuse
-
-
-def _attempt(translate: Translate, segment: Segment) -> tuple[str | None, str | None]:
-    try:
-        return translate(segment.source), None
-    except Exception as error:  # noqa: BLE001 - whatever a model raises is its failure on this segment
-        return None, str(error) or type(error).__name__
-
-
-def _scores(benchmark: Benchmark, hypothesis: str | None, segment: Segment, run: ModelRun) -> tuple[float | None, ...]:
-    if hypothesis is None:
-        return (None,) * len(benchmark.scorers)
-    scores: list[float | None] = []
-    for scorer in benchmark.scorers:
-        try:
-            scores.append(scorer.score(hypothesis, segment.reference))
-        except Exception as error:  # noqa: BLE001 - a score that cannot be computed is missing, and counted
-            _log.warning("%s cannot score %s on %r: %r", scorer.long_name, run.label, segment.source, error)
-            scores.append(None)
-    return tuple(scores)

@@ -16,9 +16,11 @@ from attrs import frozen
 from aiobench.local.engine.benchmarks import Benchmark
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
+
+    from aiobench.local.catalogue.metrics import Metric
 
 __all__ = ["TERMINAL", "Iteration", "Job", "SegmentResult", "Store"]
 
@@ -98,9 +100,11 @@ class Store:
 
     Args:
         path: Where it is, or is to be.
+        metrics: Those that benchmarks may name.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, metrics: Mapping[str, Metric]) -> None:
+        self._metrics = metrics
         self._db = sqlite3.connect(path, timeout=10.0, isolation_level=None)
         try:
             self._db.executescript(
@@ -126,7 +130,7 @@ class Store:
     def benchmark(self, benchmark_id: str) -> Benchmark | None:
         """Find a benchmark, or None."""
         row = self._db.execute("SELECT body FROM benchmarks WHERE id = ?", (benchmark_id,)).fetchone()
-        return Benchmark.from_json(row[0]) if row else None
+        return Benchmark.from_json(row[0], self._metrics) if row else None
 
     def add_job(self, job_id: str, benchmark: Benchmark, segments: int) -> None:
         """Keep a new job, queued."""
@@ -160,7 +164,7 @@ class Store:
         )
         return Job(
             id=job_id,
-            benchmark=Benchmark.from_json(body),
+            benchmark=Benchmark.from_json(body, self._metrics),
             status=status,
             segments=segments,
             created=created,

@@ -13,11 +13,9 @@ from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from aiobench.local.catalogue.metrics import METRICS, NORMALIZATIONS
-from aiobench.local.catalogue.systems import SYSTEMS
+from aiobench.local.catalogue.metrics import NORMALIZATIONS
 from aiobench.local.engine.benchmarks import InvalidRequestError, parse_benchmark, parse_normalization_query
 from aiobench.local.engine.results import Signer
-from aiobench.local.engine.store import Store
 from aiobench.local.server import documents
 from aiobench.local.server.guard import RESULTS_PREFIX, Guard
 
@@ -29,7 +27,7 @@ if TYPE_CHECKING:
 
     from aiobench.local.engine.benchmarks import Benchmark
     from aiobench.local.engine.runner import Runner
-    from aiobench.local.engine.store import Job
+    from aiobench.local.engine.store import Job, Store
     from aiobench.local.workspace import Workspace
 
 __all__ = ["build_app"]
@@ -79,6 +77,7 @@ def build_app(workspace: Workspace, runner: Runner, base_url: str) -> ASGIApp:
 class _Routes:
     def __init__(self, workspace: Workspace, runner: Runner, base_url: str) -> None:
         self._workspace = workspace
+        self._catalogue = workspace.catalogue
         self._runner = runner
         self._base_url = base_url
         self._signer = Signer(workspace.settings.secret, workspace.settings.report_seconds)
@@ -87,12 +86,12 @@ class _Routes:
     @contextlib.asynccontextmanager
     async def lifespan(self, _app: Starlette) -> AsyncGenerator[None]:
         # Opened here because this is the server's thread, and a store belongs to its thread.
-        with Store(self._workspace.database) as self._store:
+        with self._workspace.store() as self._store:
             yield
 
     async def create_benchmark(self, request: Request) -> Response:
         payload = await _json(request)
-        benchmark = parse_benchmark(payload, benchmark_id=secrets.token_hex(12), datasets=self._workspace.datasets)
+        benchmark = parse_benchmark(payload, benchmark_id=secrets.token_hex(12), catalogue=self._catalogue)
         self._store.add_benchmark(benchmark)
         return JSONResponse({"id": benchmark.id}, status_code=201)
 
@@ -101,7 +100,7 @@ class _Routes:
 
     async def start(self, request: Request) -> Response:
         benchmark = self._benchmark(request)
-        dataset = self._workspace.datasets.get(benchmark.dataset_id)
+        dataset = self._catalogue.datasets.get(benchmark.dataset_id)
         if dataset is None:
             raise InvalidRequestError(f"Dataset {benchmark.dataset_id} of the benchmark is no longer in the workspace")
         job_id = secrets.token_hex(12)
@@ -126,24 +125,28 @@ class _Routes:
 
     async def normalization_options(self, request: Request) -> Response:
         metric_id, model_ids = parse_normalization_query(await _json(request))
-        _find(METRICS, metric_id, "Metric")
+        _find(self._catalogue.metrics, metric_id, "Metric")
         for model_id in model_ids:
-            _find(SYSTEMS, model_id, "Model")
+            _find(self._catalogue.models, model_id, "Model")
         return JSONResponse([{"value": name} for name in NORMALIZATIONS])
 
     async def model(self, request: Request) -> Response:
         model_id = request.path_params["id"]
-        return JSONResponse(documents.model_document(model_id, _find(SYSTEMS, model_id, "Model")))
+        return JSONResponse(documents.model_document(model_id, _find(self._catalogue.models, model_id, "Model")))
 
     async def dataset(self, request: Request) -> Response:
-        dataset = _find(self._workspace.datasets, request.path_params["id"], "Dataset")
+        dataset = _find(self._catalogue.datasets, request.path_params["id"], "Dataset")
         return JSONResponse(documents.dataset_document(dataset))
 
     async def metric(self, request: Request) -> Response:
-        return JSONResponse(documents.metric_document(_find(METRICS, request.path_params["id"], "Metric")))
+        return JSONResponse(
+            documents.metric_document(_find(self._catalogue.metrics, request.path_params["id"], "Metric"))
+        )
 
     async def metrics(self, _request: Request) -> Response:
-        return JSONResponse({"results": [documents.metric_document(metric) for metric in METRICS.values()]})
+        return JSONResponse(
+            {"results": [documents.metric_document(metric) for metric in self._catalogue.metrics.values()]}
+        )
 
     async def results(self, request: Request) -> Response:
         query = request.query_params

@@ -6,11 +6,9 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from aiobench.local.catalogue.systems import parameters
-
 if TYPE_CHECKING:
     from aiobench.local.catalogue.metrics import Metric
-    from aiobench.local.catalogue.systems import System
+    from aiobench.local.catalogue.models import Model
     from aiobench.local.datasets import Dataset
     from aiobench.local.engine.benchmarks import Benchmark, ModelRun
     from aiobench.local.engine.store import Iteration, Job
@@ -148,15 +146,15 @@ def _progress(job: Job, done: int, total: int) -> dict[str, Any]:
     }
 
 
-def model_document(model_id: str, system: type[System]) -> dict[str, Any]:
+def model_document(model_id: str, model: Model) -> dict[str, Any]:
     """Describe a model, as the SDK reads it."""
     return {
         "id": model_id,
-        "name": system.label,
-        "description": " ".join((system.__doc__ or "").partition("\n\n")[0].split()),
+        "name": model.label,
+        "description": model.description,
         "status": "onboarded",
-        "supplier": {"id": system.supplier, "name": system.supplier},
-        "pricing": {"price": system.price / 1000, "unitType": "CHAR"},
+        "supplier": {"id": model.supplier, "name": model.supplier},
+        "pricing": {"price": model.price / 1000, "unitType": "CHAR"},
         "function": {"id": "translation", "name": "Translation"},
         "params": [
             {
@@ -169,7 +167,7 @@ def model_document(model_id: str, system: type[System]) -> dict[str, Any]:
                 "values": [],
                 "defaultValues": [{"value": default}],
             }
-            for name, default in parameters(system).items()
+            for name, default in model.parameters.items()
         ],
         "version": {"id": "1"},
     }

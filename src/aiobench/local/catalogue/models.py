@@ -1,0 +1,159 @@
+"""What can be run: the demo's systems, and models of one's own: a function, or a column of predictions."""
+
+from __future__ import annotations
+
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from attrs import field, frozen
+
+from aiobench.errors import ConfigurationError
+from aiobench.local.registration import predictions
+
+if TYPE_CHECKING:
+    from aiobench.local.catalogue.systems import System
+    from aiobench.local.datasets import Dataset, Segment
+
+__all__ = ["FunctionModel", "Model", "Predict", "PredictionsModel", "SystemModel", "registered_models"]
+
+Predict = Callable[["Segment"], "str | Awaitable[str]"]
+Function = Callable[[str], "str | Awaitable[str]"]
+
+
+@frozen
+class Model(ABC):
+    """A model on offer.
+
+    Attributes:
+        label: Its name for people.
+        supplier: Who made what it builds on.
+        description: A sentence about it.
+        price: Credits for 1,000 characters of output.
+    """
+
+    label: str
+    supplier: str = field(default="you", kw_only=True)
+    description: str = field(default="", kw_only=True)
+    price: float = field(default=0.0, kw_only=True)
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """Its parameters and their defaults."""
+        return {}
+
+    def check(self, configuration: Mapping[str, Any]) -> None:
+        """Refuse a configuration that is of no use.
+
+        Raises:
+            ValueError: If a parameter is unknown or its value is of no use.
+        """
+        if configuration:
+            raise ValueError(f"model {self.label} has no parameters")
+
+    @abstractmethod
+    def prepared(self, configuration: Mapping[str, Any], dataset: Dataset) -> Predict:
+        """Get ready for a dataset.
+
+        Returns:
+            A function from a segment to the output, or to an awaitable of it. What it raises makes that segment a
+            failed one.
+        """
+
+
+@frozen
+class SystemModel(Model):
+    """One of the demo's systems, which are made anew for each configuration."""
+
+    id: str
+    system: type[System]
+
+    @classmethod
+    def of(cls, system_id: str, system: type[System]) -> SystemModel:
+        """Offer a system under its id."""
+        description = " ".join((system.__doc__ or "").partition("\n\n")[0].split())
+        return cls(
+            system.label, system_id, system, supplier=system.supplier, description=description, price=system.price
+        )
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """The system's parameters and their defaults."""
+        from aiobench.local.catalogue.systems import parameters
+
+        return parameters(self.system)
+
+    def check(self, configuration: Mapping[str, Any]) -> None:
+        """Refuse what the system does not know."""
+        self._configured(configuration)
+
+    def prepared(self, configuration: Mapping[str, Any], dataset: Dataset) -> Predict:
+        """Make the system."""
+        translate = self._configured(configuration).translator(dataset)
+        return lambda segment: translate(segment.source)
+
+    def _configured(self, configuration: Mapping[str, Any]) -> System:
+        from aiobench.local.catalogue.systems import configure
+
+        return configure(self.id, configuration)
+
+
+@frozen
+class FunctionModel(Model):
+    """A function of one source, plain or async."""
+
+    function: Function
+
+    def prepared(self, configuration: Mapping[str, Any], dataset: Dataset) -> Predict:  # noqa: ARG002 - takes all alike
+        """Return the function, of a segment."""
+        return lambda segment: self.function(segment.source)
+
+
+@frozen
+class PredictionsModel(Model):
+    """A column of the dataset that holds a model's outputs; an empty cell is a failed segment."""
+
+    column: str
+
+    def prepared(self, configuration: Mapping[str, Any], dataset: Dataset) -> Predict:  # noqa: ARG002
+        """Return a reader of the column."""
+        if self.column not in dataset.columns:
+            known = ", ".join(map(repr, dataset.columns)) or "no further columns"
+            raise LookupError(f"dataset {dataset.name} has no column {self.column!r} of predictions; it has {known}")
+        return self._predict
+
+    def _predict(self, segment: Segment) -> str:
+        try:
+            return segment.columns[self.column]
+        except KeyError:
+            raise LookupError("there is no prediction") from None
+
+
+def registered_models(models: Mapping[str, object]) -> dict[str, Model]:
+    """Return models of one's own by id.
+
+    Args:
+        models: A function of one source, plain or async, or `predictions("column")`, by name.
+
+    Raises:
+        ConfigurationError: If one is anything else.
+    """
+    return {_checked_name(name, "model"): _registered(name, model) for name, model in models.items()}
+
+
+def _registered(name: str, model: object) -> Model:
+    if isinstance(model, predictions):
+        return PredictionsModel(name, model.column, supplier="file", description=f"The column {model.column}.")
+    if callable(model) and not inspect.isclass(model):
+        about = (inspect.getdoc(model) or "").partition("\n")[0]
+        return FunctionModel(name, cast("Function", model), description=about)
+    raise ConfigurationError(
+        f"model {name!r} must be a function of one source or predictions('column'), not {type(model).__name__}"
+    )
+
+
+def _checked_name(name: object, what: str) -> str:
+    if not isinstance(name, str) or not name.strip() or not name.isprintable():
+        raise ConfigurationError(f"the name of a {what} must be a printable text, not {name!r}")
+    return name
