@@ -31,6 +31,13 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def browser(session: nox.Session) -> None:
+    """Look at pages in a real browser: Debian's chromium, which must be installed."""
+    install(session, "-e", ".[all]", group="test")
+    session.run("pytest", *session.posargs, "-m", "browser")
+
+
+@nox.session(default=False)
 def coverage(session: nox.Session) -> None:
     """Run all tests with line and branch coverage; less than `fail_under` is an error."""
     install(session, "-e", ".[all]", group="test")

@@ -38,6 +38,8 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
     "Compare": {
         "compare": "Say which model is better, and how sure that is.",
         "gate": "Check in CI that a candidate is not worse than a baseline.",
+        "report": "Write a report as one HTML file.",
+        "plot": "Draw scores, differences or failures.",
     },
 }
 

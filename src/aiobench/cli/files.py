@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import secrets
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from aiobench._files import publish
 from aiobench.errors import ConfigurationError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -58,14 +57,3 @@ def write_frame(frame: pd.DataFrame, path: Path) -> None:
         publish(path, lambda part: writer(frame, part))
     except ImportError as error:
         raise MissingExtraError(f"writing {path.suffix} files", extra="files") from error
-
-
-def publish(path: Path, write: Callable[[Path], object]) -> None:
-    """Let *write* fill a file beside *path*, then put it in its place."""
-    part = path.with_name(f".{path.stem}.{secrets.token_hex(6)}{path.suffix}")
-    try:
-        write(part)
-        part.replace(path)
-    finally:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
