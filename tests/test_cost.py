@@ -25,6 +25,7 @@ import trio.testing
 import aiobench
 from aiobench import Client, Finished, PollPolicy
 from aiobench._results.csv_frames import read_frame
+from aiobench._results.options import ReadOptions
 from aiobench._wire.heads import job_list
 
 if TYPE_CHECKING:
@@ -239,7 +240,7 @@ def test_odd_columns_take_time_in_proportion(
         path = tmp_path / f"{rows}.csv"
         path.write_text("\n".join([header, *[row] * (rows - 1), last or row]), encoding="utf-8")
         with counting() as count:
-            frame = read_frame(path, job_id="JOB", metrics=(), engine=engine)
+            frame = read_frame(path, job_id="JOB", metrics=(), options=ReadOptions(engine=engine))
         assert frame.shape == (rows, width)
         counts.append(count.lines + count.calls)
     assert counts[1] < 2.2 * counts[0]

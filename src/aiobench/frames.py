@@ -1,15 +1,18 @@
-"""Frames of several jobs."""
+"""Frames of several jobs, and of results that were saved."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
 
 from aiobench._results import lazy_pandas as pd
 from aiobench._results.names import NAMELESS, Names, named_scores
+from aiobench._results.options import DtypeBackend, Engine, ReadOptions
 from aiobench.documents import Score
 from aiobench.snapshot import JobSnapshot
 
-__all__ = ["tidy"]
+__all__ = ["read_results", "tidy"]
 
 COLUMNS = {
     "job_id": "str", "benchmark_id": "str", "benchmark": "str", "model_id": "str", "model": "str", "metric": "str",
@@ -41,6 +44,37 @@ def tidy(snapshots: Iterable[JobSnapshot]) -> pd.DataFrame:
             for (name, kind), values in zip(COLUMNS.items(), columns, strict=True)
         }
     )
+
+
+def read_results(
+    path: str | os.PathLike[str],
+    *,
+    metrics: Collection[str] = (),
+    strict: bool = False,
+    dtype_backend: DtypeBackend | None = None,
+    engine: Engine | None = None,
+) -> pd.DataFrame:
+    """Read a results file that was saved before, exactly as `download_results_as_csv()` does.
+
+    Args:
+        path: The CSV file.
+        metrics: The columns that must be figures; others are inferred.
+        strict: Refuse a field of a metric that is not a number. Otherwise it is missing, with a `ResultsWarning`.
+        dtype_backend: The types of the columns, as in `pandas.read_csv`. Defaults to numpy's.
+        engine: What splits the file. Defaults to pyarrow if it is installed and the file is plain.
+
+    Returns:
+        One row per segment and model. Only empty fields are missing: `NA` and `None` are texts.
+
+    Raises:
+        ConfigurationError: If an argument is invalid.
+        MissingExtraError: If pyarrow is asked for and not installed.
+        ResultParseError: If the file cannot be read exactly; with the line.
+        OSError: If it cannot be opened.
+    """
+    from aiobench._results.csv_frames import read_frame
+
+    return read_frame(Path(path), job_id="", metrics=metrics, options=ReadOptions(strict, dtype_backend, engine))
 
 
 def _rows(snapshot: JobSnapshot) -> Iterator[tuple[object, ...]]:

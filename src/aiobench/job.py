@@ -17,6 +17,7 @@ from aiobench._http.requests import ApiRequest
 from aiobench._http.session import Session
 from aiobench._http.settings import checked_seconds
 from aiobench._results import lazy_pandas as pd
+from aiobench._results.options import DtypeBackend, Engine, ReadOptions
 from aiobench._watch.document_polls import DocumentPolls
 from aiobench._watch.watcher import Watcher
 from aiobench._wire.heads import job_head
@@ -211,6 +212,9 @@ class BenchmarkJob(Displayed):
         *,
         progress: bool | Callable[[int, int | None], object] = False,
         max_bytes: int = 4 * 2**30,
+        strict: bool = False,
+        dtype_backend: DtypeBackend | None = None,
+        engine: Engine | None = None,
     ) -> Path: ...
     @overload
     async def download_results_as_csv(
@@ -220,6 +224,9 @@ class BenchmarkJob(Displayed):
         *,
         progress: bool | Callable[[int, int | None], object] = False,
         max_bytes: int = 4 * 2**30,
+        strict: bool = False,
+        dtype_backend: DtypeBackend | None = None,
+        engine: Engine | None = None,
     ) -> pd.DataFrame: ...
     @overload
     async def download_results_as_csv(
@@ -229,6 +236,9 @@ class BenchmarkJob(Displayed):
         return_dataframe: Literal[True],
         progress: bool | Callable[[int, int | None], object] = False,
         max_bytes: int = 4 * 2**30,
+        strict: bool = False,
+        dtype_backend: DtypeBackend | None = None,
+        engine: Engine | None = None,
     ) -> pd.DataFrame: ...
     @overload
     async def download_results_as_csv(
@@ -238,6 +248,9 @@ class BenchmarkJob(Displayed):
         *,
         progress: bool | Callable[[int, int | None], object] = False,
         max_bytes: int = 4 * 2**30,
+        strict: bool = False,
+        dtype_backend: DtypeBackend | None = None,
+        engine: Engine | None = None,
     ) -> Path | pd.DataFrame: ...
     async def download_results_as_csv(
         self,
@@ -246,6 +259,9 @@ class BenchmarkJob(Displayed):
         *,
         progress: bool | Callable[[int, int | None], object] = False,
         max_bytes: int = 4 * 2**30,
+        strict: bool = False,
+        dtype_backend: DtypeBackend | None = None,
+        engine: Engine | None = None,
     ) -> Path | pd.DataFrame:
         """Download the results of all segments, one row per segment and model.
 
@@ -257,6 +273,10 @@ class BenchmarkJob(Displayed):
             progress: True for a progress bar; or a function, plain or asynchronous, that is called with the bytes
                 received and the total, or None if that is unknown, at most 10 times a second.
             max_bytes: Refuse results that are larger.
+            strict: In a frame, refuse a field of a metric that is not a number. Otherwise it is missing, with a
+                `ResultsWarning` that counts such fields and names the first line.
+            dtype_backend: The types of a frame's columns, as in `pandas.read_csv`. Defaults to numpy's.
+            engine: What splits the file for a frame. Defaults to pyarrow if it is installed and the file is plain.
 
         Returns:
             The path of the file, or the frame. In a frame only empty fields are missing; the job's metrics are
@@ -264,8 +284,9 @@ class BenchmarkJob(Displayed):
 
         Raises:
             ConfigurationError: If an argument is invalid, or the job has no client and the environment's settings are.
+            MissingExtraError: If pyarrow is asked for and not installed.
             ResultsNotReadyError: If the job has no results yet.
-            ResultParseError: If you ask for a frame and the file is not a usable CSV.
+            ResultParseError: If you ask for a frame and the file is not a usable CSV, or `strict` refuses it.
             DownloadError: If the file cannot be downloaded or written; the subclass says why.
             APIError: If the job document cannot be fetched, or the server with the results fails.
         """
@@ -280,6 +301,7 @@ class BenchmarkJob(Displayed):
             return_dataframe=return_dataframe,
             progress=progress,
             max_bytes=max_bytes,
+            options=ReadOptions(strict, dtype_backend, engine),
         )
 
     @overload

@@ -120,7 +120,8 @@ def failures(segments: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     ax = _axes(ax, len(counts))
     _rows(ax, [_short(model) for model in counts.index])
     for place, (failed, total) in enumerate(zip(counts["sum"], counts["count"], strict=True)):
-        low, high = (float(edge) for edge in proportion_confint(int(failed), int(total), method="wilson"))
+        ends: Any = proportion_confint(int(failed), int(total), method="wilson")
+        low, high = float(ends[0]), float(ends[1])
         _interval(ax, place, 100 * failed / total, 100 * low, 100 * high, COLOURS[1], filled=True)
     ax.set_xlim(left=0)
     _label(ax.xaxis, "Failed segments, percent (lower is better)")

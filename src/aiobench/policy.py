@@ -4,18 +4,39 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from datetime import timedelta
 
 from attrs import Factory, field, frozen
 
 from aiobench._errors import ConfigurationError
+from aiobench._http.settings import as_seconds
 from aiobench._wire.statuses import TERMINAL_STATUSES, normalized
 
 __all__ = ["PollPolicy", "checked_policy"]
 
 
-def _check_number(value: float, what: str, *, least: float = 0.0) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value < math.inf:
+def _number(value: float | timedelta, what: str, *, least: float = 0.0) -> float:
+    """Read seconds or a factor: a number, one of numpy's or a `timedelta`."""
+    number = as_seconds(value)
+    if number is None or not least <= number < math.inf:
         raise ConfigurationError(f"PollPolicy({what}=) must be a number of at least {least:g}, not {value!r}")
+    return number
+
+
+def _interval(value: float | timedelta) -> float:
+    return _number(value, "interval")
+
+
+def _backoff(value: float) -> float:
+    return _number(value, "backoff", least=1.0)
+
+
+def _max_interval(value: float | timedelta) -> float:
+    return _number(value, "max_interval")
+
+
+def _jitter(value: float) -> float:
+    return _number(value, "jitter")
 
 
 def _statuses(value: Iterable[str]) -> frozenset[str]:
@@ -35,17 +56,17 @@ class PollPolicy:
     `max_interval`, and is `interval` again after a change. A longer `Retry-After` of the server replaces it.
 
     Attributes:
-        interval: Seconds from one poll to the next while the job changes; 10 ms if it is less.
+        interval: Seconds, or a `timedelta`, from one poll to the next while the job changes; 10 ms if it is less.
         backoff: The factor by which the wait grows.
-        max_interval: The longest wait, in seconds, unless `interval` itself is longer.
+        max_interval: The longest wait, in seconds or as a `timedelta`, unless `interval` itself is longer.
         jitter: The random part of a wait: each wait `d` lies in `[d, d * (1 + jitter)]`.
         terminal: The statuses of a job that has ended. Case does not matter, and `-` and `_` are the same.
     """
 
-    interval: float = 2.0
-    backoff: float = 1.5
-    max_interval: float = 30.0
-    jitter: float = 0.1
+    interval: float = field(default=2.0, converter=_interval)
+    backoff: float = field(default=1.5, converter=_backoff)
+    max_interval: float = field(default=30.0, converter=_max_interval)
+    jitter: float = field(default=0.1, converter=_jitter)
     terminal: frozenset[str] = field(default=TERMINAL_STATUSES, converter=_statuses, repr=False)
     _normalized: frozenset[str] = field(
         init=False,
@@ -53,12 +74,6 @@ class PollPolicy:
         eq=False,
         default=Factory(lambda self: frozenset(map(normalized, self.terminal)), takes_self=True),
     )
-
-    def __attrs_post_init__(self) -> None:
-        _check_number(self.interval, "interval")
-        _check_number(self.backoff, "backoff", least=1.0)
-        _check_number(self.max_interval, "max_interval")
-        _check_number(self.jitter, "jitter")
 
     @property
     def ends(self) -> frozenset[str]:

@@ -275,6 +275,18 @@ async def test_an_error_page_that_is_cut(server: FaultServer, new_client: Callab
 
 
 @EVERYWHERE
+async def test_a_compressed_error_page_is_read(
+    server: FaultServer, new_client: Callable[..., Client], target: Path
+) -> None:
+    """F05: an error page is decoded, so that what the server says can be read."""
+    server.add_results("j", b"x")
+    page = gzip.compress(b'{"message": "the bucket is being moved"}')
+    server.script(FILE, always=answer(451, page, Content_Encoding="gzip", Content_Type="application/json"))
+    with raises(DownloadError, match="the bucket is being moved"):
+        await download(new_client(), target)
+
+
+@EVERYWHERE
 async def test_a_429_of_the_result_server(
     server: FaultServer, canary: FaultServer, new_client: Callable[..., Client], clock: FastClock, target: Path
 ) -> None:

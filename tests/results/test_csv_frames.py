@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from aiobench import ResultParseError, ResultsWarning
 from aiobench._results import csv_frames
 from aiobench._results.csv_frames import read_frame
+from aiobench._results.options import ReadOptions
 from job_documents import SAMPLES
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def read(tmp_path: Path) -> Read:
 
     def read_it(content: str | bytes, *metrics: str, **options: Any) -> pd.DataFrame:
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return read_frame(path, job_id="JOB", metrics=metrics, **options)
+        return read_frame(path, job_id="JOB", metrics=metrics, options=ReadOptions(**options))
 
     return read_it
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from aiobench import ResultParseError, ResultsWarning
 from aiobench._results import csv_frames
 from aiobench._results.csv_frames import read_frame
+from aiobench._results.options import ReadOptions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,7 +31,7 @@ def path(tmp_path: Path) -> Path:
 def read(path: Path, content: str | bytes, *metrics: str, **options: Any) -> pd.DataFrame:
     """Read a CSV given as text or bytes."""
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return read_frame(path, job_id="JOB", metrics=metrics, **options)
+    return read_frame(path, job_id="JOB", metrics=metrics, options=ReadOptions(**options))
 
 
 @pytest.mark.parametrize(

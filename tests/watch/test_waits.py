@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+from datetime import timedelta
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -124,3 +126,21 @@ def test_a_policy_can_name_other_ends() -> None:
 def test_the_log_is_told_at_powers_of_ten() -> None:
     """F13: the 1st, 10th, 100th poll is told, no other."""
     assert [times for times in range(2000) if reaches_a_power_of_ten(times)] == [1, 10, 100, 1000]
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"), [(timedelta(minutes=1), 60.0), (np.int64(3), 3.0), (np.float32(0.5), 0.5), (7, 7.0)]
+)
+def test_intervals_are_numbers_of_any_kind(value: float, seconds: float) -> None:
+    """A `timedelta` and numpy's numbers are read as seconds."""
+    policy = PollPolicy(interval=value, max_interval=value)
+
+    assert (policy.interval, policy.max_interval) == (seconds, seconds)
+
+
+@pytest.mark.parametrize("setting", ["interval", "backoff", "max_interval", "jitter"])
+@pytest.mark.parametrize("value", [-1, float("nan"), float("inf"), True, "2", None])
+def test_what_is_no_interval_is_refused(setting: str, value: object) -> None:
+    """The error names the setting and the value."""
+    with pytest.raises(ConfigurationError, match=rf"PollPolicy\({setting}=\) must be a number of at least"):
+        PollPolicy(**{setting: value})  # type: ignore[arg-type]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -21,7 +21,7 @@ from aiobench._errors import (
     RateLimitError,
     UnsafeURLError,
 )
-from aiobench._http.bodies import ERROR_BODY, raw_chunks
+from aiobench._http.bodies import ERROR_BODY, read_beginning
 from aiobench._http.redaction import secrets_of, without_query
 from aiobench._http.replies import Reply, connection_error, error_of, shown
 from aiobench._http.requests import file_request
@@ -163,13 +163,8 @@ class ResultSource:
 
     async def _refuse(self, response: httpx.Response, origin: str, secrets: set[str]) -> None:
         body = b""
-        with self.session.clock.move_on_after(self.options.timeout):
-            chunks = raw_chunks(response)
-            try:
-                while len(body) < ERROR_BODY and (chunk := await self.chunk(chunks, origin)) is not None:
-                    body += chunk
-            except InterruptedTransferError:
-                pass  # the status says enough
+        with suppress(InterruptedTransferError):  # the status says enough
+            body, _ = await self.in_time(partial(read_beginning, response, ERROR_BODY), origin)
         reply = Reply(f"the results of job {self.job_id}", response.status_code, response.headers, body)
         error = error_of(reply, *sorted(secrets, key=len, reverse=True))  # one may be a part of another
         if isinstance(error, RateLimitError):

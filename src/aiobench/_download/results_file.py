@@ -19,6 +19,7 @@ from aiobench._download.downloads import download
 from aiobench._download.result_requests import ResultSource
 from aiobench._download.transfers import Transfer
 from aiobench._results.csv_frames import read_frame
+from aiobench._results.options import ReadOptions
 from aiobench._wire.statuses import shown
 from aiobench.errors import ConfigurationError, LocalStorageError, ResultsNotReadyError
 
@@ -44,6 +45,7 @@ async def of_job(
     return_dataframe: bool,
     progress: bool | Callable[[int, int | None], object],
     max_bytes: int,
+    options: ReadOptions,
 ) -> Path | pd.DataFrame:
     """Do what `BenchmarkJob.download_results_as_csv()` says."""
     if isinstance(max_bytes, bool) or not isinstance(max_bytes, int) or max_bytes < 0:
@@ -71,7 +73,7 @@ async def of_job(
             return path
         assert snapshot is not None  # the download asked for it
         metrics = {score.long_name for run in snapshot.iterations for score in run.scores or () if score.long_name}
-        read = partial(read_frame, path, job_id=job.id, metrics=metrics)
+        read = partial(read_frame, path, job_id=job.id, metrics=metrics, options=options)
         return await anyio.to_thread.run_sync(read, limiter=session.disk)
 
 

@@ -19,6 +19,7 @@ from aiobench._http.redaction import without_query
 __all__ = [
     "DEFAULT_BASE_URL",
     "CallOptions",
+    "as_seconds",
     "checked_base_url",
     "checked_count",
     "checked_hosts",
@@ -149,13 +150,13 @@ def checked_seconds(value: float | timedelta | None, what: str) -> float | None:
     """
     if value is None:
         return None
-    seconds = _seconds(value)
+    seconds = as_seconds(value)
     if seconds is None or not seconds >= 0:
         raise ConfigurationError(f"{what}= must be None or a number of seconds, 0 or more, not {value!r}")
     return seconds
 
 
-def _seconds(value: object) -> float | None:
+def as_seconds(value: object) -> float | None:
     """Read a number, one of numpy's or a `timedelta`; None if it is none of them, or too large."""
     if isinstance(value, timedelta):
         return value.total_seconds()
@@ -194,7 +195,7 @@ def checked_options(
     Raises:
         ConfigurationError: If one of them cannot be used.
     """
-    attempt, longest = _seconds(timeout), _seconds(max_retry_after)
+    attempt, longest = as_seconds(timeout), as_seconds(max_retry_after)
     if attempt is None or not attempt > 0:
         raise ConfigurationError(f"timeout= must be a number of seconds over 0, not {timeout!r}")
     if longest is None or not longest >= 0:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from attrs import define, field
 
@@ -17,6 +17,7 @@ from aiobench._results import csv_arrow
 from aiobench._results.csv_bytes import Look, UnreadableError, look
 from aiobench._results.csv_columns import Column, Figures, Flags, Inferred, Texts, WrongFlagError, in_turns
 from aiobench._results.csv_records import line_of_record, read_columns, read_header
+from aiobench._results.options import DtypeBackend, Engine, ReadOptions
 from aiobench.documents import ResultsWarning
 
 if TYPE_CHECKING:
@@ -24,12 +25,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-__all__ = ["DtypeBackend", "Engine", "read_frame"]
-
-DtypeBackend: TypeAlias = Literal["numpy_nullable", "pyarrow"]
-"""The types of a frame's columns, by pandas' names for them."""
-Engine: TypeAlias = Literal["pyarrow", "python"]
-"""What splits a file into fields, by pandas' names for them."""
+__all__ = ["read_frame"]
 
 TEXT_COLUMNS = frozenset({
     "Model", "source", "reference", "hypothesis", "topic", "inputText", "referenceText", "outputText",
@@ -43,6 +39,7 @@ WHOLE: Mapping[type[Column], Callable[[Any], Any]] = {
     Inferred: csv_arrow.any_column,
 }
 """What converts a column as a whole."""
+DEFAULT = ReadOptions()
 PIECE = 2_000  # records that are read at a time: milliseconds
 FIELDS = 20_000  # and fields, where a record has many
 
@@ -52,9 +49,7 @@ def read_frame(
     *,
     job_id: str,
     metrics: Collection[str],
-    strict: bool = False,
-    dtype_backend: DtypeBackend | None = None,
-    engine: Engine | None = None,
+    options: ReadOptions = DEFAULT,
 ) -> pd.DataFrame:
     """Read a results file into a frame; blocking, for a worker thread.
 
@@ -62,9 +57,7 @@ def read_frame(
         path: The CSV file, in UTF-8.
         job_id: The job, for the text of errors; "": the file's name stands for it.
         metrics: The long names of the job's metrics.
-        strict: Refuse a field of a metric that is no number; otherwise it is missing, with a warning.
-        dtype_backend: The types of the columns; None: numpy's, and pandas' default for texts.
-        engine: What splits a plain file into fields; None: pyarrow, if it is installed.
+        options: How to read it.
 
     Returns:
         One row per segment and model.
@@ -76,10 +69,10 @@ def read_frame(
     subject = f"the results of job {job_id}" if job_id else f"the results in {path}"
     try:
         reading = _Reading.of(path, metrics)
-        arrays = reading.arrays(engine or ("pyarrow" if csv_arrow.is_installed() else "python"))
+        arrays = reading.arrays(options.engine or ("pyarrow" if csv_arrow.is_installed() else "python"))
         if reading.faults:
             fault = reading.told_faults()
-            if strict:
+            if options.strict:
                 raise fault
             text = f"{subject}, line {fault.line}: {fault.why}; missing in the frame"
             warnings.warn(text, ResultsWarning, stacklevel=2)
@@ -87,7 +80,7 @@ def read_frame(
         where = f", line {error.line}" if error.line is not None else ""
         what = f"{subject} are not a usable CSV{where}: {error.why}"
         raise ResultParseError(what, job_id=job_id, line=error.line) from error.__cause__
-    return _frame(reading.header, arrays, dtype_backend)
+    return _frame(reading.header, arrays, options.dtype_backend)
 
 
 @define

@@ -79,6 +79,8 @@ def _is_file(name: str) -> bool:
 def _read_file(path: Path) -> pd.DataFrame:
     import pandas as pd
 
+    from aiobench.frames import read_results
+
     try:
         match path.suffix.lower():
             case ".parquet":
@@ -86,7 +88,7 @@ def _read_file(path: Path) -> pd.DataFrame:
             case ".jsonl":
                 return pd.read_json(path, lines=True)
             case _:
-                return pd.read_csv(path)
+                return read_results(path)
     except ImportError as error:
         raise MissingExtraError(f"reading {path.suffix} files", extra="files") from error
     except ValueError as error:

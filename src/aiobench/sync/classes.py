@@ -15,6 +15,7 @@ from attrs import frozen
 
 from aiobench._http.transports import TransportOption
 from aiobench._results import lazy_pandas as pd
+from aiobench._results.options import DtypeBackend, Engine
 from aiobench.benchmark import Benchmark as AsyncBenchmark
 from aiobench.client import Client as AsyncClient
 from aiobench.documents import JSON, Explanations, Progress, ScoreDetail, ScoreRow
@@ -607,6 +608,9 @@ class BenchmarkJob(Facade[AsyncBenchmarkJob]):
         *,
         progress: bool | Callable[[int, int | None], object] = False,
         max_bytes: int = 4 * 2**30,
+        strict: bool = False,
+        dtype_backend: DtypeBackend | None = None,
+        engine: Engine | None = None,
     ) -> Path: ...
 
     @overload
@@ -617,6 +621,9 @@ class BenchmarkJob(Facade[AsyncBenchmarkJob]):
         *,
         progress: bool | Callable[[int, int | None], object] = False,
         max_bytes: int = 4 * 2**30,
+        strict: bool = False,
+        dtype_backend: DtypeBackend | None = None,
+        engine: Engine | None = None,
     ) -> pd.DataFrame: ...
 
     @overload
@@ -627,6 +634,9 @@ class BenchmarkJob(Facade[AsyncBenchmarkJob]):
         return_dataframe: Literal[True],
         progress: bool | Callable[[int, int | None], object] = False,
         max_bytes: int = 4 * 2**30,
+        strict: bool = False,
+        dtype_backend: DtypeBackend | None = None,
+        engine: Engine | None = None,
     ) -> pd.DataFrame: ...
 
     @overload
@@ -637,6 +647,9 @@ class BenchmarkJob(Facade[AsyncBenchmarkJob]):
         *,
         progress: bool | Callable[[int, int | None], object] = False,
         max_bytes: int = 4 * 2**30,
+        strict: bool = False,
+        dtype_backend: DtypeBackend | None = None,
+        engine: Engine | None = None,
     ) -> Path | pd.DataFrame: ...
 
     def download_results_as_csv(
@@ -646,6 +659,9 @@ class BenchmarkJob(Facade[AsyncBenchmarkJob]):
         *,
         progress: bool | Callable[[int, int | None], object] = False,
         max_bytes: int = 4 * 2**30,
+        strict: bool = False,
+        dtype_backend: DtypeBackend | None = None,
+        engine: Engine | None = None,
     ) -> Path | pd.DataFrame:
         """Download the results of all segments, one row per segment and model.
 
@@ -657,6 +673,10 @@ class BenchmarkJob(Facade[AsyncBenchmarkJob]):
             progress: True for a progress bar; or a function, plain or asynchronous, that is called with the bytes
                 received and the total, or None if that is unknown, at most 10 times a second.
             max_bytes: Refuse results that are larger.
+            strict: In a frame, refuse a field of a metric that is not a number. Otherwise it is missing, with a
+                `ResultsWarning` that counts such fields and names the first line.
+            dtype_backend: The types of a frame's columns, as in `pandas.read_csv`. Defaults to numpy's.
+            engine: What splits the file for a frame. Defaults to pyarrow if it is installed and the file is plain.
 
         Returns:
             The path of the file, or the frame. In a frame only empty fields are missing; the job's metrics are
@@ -664,14 +684,21 @@ class BenchmarkJob(Facade[AsyncBenchmarkJob]):
 
         Raises:
             ConfigurationError: If an argument is invalid, or the job has no client and the environment's settings are.
+            MissingExtraError: If pyarrow is asked for and not installed.
             ResultsNotReadyError: If the job has no results yet.
-            ResultParseError: If you ask for a frame and the file is not a usable CSV.
+            ResultParseError: If you ask for a frame and the file is not a usable CSV, or `strict` refuses it.
             DownloadError: If the file cannot be downloaded or written; the subclass says why.
             APIError: If the job document cannot be fetched, or the server with the results fails.
         """
         return self._owner.call(
             lambda: self._core.download_results_as_csv(
-                save_path, return_dataframe, progress=progress, max_bytes=max_bytes
+                save_path,
+                return_dataframe,
+                progress=progress,
+                max_bytes=max_bytes,
+                strict=strict,
+                dtype_backend=dtype_backend,
+                engine=engine,
             )
         )
 
