@@ -138,8 +138,10 @@ def parameters(function: Any) -> str:
         (aiobench.BenchmarkJob.wait, "(self, *, poll=None, timeout=None, stall_after=None, progress=False)"),
         (
             aiobench.BenchmarkJob.download_results_as_csv,
-            "(self, save_path=None, return_dataframe=False, *, progress=False, max_bytes=4294967296, "
-            "strict=False, dtype_backend=None, engine=None)",
+            (
+                "(self, save_path=None, return_dataframe=False, *, progress=False, max_bytes=4294967296, "
+                "strict=False, dtype_backend=None, engine=None)"
+            ),
         ),
         (aiobench.BenchmarkJob.get_scores, "(self, return_simplified=True, return_as_dataframe=True)"),
         (aiobench.BenchmarkJob.get_failure_rate, "(self, return_as_dataframe=True)"),
