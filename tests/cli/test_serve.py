@@ -8,9 +8,11 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from aiobench.cli.next_steps import PROGRAM
+from aiobench.sync import Client
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,3 +97,25 @@ def test_what_cannot_be_had_is_told_in_a_sentence(folder: Folder, what: str) -> 
     assert done.stderr.startswith("aiobench: the ")
     assert "; choose another " in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_an_executor_that_is_none_is_refused(folder: Folder) -> None:
+    """A word that is neither a number nor an address: a sentence, and the status of wrong usage."""
+    done = folder.run("serve", "--executor", "many")
+
+    assert (done.returncode, "executor= must be None, a number of processes or the address" in done.stderr) == (2, True)
+
+
+def test_models_run_in_processes(folder: Folder, until: Until) -> None:
+    """With --executor 2, a job runs to its end in two processes, which go with the backend."""
+    with folder.started("serve", "--executor", "2") as process:
+        settings = exports(until(process, "Ready"))
+        with Client(settings["TEAM_API_KEY"], base_url=settings["BACKEND_URL"], trust_env=False) as client:
+            benchmark = client.create_benchmark("b", dataset="countries-de", models=["iso-gettext"], metrics=["chrf"])
+            assert benchmark.start().wait(timeout=60).succeeded
+        children = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+
+    assert (process.returncode, len(children) >= 2) == (0, True)
+    assert psutil.wait_procs(children, timeout=10)[1] == []

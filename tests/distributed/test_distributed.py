@@ -61,7 +61,7 @@ def cluster() -> Iterator[DaskClient]:
     with (
         platform().served() as environment,
         LocalCluster(
-            n_workers=2, threads_per_worker=2, processes=True, dashboard_address=None, env=dict(environment)
+            n_workers=2, threads_per_worker=2, processes=True, dashboard_address=":0", env=dict(environment)
         ) as cluster,
         DaskClient(cluster) as client,
     ):

@@ -53,6 +53,8 @@ class LocalBackend:
             file, by id, with the columns `source`, `reference` and, optionally, `segment_id`, `topic` and others.
         models: Models to offer: a function of one source, plain or async, or `predictions("column")`, by id.
         metrics: Metrics to offer: a function of (hypothesis, reference), or a name such as `bleu`, by id.
+        executor: Where models run: None for this process, a number of processes, or the address of a Dask scheduler,
+            such as `tcp://127.0.0.1:8786`. A process that a model ends, or that is killed, costs no more than time.
         segment_seconds: The least a segment takes, so that there is something to watch. 0: as the workspace says.
     """
 
@@ -64,12 +66,13 @@ class LocalBackend:
         datasets: Mapping[str, Any] | None = None,
         models: Mapping[str, Any] | None = None,
         metrics: Mapping[str, Any] | None = None,
+        executor: int | str | None = None,
         segment_seconds: float = 0.0,
     ) -> None:
         self._workspace = None if workspace is None else Path(workspace)
         self._port = port
         self._datasets, self._models, self._metrics = dict(datasets or {}), dict(models or {}), dict(metrics or {})
-        self._segment_seconds = segment_seconds
+        self._executor, self._segment_seconds = executor, segment_seconds
         self._state: _Running | None = None
 
     def __repr__(self) -> str:
@@ -148,6 +151,7 @@ class LocalBackend:
             from aiobench.local.catalogue.datasets import registered_datasets
             from aiobench.local.catalogue.metrics import registered_metrics
             from aiobench.local.catalogue.models import registered_models
+            from aiobench.local.engine.executors import executor_of
             from aiobench.local.engine.runner import Runner
             from aiobench.local.server.app import build_app
             from aiobench.local.server.thread import ServerThread, bind_loopback
@@ -167,7 +171,8 @@ class LocalBackend:
             listener = bind_loopback(self._port)
             stack.callback(listener.close)
             base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-            runner = Runner(workspace)
+            executor = executor_of(self._executor)
+            runner = Runner(workspace, executor)
             server = ServerThread(build_app(workspace, runner, base_url), listener)
             runner.start()
             stack.callback(runner.stop)

@@ -152,7 +152,7 @@ class _Prepared:
 
     def run(self, show: Callable[..., None]) -> Evaluation:
         """Run all models, in a worker thread of the event loop."""
-        from aiobench.local.engine.segments import run_model
+        from aiobench.local.engine.segments import Task, run_segment
 
         started = time.time()
         total, failed = len(self.dataset.segments) * len(self.models), 0
@@ -160,7 +160,10 @@ class _Prepared:
         done = 0
         for model in self.models.values():
             results: list[SegmentResult] = []
-            for result in run_model(model, {}, self.dataset, self.benchmark.scorers, resolve=_resolved):
+            task = Task(model, {}, self.dataset, self.benchmark.scorers)
+            predict = task.prepared()
+            for index, segment in enumerate(self.dataset.segments):
+                result = run_segment(task, predict, index, segment, _resolved)
                 anyio.from_thread.check_cancelled()
                 results.append(result)
                 done += 1

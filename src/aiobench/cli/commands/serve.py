@@ -41,6 +41,15 @@ def command(
     port: Annotated[
         int, typer.Option("--port", "-p", min=0, max=65535, show_default="any free one", help="The port to listen on.")
     ] = 0,
+    executor: Annotated[
+        str | None,
+        typer.Option(
+            "--executor",
+            metavar="N|tcp://...",
+            show_default="this process",
+            help="Run models in so many processes, or on the Dask cluster of this scheduler.",
+        ),
+    ] = None,
     folder: Annotated[
         Path | None,
         # the name of WORKSPACE in scripts that were written for an earlier command line
@@ -59,7 +68,9 @@ def command(
         with (
             ExitStack() as ending,
             suppress(KeyboardInterrupt),
-            LocalBackend(workspace, port=port) as backend,
+            LocalBackend(
+                workspace, port=port, executor=int(executor) if executor and executor.isdecimal() else executor
+            ) as backend,
         ):
             ending.callback(say, console, "\nStopped.")
             _introduce(console, backend, workspace)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from anyio.from_thread import BlockingPortal
 
-__all__ = ["LoopThread"]
+__all__ = ["LoopThread", "awaited"]
 
 
 class LoopThread:
@@ -29,12 +29,13 @@ class LoopThread:
         with self._lock:
             if self._portal is None:
                 self._portal = self._stack.enter_context(start_blocking_portal())
-        return self._portal.call(_awaited, output)
+        return self._portal.call(awaited, output)
 
     def close(self) -> None:
         """Stop the loop."""
         self._stack.close()
 
 
-async def _awaited(output: Awaitable[str]) -> str:
+async def awaited(output: Awaitable[str]) -> str:
+    """Return what an awaitable gives."""
     return await output

@@ -10,11 +10,10 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from aiobench.local.engine.awaiting import LoopThread
 from aiobench.local.engine.explain import explain
 from aiobench.local.engine.results import write_results
 from aiobench.local.engine.scores import score_entry
-from aiobench.local.engine.segments import run_model
+from aiobench.local.engine.segments import Task
 from aiobench.local.engine.store import TERMINAL
 
 if TYPE_CHECKING:
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 
     from aiobench.local.datasets import Dataset
     from aiobench.local.engine.benchmarks import Benchmark, ModelRun
+    from aiobench.local.engine.executors import Executor
     from aiobench.local.engine.store import Job, SegmentResult, Store
     from aiobench.local.workspace import Workspace
 
@@ -44,13 +44,14 @@ class Runner:
 
     Args:
         workspace: Where the jobs are.
+        executor: What runs their segments; closed by `stop()`.
     """
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, workspace: Workspace, executor: Executor) -> None:
         self._workspace = workspace
         self._waiting: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._stopping = threading.Event()
-        self._loop = LoopThread()
+        self._executor = executor
         self._workers = [
             threading.Thread(target=self._work, name=f"aiobench-local-job-{number}", daemon=True)
             for number in range(WORKERS)
@@ -71,11 +72,11 @@ class Runner:
     def stop(self) -> None:
         """Leave every job where it stands and wait for the threads to end."""
         self._stopping.set()
+        self._executor.close()  # first, since a worker may wait for a segment
         for _ in self._workers:
             self._waiting.put(None)
         for worker in self._workers:
             worker.join()
-        self._loop.close()
 
     def _work(self) -> None:
         with self._workspace.store() as store:
@@ -85,6 +86,8 @@ class Runner:
                 except _StoppedError:
                     return
                 except Exception as error:  # noqa: BLE001 - one broken job must not end the worker
+                    if self._stopping.is_set():
+                        return  # it goes on with the next start
                     self._set_aside(store, job_id, error)
 
     def _set_aside(self, store: Store, job_id: str, error: Exception) -> None:
@@ -123,12 +126,14 @@ class Runner:
         done = job.iterations[number].done
         unrecorded: list[SegmentResult] = []
         recorded_at = time.monotonic()
-        for result in self._results(run, job.benchmark, dataset, first=done):
-            unrecorded.append(result)
-            if time.monotonic() - recorded_at >= RECORD_EVERY:
-                store.record(job.id, number, unrecorded)
-                unrecorded, recorded_at = [], time.monotonic()
-        store.record(job.id, number, unrecorded)
+        try:
+            for result in self._results(run, job.benchmark, dataset, first=done):
+                unrecorded.append(result)
+                if time.monotonic() - recorded_at >= RECORD_EVERY:
+                    store.record(job.id, number, unrecorded)
+                    unrecorded, recorded_at = [], time.monotonic()
+        finally:
+            store.record(job.id, number, unrecorded)
         if self._stopping.is_set():
             raise _StoppedError
         results = list(store.results(job.id, number))
@@ -143,15 +148,8 @@ class Runner:
         model = self._workspace.catalogue.models.get(run.model_id)
         if model is None:
             raise LookupError(f"model {run.model_id} is gone since the job was started")
-        return run_model(
-            model,
-            run.configuration,
-            dataset,
-            benchmark.scorers,
-            resolve=self._loop.result,
-            first=first,
-            pause=self._pause,
-        )
+        task = Task(model, run.configuration, dataset, benchmark.scorers)
+        return self._executor.results(task, first=first, pause=self._pause)
 
     def _pause(self, seconds: float) -> bool:
         return self._stopping.wait(max(self._workspace.settings.segment_seconds - seconds, 0.0))

@@ -1,4 +1,4 @@
-"""One model on the segments of a dataset: what it says, why it fails, and how each output is scored."""
+"""One model on one segment: what it says, why it fails, and how its output is scored."""
 
 from __future__ import annotations
 
@@ -6,77 +6,72 @@ import inspect
 import logging
 import math
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
+from attrs import frozen
+
+from aiobench.local.catalogue.metrics import Scorer
+from aiobench.local.catalogue.models import Model, Predict
+from aiobench.local.datasets import Dataset, Segment
 from aiobench.local.engine.store import SegmentResult
 
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-    from typing import Any
+__all__ = ["Resolve", "Task", "run_segment"]
 
-    from aiobench.local.catalogue.metrics import Scorer
-    from aiobench.local.catalogue.models import Model, Predict
-    from aiobench.local.datasets import Dataset, Segment
-
-__all__ = ["run_model"]
+Resolve = Callable[[Awaitable[str]], str]
+"""Waits for the output of an async model."""
 
 _log = logging.getLogger("aiobench.local")
 
 
-def run_model(
-    model: Model,
-    configuration: Mapping[str, Any],
-    dataset: Dataset,
-    scorers: Sequence[Scorer],
-    *,
-    resolve: Callable[[Awaitable[str]], str],
-    first: int = 0,
-    pause: Callable[[float], bool] | None = None,
-) -> Iterator[SegmentResult]:
-    """Run a model on the segments of a dataset, one after the other.
+@frozen
+class Task:
+    """A model to run, and how to score it.
 
-    A model or a metric that raises has failed on that segment alone.
+    Attributes:
+        model: The model.
+        configuration: Its parameters.
+        dataset: What it runs on.
+        scorers: How its outputs are scored.
+    """
+
+    model: Model
+    configuration: Mapping[str, Any]
+    dataset: Dataset
+    scorers: tuple[Scorer, ...]
+
+    def prepared(self) -> Predict:
+        """Get the model ready; one that cannot do this dataset fails on each segment."""
+        try:
+            return self.model.prepared(self.configuration, self.dataset)
+        except Exception as error:  # noqa: BLE001 - whatever it raises is its failure
+            _log.warning("model %s cannot do %s: %r", self.model.label, self.dataset.id, error)
+            reason = error
+
+            def refuse(_segment: Segment) -> str:
+                raise reason
+
+            return refuse
+
+
+def run_segment(task: Task, predict: Predict, index: int, segment: Segment, resolve: Resolve) -> SegmentResult:
+    """Run a model on a segment; a model or a metric that raises has failed on that segment alone.
 
     Args:
-        model: What to run.
-        configuration: Its parameters.
-        dataset: What to run it on.
-        scorers: How to score its outputs.
-        resolve: Waits for the output of an async function.
-        first: The segment to begin with.
-        pause: Called after each segment with the seconds that it took; true ends the run.
-
-    Yields:
-        One result for each segment.
+        task: What to run.
+        predict: What `task.prepared()` returned.
+        index: The segment's place in its dataset.
+        segment: The segment.
+        resolve: Waits for the output of an async model.
     """
-    predict = _prepared(model, configuration, dataset)
-    for index in range(first, len(dataset.segments)):
-        segment = dataset.segments[index]
-        started = time.perf_counter()
-        hypothesis, failure = _attempt(predict, segment, resolve)
-        if pause is not None and pause(time.perf_counter() - started):
-            return
-        runtime = time.perf_counter() - started
-        scores = _scores(scorers, hypothesis, segment, model.label)
-        yield SegmentResult(index, hypothesis, failure, scores, model.price / 1000 * len(hypothesis or ""), runtime)
+    started = time.perf_counter()
+    hypothesis, failure = _attempt(predict, segment, resolve)
+    runtime = time.perf_counter() - started
+    scores = _scores(task, hypothesis, segment)
+    return SegmentResult(index, hypothesis, failure, scores, task.model.price / 1000 * len(hypothesis or ""), runtime)
 
 
-def _prepared(model: Model, configuration: Mapping[str, Any], dataset: Dataset) -> Predict:
-    try:
-        return model.prepared(configuration, dataset)
-    except Exception as error:  # noqa: BLE001 - a model that cannot do this dataset fails on each segment
-        _log.warning("model %s cannot do %s: %r", model.label, dataset.id, error)
-        reason = error
-
-        def refuse(_segment: Segment) -> str:
-            raise reason
-
-        return refuse
-
-
-def _attempt(
-    predict: Predict, segment: Segment, resolve: Callable[[Awaitable[str]], str]
-) -> tuple[str | None, str | None]:
+def _attempt(predict: Predict, segment: Segment, resolve: Resolve) -> tuple[str | None, str | None]:
     try:
         output: object = predict(segment)
         if inspect.isawaitable(output):
@@ -93,17 +88,15 @@ def _text(output: object) -> str:
     return output.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
-def _scores(
-    scorers: Sequence[Scorer], hypothesis: str | None, segment: Segment, label: str
-) -> tuple[float | None, ...]:
+def _scores(task: Task, hypothesis: str | None, segment: Segment) -> tuple[float | None, ...]:
     if hypothesis is None:
-        return (None,) * len(scorers)
+        return (None,) * len(task.scorers)
     scores: list[float | None] = []
-    for scorer in scorers:
+    for scorer in task.scorers:
         try:
             scores.append(_finite(scorer.score(hypothesis, segment.reference)))
         except Exception as error:  # noqa: BLE001 - a score that cannot be computed is missing, and counted
-            _log.warning("%s cannot score %s on segment %s: %r", scorer.long_name, label, segment.id, error)
+            _log.warning("%s cannot score %s on segment %s: %r", scorer.long_name, task.model.label, segment.id, error)
             scores.append(None)
     return tuple(scores)
 
