@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import pickle
 import re
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Generic, TypeVar
+from types import TracebackType
+from typing import Any, Generic, TypeVar
+
+from tblib.pickling_support import pickle_exception, pickle_traceback
 
 from aiobench.errors import AiobenchError
 
@@ -64,12 +68,34 @@ def raises(kind: type[E], *, match: str = "", exactly: bool = True) -> Iterator[
     assert re.search(match, str(caught.value)), caught.value
 
 
+class _WithCauses:
+    """Reducers of all exceptions, with what led to them: as Dask installs them for good when it sends one."""
+
+    def __getitem__(self, kind: type) -> Callable[[Any], Any]:
+        if issubclass(kind, BaseException):
+            return pickle_exception
+        if kind is TracebackType:
+            return pickle_traceback
+        raise KeyError(kind)
+
+
+def _pickled(error: BaseException, reducers: Any) -> bytes:
+    """Pickle with these reducers and no others, whatever else was imported in this process."""
+    data = io.BytesIO()
+    pickler = pickle.Pickler(data)
+    pickler.dispatch_table = reducers
+    pickler.dump(error)
+    return data.getvalue()
+
+
 def _look_at(error: BaseException) -> None:
     shown = ["".join(traceback.format_exception(error)), str(error), repr(error)]
     if isinstance(error, AiobenchError):
-        data = pickle.dumps(error)
-        again = pickle.loads(data)
-        assert (type(again), str(again)) == (type(error), str(error))
-        shown += [data.decode("latin-1"), repr(vars(error))]
+        for reducers in ({}, _WithCauses()):
+            data = _pickled(error, reducers)
+            again = pickle.loads(data)
+            assert (type(again), str(again)) == (type(error), str(error))
+            shown.append(data.decode("latin-1"))
+        shown.append(repr(vars(error)))
     for text in shown:
         assert_clean(text, f"a {type(error).__name__}")

@@ -741,18 +741,21 @@ async def test_names_are_not_kept(
     server.add_results("j", b"a,b\n1,2\n")
     for number in range(30):
         await download(client, tmp_path / f"before-{number}")
-    tracemalloc.start()
-    try:
-        for number in range(60):
-            await download(client, tmp_path / f"{tmp_path.name}-{number}")
-        gc.collect()
-        of_the_server = [
-            tracemalloc.Filter(inclusive=False, filename_pattern=each) for each in ("*/faults/*", "*/asyncio/*")
-        ]
-        held = tracemalloc.take_snapshot().filter_traces(of_the_server)
-    finally:
-        tracemalloc.stop()
-    assert sum(each.size for each in held.statistics("filename")) < 60 * 1_000
+    of_the_server = [
+        tracemalloc.Filter(inclusive=False, filename_pattern=each) for each in ("*/faults/*", "*/asyncio/*")
+    ]
+    held = []
+    for _ in range(3):  # a leak shows each time, what is made once in a process does not
+        tracemalloc.start()
+        try:
+            for number in range(60):
+                await download(client, tmp_path / f"{tmp_path.name}-{number}")
+            gc.collect()
+            left = tracemalloc.take_snapshot().filter_traces(of_the_server)
+        finally:
+            tracemalloc.stop()
+        held.append(sum(each.size for each in left.statistics("filename")))
+    assert min(held) < 60 * 1_000
 
 
 async def test_a_power_cut(

@@ -28,7 +28,7 @@ from aiobench import (
 )
 from faults.certificates import Authority
 from faults.everywhere import EVERYWHERE
-from faults.secrets import raises
+from faults.secrets import KEY, SIGNED, raises
 from faults.server import Answer, FaultServer, answer, endless, raw, reply, running
 
 pytestmark = pytest.mark.anyio
@@ -242,6 +242,33 @@ async def test_mistakes_are_errors_at_once(
     with raises(expected):
         await new_client(transport=failing(error, sent)).job("j").wait(timeout=60, poll=QUICK)
     assert len(sent) == 1
+
+
+def holding(error: Exception, **values: object) -> Exception:
+    """Give an error more to hold."""
+    vars(error).update(values)
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "is_kept"),
+    [
+        (lambda: httpx.ReadError("broken", request=httpx.Request("GET", f"http://x/{SIGNED}")), True),
+        (lambda: holding(OSError("broken"), sent=[f"Token {KEY}"]), False),
+        (lambda: holding(OSError("broken"), connection=threading.Lock()), False),
+        (lambda: caused(OSError("broken"), holding(OSError("again"), connection=threading.Lock())), False),
+        (lambda: ExceptionGroup("all failed", [holding(OSError("no route"), headers=[KEY])]), False),
+    ],
+    ids=["a request", "the key", "a lock", "behind another", "in a group"],
+)
+async def test_a_cause_goes_to_another_process_or_is_left_out(
+    new_client: Callable[..., Client], error: Callable[[], Exception], *, is_kept: bool
+) -> None:
+    """F18: whatever a transport's errors hold, ours can be pickled with their causes, and without secrets."""
+    with raises(APIConnectionError) as caught:
+        await new_client(transport=failing(error, []), max_retries=0).job("j").check_status()
+    assert (caught.value.__cause__ is not None) == is_kept
+    assert caught.value.__context__ is None  # else it would be sent along, whatever it holds
 
 
 def caused(error: Exception, cause: BaseException) -> Exception:

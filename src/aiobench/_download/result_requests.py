@@ -23,7 +23,7 @@ from aiobench._errors import (
 )
 from aiobench._http.bodies import ERROR_BODY, read_beginning
 from aiobench._http.redaction import secrets_of, without_query
-from aiobench._http.replies import Reply, connection_error, error_of, shown
+from aiobench._http.replies import Reply, connection_error, error_of, safe_cause
 from aiobench._http.requests import file_request
 from aiobench._http.result_urls import UnsafeAddressError, unsafe_url
 from aiobench._http.retries import is_retried
@@ -156,9 +156,12 @@ class ResultSource:
                 raise
             except Exception as failure:  # noqa: BLE001 - whatever a transport raises: kept as the cause
                 secrets = secrets_of(url)
-                raise InterruptedTransferError(connection_error(what, origin, failure, *secrets)) from shown(
-                    failure, *secrets
-                )
+                interruption = InterruptedTransferError(connection_error(what, origin, failure, *secrets))
+                cause = safe_cause(failure, *secrets)
+            try:
+                raise interruption from cause  # not above, where the failure would be its context
+            finally:
+                del interruption, cause  # nor shall this frame hold them
         raise InterruptedTransferError(APITimeoutError(f"{what}: nothing came from {origin} for {timeout:g} s"))
 
     async def _refuse(self, response: httpx.Response, origin: str, secrets: set[str]) -> None:

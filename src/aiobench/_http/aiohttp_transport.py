@@ -10,8 +10,7 @@ import socket
 import ssl
 from base64 import b64encode
 from collections.abc import AsyncIterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import aiohttp
 import httpx
@@ -23,12 +22,14 @@ from aiobench._errors import ConfigurationError
 from aiobench._http.connections import KEEPALIVE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Awaitable
 
     from aiobench._http.network import Resolver
     from aiobench._http.proxies import ChosenProxy
 
 __all__ = ["AiohttpTransport"]
+
+T = TypeVar("T")
 
 LONGEST_HEADER = 100 * 1024  # bytes of one line of a reply's head: as much as h11 takes in all
 MOST_HEADERS = 1_000
@@ -81,17 +82,17 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         Raises:
             httpx.TransportError: If no response comes.
         """
-        with _translated(self._proxy):
-            response = await self._session.request(
-                request.method,
-                URL(str(request.url), encoded=True),
-                headers=request.headers.multi_items(),
-                data=await request.aread() or None,
-                allow_redirects=False,
-                compress=False,
-                proxy=self._proxy_url,
-                proxy_headers=self._proxy_headers,
-            )
+        answer = self._session.request(
+            request.method,
+            URL(str(request.url), encoded=True),
+            headers=request.headers.multi_items(),
+            data=await request.aread() or None,
+            allow_redirects=False,
+            compress=False,
+            proxy=self._proxy_url,
+            proxy_headers=self._proxy_headers,
+        )
+        response = await _translated(answer, self._proxy)
         return httpx.Response(response.status, headers=response.raw_headers, stream=_Stream(response, self._proxy))
 
     async def aclose(self) -> None:
@@ -101,8 +102,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
         """Translate errors within aiohttp, which would send a failed GET again, past the retries that are ours."""
-        with _translated(self._proxy):
-            return await handler(request)
+        return await _translated(handler(request), self._proxy)
 
 
 class _Stream(httpx.AsyncByteStream):
@@ -114,8 +114,7 @@ class _Stream(httpx.AsyncByteStream):
         return self
 
     async def __anext__(self) -> bytes:
-        with _translated(self._proxy):
-            chunk = await self._response.content.readany()
+        chunk = await _translated(self._response.content.readany(), self._proxy)
         if not chunk:
             raise StopAsyncIteration
         return chunk
@@ -124,25 +123,37 @@ class _Stream(httpx.AsyncByteStream):
         self._response.release() if self._response.content.is_eof() else self._response.close()
 
 
-@contextmanager
-def _translated(proxy: ChosenProxy | None) -> Iterator[None]:
-    """Raise httpx's exceptions instead of aiohttp's."""
+async def _translated(step: Awaitable[T], proxy: ChosenProxy | None) -> T:
+    """Take a step; raise httpx's exceptions instead of aiohttp's, which hold the request and cannot be pickled."""
     try:
-        yield
-    except aiohttp.ClientProxyConnectionError as error:
-        raise httpx.ProxyError(f"{proxy} cannot be reached: {error.os_error}") from error
-    except aiohttp.ClientHttpProxyError as error:
-        raise httpx.ProxyError(f"{proxy} answered HTTP {error.status}") from error
-    except aiohttp.ClientConnectorError as error:
-        raise httpx.ConnectError(str(error.os_error) or str(error)) from error
-    except (aiohttp.ServerTimeoutError, TimeoutError) as error:
-        raise httpx.ReadTimeout(str(error)) from error
-    except aiohttp.ClientResponseError as error:
-        raise httpx.RemoteProtocolError(error.message) from error
-    except aiohttp.ClientPayloadError as error:
-        raise httpx.RemoteProtocolError(str(error)) from error
+        return await step
     except (aiohttp.ClientError, OSError) as error:
-        raise httpx.ReadError(str(error) or type(error).__name__) from error
+        failure = _as_httpx(error, proxy)
+        cause = error if isinstance(error, OSError) else None
+        if isinstance(error, aiohttp.ClientConnectorError):
+            cause = error.os_error
+    try:
+        raise failure from cause  # not above, where aiohttp's would be its context
+    finally:
+        del failure, cause  # nor shall this frame hold them
+
+
+def _as_httpx(error: aiohttp.ClientError | OSError, proxy: ChosenProxy | None) -> httpx.TransportError:
+    match error:
+        case aiohttp.ClientProxyConnectionError():
+            return httpx.ProxyError(f"{proxy} cannot be reached: {error.os_error}")
+        case aiohttp.ClientHttpProxyError():
+            return httpx.ProxyError(f"{proxy} answered HTTP {error.status}")
+        case aiohttp.ClientConnectorError():
+            return httpx.ConnectError(str(error.os_error) or str(error))
+        case aiohttp.ServerTimeoutError() | TimeoutError():
+            return httpx.ReadTimeout(str(error))
+        case aiohttp.ClientResponseError():
+            return httpx.RemoteProtocolError(error.message)
+        case aiohttp.ClientPayloadError():
+            return httpx.RemoteProtocolError(str(error))
+        case _:
+            return httpx.ReadError(str(error) or type(error).__name__)
 
 
 class _Resolver(AbstractResolver):

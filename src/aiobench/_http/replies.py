@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pickle
 import ssl
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any, cast
 
 import httpx
@@ -27,7 +29,7 @@ from aiobench._http.redaction import excerpt, printable, redacted, without_query
 from aiobench._http.retries import retry_after
 from aiobench._wire.decoding import MalformedDocumentError, decoded
 
-__all__ = ["Reply", "connection_error", "error_of", "invalid", "shown"]
+__all__ = ["Reply", "connection_error", "error_of", "invalid", "safe_cause"]
 
 SNIPPET = 500  # characters of a body that an error shows
 REQUEST_ID_HEADERS = (
@@ -194,11 +196,31 @@ def _is_of_aiohttp(error: BaseException | None, name: str) -> bool:
     return any(cls.__name__ == name and cls.__module__.startswith("aiohttp") for cls in type(error).__mro__)
 
 
-def shown(failure: Exception, *secrets: str) -> Exception | None:
-    """Return *failure* as a cause that a traceback may show; None if it repeats a secret or a signed URL."""
-    each: BaseException | None = failure
-    while each is not None:
-        if any(text != redacted(text, *secrets) for text in (str(each), repr(each))):
+def safe_cause(failure: Exception, *secrets: str) -> Exception | None:
+    """Return *failure* as a cause that may be shown and sent to another process.
+
+    Dask and other pools of processes pickle an error with its causes. So one that holds a secret or a signed URL, or
+    that cannot be pickled, is none; nor is one that was raised because of such a one.
+    """
+    for each in _behind(failure):
+        if isinstance(each, httpx.RequestError):
+            with suppress(RuntimeError):  # it has no request
+                each.request = httpx.Request(each.request.method, without_query(str(each.request.url)))
+        try:
+            held = pickle.dumps((type(each), each.args, vars(each)))
+        except Exception:  # noqa: BLE001 - whatever is raised by what it holds
             return None
-        each = each.__cause__ or each.__context__
+        if any(text != redacted(text, *secrets) for text in (str(each), repr(each), held.decode("latin-1"))):
+            return None
     return failure
+
+
+def _behind(failure: BaseException) -> Iterator[BaseException]:
+    """Iterate over an error and all that led to it."""
+    found = [failure]
+    for each in found:
+        yield each
+        members = each.exceptions if isinstance(each, BaseExceptionGroup) else ()
+        for other in (each.__cause__, each.__context__, *members):
+            if other is not None and not any(other is known for known in found):
+                found.append(other)

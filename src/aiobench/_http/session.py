@@ -28,7 +28,7 @@ from aiobench._http.connections import KEEPALIVE, Connections, Lease
 from aiobench._http.fresh_jobs import FreshJobs
 from aiobench._http.guards import Guard
 from aiobench._http.key_echoes import KeyEchoes
-from aiobench._http.replies import Reply, connection_error, error_of, invalid, shown
+from aiobench._http.replies import Reply, connection_error, error_of, invalid, safe_cause
 from aiobench._http.requests import ApiRequest, prepared
 from aiobench._http.retries import Pauses, RetryBudget, backoff, is_retried, retry_after, retry_in
 from aiobench._http.settings import CallOptions
@@ -346,8 +346,14 @@ class Session:
                 return Reply(request.what, response.status_code, response.headers, b"")
             if lease.is_reused and response is None:
                 return None
-            raise connection_error(request.what, self.origin, failure, self._api_key) from shown(failure, self._api_key)
-        return Reply(request.what, response.status_code, response.headers, body)
+            error = connection_error(request.what, self.origin, failure, self._api_key)
+            cause = safe_cause(failure, self._api_key)
+        else:
+            return Reply(request.what, response.status_code, response.headers, body)
+        try:
+            raise error from cause  # not above, where the failure would be its context
+        finally:
+            del error, cause  # nor shall this frame hold them
 
     # -- the end -------------------------------------------------------------------------------------------------------
 
