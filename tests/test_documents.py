@@ -21,6 +21,7 @@ from sybil.parsers.markdown import CodeBlockParser
 import aiobench
 from aiobench import errors
 from aiobench.local import LocalBackend
+from aiobench.sync import _bridge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,6 +108,15 @@ def same(shown: str, printed: str) -> bool:
     return len(words) == len(others) and all(map(alike, words, others))
 
 
+@pytest.fixture
+def _own_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Give a page's jobs without a client a background thread that ends with the page, not with the process."""
+    owner = _bridge.Owner(_bridge._nothing_to_close, is_default=True)
+    monkeypatch.setattr(_bridge, "_default", owner)
+    yield
+    owner.close()
+
+
 class Run:
     """The programs of one page, and what they printed since the page last showed an output."""
 
@@ -123,6 +133,7 @@ class Run:
         assert same(example.parsed, printed), f"line {example.line} should show:\n{printed}"
 
 
+@pytest.mark.usefixtures("_own_thread")
 @pytest.mark.parametrize("document", PROGRAMS)
 def test_blocks_of_a_document_run(
     document: str, environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
