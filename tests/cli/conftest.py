@@ -25,6 +25,14 @@ COMMAND = (sys.executable, "-m", "aiobench")
 DEADLINE = 60.0
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _hang_ups_end_commands() -> Iterator[None]:
+    """Undo what `nohup` does to the tests: commands would inherit it, and not end."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 @frozen
 class Folder:
     """A working directory and a folder for temporary files, so that what a command leaves behind can be seen."""

@@ -148,10 +148,8 @@ def _as_httpx(error: aiohttp.ClientError | OSError, proxy: ChosenProxy | None) -
             return httpx.ConnectError(str(error.os_error) or str(error))
         case aiohttp.ServerTimeoutError() | TimeoutError():
             return httpx.ReadTimeout(str(error))
-        case aiohttp.ClientResponseError():
-            return httpx.RemoteProtocolError(error.message)
-        case aiohttp.ClientPayloadError():
-            return httpx.RemoteProtocolError(str(error))
+        case aiohttp.ClientResponseError() | aiohttp.ClientPayloadError():
+            return httpx.RemoteProtocolError(getattr(error, "message", None) or str(error))
         case _:
             return httpx.ReadError(str(error) or type(error).__name__)
 

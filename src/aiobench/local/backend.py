@@ -42,16 +42,17 @@ class LocalBackend:
     127.0.0.1 only. Its jobs run in threads of this process: real models on real data, scored by real metrics.
 
     A workspace is a folder: `workspace.json` (key and settings, see `aiobench.local.workspace.Settings`),
-    `datasets/` (a folder for each), `jobs.sqlite` and `results/`. What
-    is missing is made, so that a new folder holds the demo's data. Jobs survive a restart: one that was running
-    goes on where it stood.
+    `datasets/` (a folder for each), `jobs.sqlite` and `results/`. What is missing is made, so that a new folder holds
+    the demo's data, unless it holds a `workspace.toml`, which names datasets, models and metrics of one's own. Jobs
+    survive a restart: one that was running goes on where it stood.
 
     Args:
         workspace: The folder, created if need be. None: a temporary one, removed by `stop()`.
         port: The port to listen on; 0 for any free one.
         datasets: Datasets to offer beside those of the workspace: a frame or the path of a CSV, JSON lines or Parquet
             file, by id, with the columns `source`, `reference` and, optionally, `segment_id`, `topic` and others.
-        models: Models to offer: a function of one source, plain or async, or `predictions("column")`, by id.
+        models: Models to offer, by id: a function of one source, plain or async, `predictions("column")`, the address
+            of an HTTP endpoint, or a command as a list of its words.
         metrics: Metrics to offer: a function of (hypothesis, reference), or a name such as `bleu`, by id.
         executor: Where models run: None for this process, a number of processes, or the address of a Dask scheduler,
             such as `tcp://127.0.0.1:8786`. A process that a model ends, or that is killed, costs no more than time.
@@ -150,7 +151,7 @@ class LocalBackend:
         try:
             from aiobench.local.catalogue.datasets import registered_datasets
             from aiobench.local.catalogue.metrics import registered_metrics
-            from aiobench.local.catalogue.models import registered_models
+            from aiobench.local.catalogue.registered import registered_models
             from aiobench.local.engine.executors import executor_of
             from aiobench.local.engine.runner import Runner
             from aiobench.local.server.app import build_app

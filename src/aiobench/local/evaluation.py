@@ -190,8 +190,9 @@ def _prepared(
 ) -> _Prepared:
     from aiobench.local.catalogue.datasets import Columns, make_dataset, table_of
     from aiobench.local.catalogue.metrics import Scorer, chosen_metric
-    from aiobench.local.catalogue.models import PredictionsModel, registered_models
+    from aiobench.local.catalogue.models import PredictionsModel
     from aiobench.local.catalogue.problems import DataError, refuse
+    from aiobench.local.catalogue.registered import registered_models
     from aiobench.local.engine.benchmarks import Benchmark, ModelRun
 
     columns = [predictions] if isinstance(predictions, str) else list(predictions)

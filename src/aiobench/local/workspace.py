@@ -19,6 +19,7 @@ from aiobench.local.catalogue.demo import write_demo_datasets
 from aiobench.local.catalogue.metrics import METRICS
 from aiobench.local.catalogue.models import SystemModel
 from aiobench.local.catalogue.systems import SYSTEMS
+from aiobench.local.catalogue.tomls import read_workspace_file
 from aiobench.local.engine.store import Store
 
 if TYPE_CHECKING:
@@ -113,6 +114,8 @@ def open_workspace(
 ) -> Workspace:
     """Read a workspace; what is missing is made, so an empty folder becomes the demo's.
 
+    A folder with a `workspace.toml` offers what that file names, and neither the demo's datasets nor its systems.
+
     Args:
         root: The folder, locked.
         datasets: More datasets to offer, by id.
@@ -128,7 +131,9 @@ def open_workspace(
     """
     try:
         settings = _settings(root / "workspace.json")
-        if not (root / "datasets").exists():
+        file = root / "workspace.toml"
+        own = read_workspace_file(file) if file.exists() else None
+        if own is None and not (root / "datasets").exists():
             unfinished = root / "datasets.part"
             if unfinished.exists():  # of a start that was killed
                 shutil.rmtree(unfinished)
@@ -137,10 +142,11 @@ def open_workspace(
         (root / "results").mkdir(exist_ok=True)
         if segment_seconds:
             settings = evolve(settings, segment_seconds=segment_seconds)
+        own = own or Catalogue({}, {name: SystemModel.of(name, system) for name, system in SYSTEMS.items()}, {})
         catalogue = Catalogue(
-            datasets={**load_datasets(root / "datasets"), **(datasets or {})},
-            models={**{name: SystemModel.of(name, system) for name, system in SYSTEMS.items()}, **(models or {})},
-            metrics=ChainMap(dict(metrics or {}), METRICS),
+            datasets={**load_datasets(root / "datasets"), **own.datasets, **(datasets or {})},
+            models={**own.models, **(models or {})},
+            metrics=ChainMap(dict(metrics or {}), dict(own.metrics), METRICS),
         )
         workspace = Workspace(root, settings, catalogue)
         with workspace.store():

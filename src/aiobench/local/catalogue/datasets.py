@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from aiobench.local.catalogue.tables import Row, Table
 
-__all__ = ["Columns", "load_datasets", "make_dataset", "registered_datasets", "table_of"]
+__all__ = ["IDS", "Columns", "load_datasets", "make_dataset", "registered_datasets", "table_of"]
 
 IDS = ("segment_id", "id")  # columns that hold the segments' ids if none is named
 
@@ -168,11 +168,13 @@ def load_datasets(root: Path) -> dict[str, Dataset]:
         root: The folder that holds the datasets' folders.
 
     Returns:
-        The datasets by id.
+        The datasets by id; none if there is no such folder.
 
     Raises:
         ConfigurationError: If a dataset cannot be read or has no segments.
     """
+    if not root.exists():
+        return {}
     folders = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith((".", "__")))
     datasets: dict[str, Dataset] = {}
     mistakes: list[str] = []

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import string
 import unicodedata
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import jiwer
 from attrs import evolve, frozen
@@ -26,14 +27,17 @@ __all__ = [
     "Metric",
     "Scorer",
     "chosen_metric",
+    "configured_metric",
     "function_metric",
     "missing_metric",
     "registered_metrics",
 ]
 
-_BLEU = BLEU(effective_order=True)
-_CHRF = CHRF()
-_TER = TER()
+SACREBLEU: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {  # and what it needs to score one sentence
+    "bleu": (BLEU, {"effective_order": True}),
+    "chrf": (CHRF, {}),
+    "ter": (TER, {}),
+}
 
 
 @frozen
@@ -59,19 +63,18 @@ class Metric:
         return f"{self.name} by {self.supplier}"
 
 
+def _sacrebleu(metric_id: str, **parameters: Any) -> Score:
+    make, needed = SACREBLEU[metric_id]
+    metric = make(**{**needed, **parameters})
+    return lambda hyp, ref: float(metric.sentence_score(hyp, [ref]).score)
+
+
 METRICS: dict[str, Metric] = {
     metric.id: metric
     for metric in (
-        Metric("bleu", "BLEU", "sacrebleu", "%", lambda hyp, ref: _BLEU.sentence_score(hyp, [ref]).score),
-        Metric("chrf", "chrF", "sacrebleu", "%", lambda hyp, ref: _CHRF.sentence_score(hyp, [ref]).score),
-        Metric(
-            "ter",
-            "TER",
-            "sacrebleu",
-            "%",
-            lambda hyp, ref: _TER.sentence_score(hyp, [ref]).score,
-            lower_is_better=True,
-        ),
+        Metric("bleu", "BLEU", "sacrebleu", "%", _sacrebleu("bleu")),
+        Metric("chrf", "chrF", "sacrebleu", "%", _sacrebleu("chrf")),
+        Metric("ter", "TER", "sacrebleu", "%", _sacrebleu("ter"), lower_is_better=True),
         Metric("wer", "WER", "jiwer", "", lambda hyp, ref: float(jiwer.wer(ref, hyp)), lower_is_better=True),
         Metric("exact-match", "Exact match", "aiobench", "%", lambda hyp, ref: 100.0 * (hyp == ref)),
         Metric("cer", "CER", "jiwer", "", lambda hyp, ref: float(jiwer.cer(ref, hyp)), lower_is_better=True),
@@ -149,6 +152,35 @@ def chosen_metric(wanted: object) -> Metric:
             "(hypothesis, reference)"
         )
     return names[key]
+
+
+def configured_metric(metric_id: str, base: Metric, parameters: Mapping[str, Any], *, label: str) -> Metric:
+    """Make another metric of one that there is.
+
+    Args:
+        metric_id: Its id.
+        base: The metric.
+        parameters: Arguments of sacrebleu's class, such as `word_order` of `CHRF`.
+        label: Its name for people.
+
+    Raises:
+        ConfigurationError: If the metric has no such parameters, or their values are of no use.
+    """
+    metric = evolve(base, id=metric_id, name=label)
+    if not parameters:
+        return metric
+    if base.id not in SACREBLEU:
+        raise ConfigurationError(f"the metric {base.id} has no parameters; {', '.join(SACREBLEU)} have some")
+    known = [name for name in inspect.signature(SACREBLEU[base.id][0]).parameters if name != "references"]
+    unknown = sorted(parameters.keys() - set(known))
+    if unknown:
+        raise ConfigurationError(f"the metric {base.id} has no parameter {unknown[0]!r}; it has {', '.join(known)}")
+    try:
+        score = _sacrebleu(base.id, **parameters)
+        score("a b c d e", "a b c d e")
+    except Exception as error:
+        raise ConfigurationError(f"the metric {base.id} cannot use {dict(parameters)}: {error}") from error
+    return evolve(metric, segment_score=score)
 
 
 def function_metric(name: str, function: Callable[[str, str], float]) -> Metric:

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
-
-from aiobench.errors import ConfigurationError
-from aiobench.local.registration import predictions
 
 if TYPE_CHECKING:
     from aiobench.local.catalogue.systems import System
     from aiobench.local.datasets import Dataset, Segment
 
-__all__ = ["FunctionModel", "Model", "Predict", "PredictionsModel", "SystemModel", "registered_models"]
+__all__ = ["FileModel", "FunctionModel", "Model", "Predict", "PredictionsModel", "SystemModel"]
 
 Predict = Callable[["Segment"], "str | Awaitable[str]"]
 Function = Callable[[str], "str | Awaitable[str]"]
@@ -130,30 +126,19 @@ class PredictionsModel(Model):
             raise LookupError("there is no prediction") from None
 
 
-def registered_models(models: Mapping[str, object]) -> dict[str, Model]:
-    """Return models of one's own by id.
+@frozen
+class FileModel(Model):
+    """A file that holds a model's outputs, by segment."""
 
-    Args:
-        models: A function of one source, plain or async, or `predictions("column")`, by name.
+    path: str
+    outputs: Mapping[str, str] = field(repr=False)
 
-    Raises:
-        ConfigurationError: If one is anything else.
-    """
-    return {_checked_name(name, "model"): _registered(name, model) for name, model in models.items()}
+    def prepared(self, configuration: Mapping[str, Any], dataset: Dataset) -> Predict:  # noqa: ARG002 - takes all alike
+        """Return a reader of the outputs."""
+        return self._predict
 
-
-def _registered(name: str, model: object) -> Model:
-    if isinstance(model, predictions):
-        return PredictionsModel(name, model.column, supplier="file", description=f"The column {model.column}.")
-    if callable(model) and not inspect.isclass(model):
-        about = (inspect.getdoc(model) or "").partition("\n")[0]
-        return FunctionModel(name, cast("Function", model), description=about)
-    raise ConfigurationError(
-        f"model {name!r} must be a function of one source or predictions('column'), not {type(model).__name__}"
-    )
-
-
-def _checked_name(name: object, what: str) -> str:
-    if not isinstance(name, str) or not name.strip() or not name.isprintable():
-        raise ConfigurationError(f"the name of a {what} must be a printable text, not {name!r}")
-    return name
+    def _predict(self, segment: Segment) -> str:
+        try:
+            return self.outputs[segment.id]
+        except KeyError:
+            raise LookupError(f"{self.path} has no prediction for segment {segment.id!r}") from None
