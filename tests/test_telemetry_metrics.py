@@ -169,6 +169,9 @@ async def test_what_cannot_be_instrumented_is_explained(metrics: Metrics) -> Non
     async with FakePlatform().client() as client:
         with pytest.raises(ConfigurationError, match="client must be an aiobench client, not str"):
             instrument("client", meter_provider=metrics.provider)  # type: ignore[arg-type]
+        for wrong, kind in ((metrics.reader, "InMemoryMetricReader"), (MeterProvider, "class MeterProvider")):
+            with pytest.raises(ConfigurationError, match=f"must be an OpenTelemetry MeterProvider, not .*{kind}$"):
+                instrument(client, meter_provider=wrong)  # type: ignore[arg-type]
         instrument(client, meter_provider=metrics.provider)
         with pytest.raises(ConfigurationError, match="instrumented already, with another meter provider"):
             instrument(client, meter_provider=other.provider)

@@ -55,7 +55,8 @@ def instrument(client: ClientBase | SyncClient, *, meter_provider: MeterProvider
         meter_provider: Where the metrics go. Defaults to the global one.
 
     Raises:
-        ConfigurationError: If *client* is not a client, or is instrumented with another provider.
+        ConfigurationError: If *client* is not a client, *meter_provider* no provider, or the client is instrumented
+            with another one.
         MissingExtraError: On import, if the extra `otel` is not installed.
     """
     core = core_of(client)
@@ -63,6 +64,9 @@ def instrument(client: ClientBase | SyncClient, *, meter_provider: MeterProvider
         raise ConfigurationError(f"client must be an aiobench client, not {type(client).__name__}")
     session = context_of(core).platform.session
     provider = get_meter_provider() if meter_provider is None else meter_provider
+    if not isinstance(provider, MeterProvider):
+        kind = f"the class {provider.__name__}" if isinstance(provider, type) else type(provider).__name__
+        raise ConfigurationError(f"meter_provider must be an OpenTelemetry MeterProvider, not {kind}")
     if session.observer is None:
         session.observer = _Metrics(provider)
     elif not (isinstance(session.observer, _Metrics) and session.observer.provider is provider):

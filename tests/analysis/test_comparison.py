@@ -168,6 +168,23 @@ def test_a_name_cannot_become_markup() -> None:
     assert "\x1b" not in str(comparison)
 
 
+@pytest.mark.parametrize("name", ["BLEU by sacrebleu", "BLEU", "bleu", "bleu BY SacreBLEU"])
+def test_a_metric_may_be_named_without_its_supplier(name: str) -> None:
+    """As tables head it, in any case; the result has the whole name, and the direction goes by any of them."""
+    scores = noisy(9, 20, a=1, b=2)
+    comparison = compare(results(scores), "a", "b", metric=name, lower_is_better=["bleu"])
+
+    assert comparison == compare(results(scores), "a", "b", metric=BLEU, lower_is_better=[BLEU])
+    assert (comparison.metric, comparison.lower_is_better) == (BLEU, True)
+
+
+def test_a_short_name_of_two_metrics_is_refused() -> None:
+    """The whole names are shown."""
+    frame = results(noisy(9, 20, a=1, b=2)).assign(**{"BLEU by other": 1.0})
+    with pytest.raises(AnalysisError, match="'BLEU' can be BLEU by sacrebleu or BLEU by other; give its whole name"):
+        compare(frame, "a", "b", metric="BLEU")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

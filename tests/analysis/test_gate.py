@@ -101,6 +101,15 @@ def test_too_few_pairs_decide_nothing(n: int, outcome: str) -> None:
     assert verdict.outcome == outcome
 
 
+def test_a_rule_may_name_a_metric_without_its_supplier() -> None:
+    """The verdict is that of the whole name."""
+    before, after = shifted(3.0)
+
+    short, whole = gate(before, after, ["bleu >= -0.5", NOT_WORSE]).verdicts
+    assert (short.outcome, short.low, short.high) == (whole.outcome, whole.low, whole.high)
+    assert short.outcome == "pass"
+
+
 def test_a_missing_metric_is_inconclusive() -> None:
     """A gate fails closed: what was not measured does not pass, and the reason names what was."""
     before, after = shifted(3.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -127,6 +128,33 @@ def test_segments_are_saved_by_ending(folder: Folder, environment: dict[str, str
         assert list(readers[ending](path)["BLEU by sacrebleu"]) == [31.25] * 40
     else:
         assert path.read_text(encoding="utf-8").count("model-a") == 40
+
+
+@pytest.mark.parametrize(
+    ("columns", "shown"),
+    [
+        (40, ["segment_id", "Model", "BLEU by sacrebleu"]),
+        (55, ["segment_id", "source", "Model", "BLEU by sacrebleu"]),
+        (80, ["segment_id", "source", "Model", "Model_success", "BLEU by sacrebleu"]),
+    ],
+)
+def test_segments_in_a_narrow_terminal(
+    folder: Folder,
+    terminal: Callable[..., Terminal],
+    environment: dict[str, str],
+    columns: int,
+    shown: list[str],
+) -> None:
+    """Ids and scores stay, texts give way, and a line says that there is more."""
+    command = terminal("segments", "with-file", columns=columns, **environment)
+
+    assert command.finish() == 0
+    lines = command.screen.lines
+    (headings,) = [line for line in lines if line.startswith("segment_id")]
+    assert re.split("  +", headings.strip()) == shown
+    assert sum(line.rstrip().endswith("31.25") for line in lines) == 20
+    left_out = f" and {len(shown)} of 5 columns" if len(shown) < 5 else ""
+    assert f"the first 20 of 40 rows{left_out}; -o FILE" in " ".join("".join(lines).split())
 
 
 def test_segments_go_through_a_pipe_as_csv_and_files_are_read_again(

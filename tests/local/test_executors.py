@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import time
+from concurrent.futures import CancelledError, Future
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -153,9 +154,10 @@ def test_a_process_that_is_killed_costs_time_alone(tmp_path: Path) -> None:
     assert frame["chrF by sacrebleu"].tolist() == [100.0] * len(DATA)
 
 
-def test_a_worker_of_the_cluster_that_is_killed_costs_time_alone(tmp_path: Path) -> None:
-    """Its segments run again, on another."""
-    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0") as cluster:
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_worker_of_the_cluster_that_is_killed_costs_time_alone(tmp_path: Path, workers: int) -> None:
+    """Its segments run again, on another or on the one that takes its place; a single one held the only model."""
+    with LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=":0") as cluster:
         pids = [int(worker.pid) for worker in cluster.workers.values()]
         frame = killed(lambda: pids, cluster.scheduler_address, tmp_path)
 
@@ -180,6 +182,15 @@ def test_stopping_leaves_a_job_to_the_next_start(tmp_path: Path) -> None:
         snapshot = client.job(job.id).wait(timeout=120)
 
     assert (snapshot.status, snapshot.failure_rates()) == ("completed", {"m": 0.0})
+
+
+def test_a_segment_that_came_too_late_is_not_waited_for() -> None:
+    """A pool that is being stopped may take a segment in and never run it; the thread that waits for it ends."""
+    pool = executors.executor_of(1)
+    assert isinstance(pool, executors._Processes)
+    pool.close()
+    with pytest.raises(CancelledError):
+        pool._awaited(Future())
 
 
 @pytest.mark.parametrize("executor", [0, -1, True, 1.5, "processes"])

@@ -60,7 +60,7 @@ def by(
     check_on(on)
     check_confidence(confidence)
     rows = paired(segments, segment)
-    chosen_metrics(rows.frame, [metric])
+    (metric,) = chosen_metrics(rows.frame, [metric])
     groups = _groups(rows.column(column), bins)
     clusters_of(rows, cluster)
     lower = is_lower_better(metric, lower_is_better)
@@ -129,7 +129,7 @@ def worst_segments(
     if n < 1:
         raise AnalysisError(f"n is {n}; ask for at least one segment")
     rows = paired(segments, segment)
-    chosen_metrics(rows.frame, [metric])
+    (metric,) = chosen_metrics(rows.frame, [metric])
     places = [rows.place(model)] + ([] if versus is None else [rows.place(versus)])
     if versus == model:
         raise AnalysisError(f"model and versus are the same model, {model!r}")

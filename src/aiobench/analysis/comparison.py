@@ -202,7 +202,7 @@ def compare(
     check_on(on)
     check_confidence(confidence)
     rows = paired(segments, segment)
-    chosen_metrics(rows.frame, [metric])
+    (metric,) = chosen_metrics(rows.frame, [metric])
     places = rows.place(a), rows.place(b)
     if a == b:
         raise AnalysisError(f"a and b are the same model, {a!r}")

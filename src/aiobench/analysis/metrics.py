@@ -11,7 +11,15 @@ import numpy.typing as npt
 from aiobench._results import lazy_pandas as pd
 from aiobench.analysis.errors import AnalysisError
 
-__all__ = ["TWO_VALUES", "bounds_of", "chosen_metrics", "is_lower_better", "metric_columns", "worst_value"]
+__all__ = [
+    "TWO_VALUES",
+    "bounds_of",
+    "chosen_metrics",
+    "is_lower_better",
+    "metric_columns",
+    "named_like",
+    "worst_value",
+]
 
 Floats = npt.NDArray[np.float64]
 
@@ -71,16 +79,31 @@ def chosen_metrics(frame: pd.DataFrame, metrics: Sequence[str] | str | None) -> 
     asked = [metrics] if isinstance(metrics, str) else list(dict.fromkeys(metrics))
     if not asked:
         raise AnalysisError("metrics is empty; leave it out for all metrics of the frame")
-    for metric in asked:
-        if metric not in frame.columns:
-            raise AnalysisError(f"there is no metric {metric!r}; the frame has {', '.join(found) or 'none'}")
-    return asked
+    return list(dict.fromkeys(_found(metric, frame, found) for metric in asked))
+
+
+def _found(metric: str, frame: pd.DataFrame, known: list[str]) -> str:
+    if metric in frame.columns:
+        return metric
+    matching = named_like(metric, known)
+    if not matching:
+        raise AnalysisError(f"there is no metric {metric!r}; the frame has {', '.join(known) or 'none'}")
+    if len(matching) > 1:
+        raise AnalysisError(f"the metric {metric!r} can be {' or '.join(matching)}; give its whole name")
+    return matching[0]
+
+
+def named_like(metric: str, known: Collection[str]) -> list[str]:
+    """Return the metrics that may be meant: those with this name in any case, with or without their supplier."""
+    wanted = str(metric).casefold()
+    return [name for name in known if wanted in {name.casefold(), name.partition(" by ")[0].casefold()}]
 
 
 def is_lower_better(metric: str, lower_is_better: Collection[str] | None) -> bool:
     """Tell the direction: by name, or, if a collection is given, whether the metric is in it."""
     if lower_is_better is not None:
-        return metric in ([lower_is_better] if isinstance(lower_is_better, str) else lower_is_better)
+        named = [lower_is_better] if isinstance(lower_is_better, str) else lower_is_better
+        return any(named_like(each, [metric]) for each in named)
     name = metric.partition(" by ")[0]
     return bool(LOWER.search(name))
 

@@ -126,7 +126,7 @@ def _check(power: float, alpha: float) -> None:
 
 def _differences(segments: pd.DataFrame, a: str, b: str, metric: str, segment: str | Sequence[str] | None) -> Floats:
     rows = paired(segments, segment)
-    chosen_metrics(rows.frame, [metric])
+    (metric,) = chosen_metrics(rows.frame, [metric])
     lower = is_lower_better(metric, None)
     pairs = selected(rows, metric, (rows.place(a), rows.place(b)), on="common", lower_is_better=lower).scores
     if len(pairs) < 2:

@@ -25,6 +25,7 @@ __all__ = [
     "explanation_table",
     "failure_table",
     "figure",
+    "fits",
     "fitted",
     "frame_table",
     "model_name",
@@ -87,6 +88,11 @@ def show_table(console: Console, table: Table) -> None:
     Ids and figures are never cut, so that they can be copied and believed.
     """
     console.print(fitted(console, table))
+
+
+def fits(console: Console, table: Table) -> bool:
+    """Say whether a table, of which names and texts may be shortened, is shown as a table here."""
+    return _has_fitted(console, table)
 
 
 def fitted(console: Console, table: Table) -> RenderableType:
@@ -284,9 +290,10 @@ def frame_table(frame: pd.DataFrame) -> Table:
     """Show a frame; texts give way to figures where the terminal is narrow."""
     table = plain_table()
     for column in frame.columns:
-        is_figure = frame[column].dtype.kind in "iuf"
+        kind = frame[column].dtype.kind
+        is_figure = kind in "iuf"
         heading = printable(str(column))
-        _add(table, heading, justify="right" if is_figure else "left", may_be_cut=not is_figure)
+        _add(table, heading, justify="right" if is_figure else "left", may_be_cut=not is_figure and kind != "b")
     for row in frame.itertuples(index=False):
         table.add_row(*(_cell(value) for value in row))
     return table

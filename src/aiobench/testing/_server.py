@@ -67,6 +67,7 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
+    wbufsize = -1  # head and body in one piece, for a client that is woken once
     respond: Callable[[Incoming], Reply]
     clock: VirtualClock
 

@@ -13,7 +13,7 @@ from aiobench.analysis.errors import AnalysisError, needs_stats
 from aiobench.analysis.gates.result import GateResult, Outcome, Verdict, worst_outcome
 from aiobench.analysis.gates.rules import Rule, parse_rule
 from aiobench.analysis.intervals import difference_interval, differences_of
-from aiobench.analysis.metrics import Floats, is_lower_better, metric_columns
+from aiobench.analysis.metrics import Floats, is_lower_better, metric_columns, named_like
 from aiobench.analysis.pairing import Rows, paired, scores_of
 from aiobench.analysis.power import MOST, enough_pairs
 from aiobench.analysis.selection import On, check_confidence, clusters_of, selected
@@ -142,6 +142,9 @@ def _side_by_side(
 def _check(rule: Rule, pair: _Pair) -> Verdict:
     if rule.is_of_failures:
         return _failures(rule, pair)
+    if rule.subject not in pair.rows.frame.columns:
+        matching = named_like(rule.subject, metric_columns(pair.rows.frame))
+        rule = evolve(rule, subject=matching[0]) if len(matching) == 1 else rule
     lacking = [
         name
         for place, name in zip(pair.places, (CANDIDATE, BASELINE), strict=True)

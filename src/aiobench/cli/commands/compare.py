@@ -55,7 +55,9 @@ def command(
             elif quiet:
                 typer.echo(printable({"a": a, "b": b}.get(comparison.verdict, "undecided")))
             else:
-                typer.echo("\n".join(map(printable, str(comparison).split("\n"))))
+                from aiobench.cli.terminal import console_of_stdout
+
+                console_of_stdout().print("\n".join(map(printable, str(comparison).split("\n"))))
             return
         pairs = compare_all(frame, metrics=[metric], baseline=baseline)
         rows = pairs.to_dict("records")
@@ -68,10 +70,10 @@ def command(
             from aiobench.cli.tables import show_table
             from aiobench.cli.terminal import console_of_stdout
 
-            show_table(console_of_stdout(), _pair_table(rows, metric))
+            show_table(console_of_stdout(), _pair_table(rows))
 
 
-def _pair_table(rows: Sequence[Mapping[Hashable, Any]], metric: str) -> Table:
+def _pair_table(rows: Sequence[Mapping[Hashable, Any]]) -> Table:
     from aiobench.cli.tables import figure, plain_table
 
     direction = "lower" if rows[0]["lower_is_better"] else "higher"
@@ -87,7 +89,7 @@ def _pair_table(rows: Sequence[Mapping[Hashable, Any]], metric: str) -> Table:
         "p",
         "Segments",
         "Better",
-        title=f"{printable(metric)}, {direction} is better",
+        title=f"{printable(rows[0]['metric'])}, {direction} is better",
         caption=caption,
     )
     table.columns[0].header, table.columns[1].header = "A", "B"

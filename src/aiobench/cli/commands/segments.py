@@ -18,6 +18,9 @@ __all__ = ["EXAMPLE", "command"]
 
 EXAMPLE = "Example: aiobench segments JOB -o results.parquet"
 SHOWN = 20  # rows on a terminal
+KEPT = ["segment_id", "Model", "job_id"]
+TEXTS = ["hypothesis", "reference", "source"]
+COSTS = {"credits_used", "runTimeInSecs"}
 
 
 def command(
@@ -61,9 +64,24 @@ def _show(frame: pd.DataFrame) -> None:
     if not sys.stdout.isatty():
         sys.stdout.write(frame.to_csv(index=False))
         return
-    from aiobench.cli.tables import frame_table, show_table
+    from aiobench.cli.tables import fits, frame_table, show_table
     from aiobench.cli.terminal import console_of_stdout
 
-    show_table(console_of_stdout(), frame_table(frame.head(SHOWN)))
-    if len(frame) > SHOWN:
-        hint(f"the first {SHOWN} of {len(frame):,} rows; -o FILE saves them all")
+    console = console_of_stdout()
+    shown = frame.head(SHOWN)
+    left_out = sorted(shown.columns, key=lambda column: _rank(shown, column))[:1:-1]
+    while left_out and not fits(console, frame_table(shown)):
+        shown = shown.drop(columns=left_out.pop(0))
+    show_table(console, frame_table(shown))
+    rows = f"the first {SHOWN} of {len(frame):,} rows" if len(frame) > SHOWN else ""
+    columns = f"{len(shown.columns)} of {len(frame.columns)} columns" if len(shown.columns) < len(frame.columns) else ""
+    if rows or columns:
+        hint(f"{' and '.join(filter(None, (rows, columns)))}; -o FILE saves them all")
+
+
+def _rank(frame: pd.DataFrame, column: str) -> int:
+    """Say how much a column is missed where there is no room for all: ids and scores first, then texts."""
+    if column in KEPT:
+        return KEPT.index(column)
+    is_score = frame[column].dtype.kind == "f" and column not in COSTS
+    return len(KEPT) + (0 if is_score else 1 + TEXTS.index(column) if column in TEXTS else 1 + len(TEXTS))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import multiprocessing
+import threading
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import CancelledError, wait
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -32,6 +34,7 @@ SEGMENT_SECONDS = 300.0  # after which a model in a process of its own has faile
 ATTEMPTS = 3  # for a segment whose process died: it may have been killed for another's fault
 AHEAD = 16  # segments for each process that are under way or wait for their turn
 AHEAD_OF_CLUSTER = 512
+LOOK = 0.2  # seconds between two looks at whether the pool was closed
 
 F = TypeVar("F")
 
@@ -103,6 +106,7 @@ class _Processes(Executor):
         # Not fork: this process has threads.
         self._pool: Any = ProcessPool(max_workers=count, context=multiprocessing.get_context("spawn"))
         self._ahead = AHEAD * count
+        self._is_closed = threading.Event()
 
     def results(self, task: Task, *, first: int, pause: Callable[[float], bool]) -> Iterator[SegmentResult]:
         run = partial(_run, _packed(task))
@@ -119,7 +123,7 @@ class _Processes(Executor):
     def _result(self, task: Task, submit: Callable[[int], Any], index: int, future: Any) -> SegmentResult:
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                result: SegmentResult = future.result()
+                result = self._awaited(future)
             except ProcessExpired as error:
                 if attempt == ATTEMPTS:
                     return _failed(task, index, f"the process that ran it ended with {error.exitcode}")
@@ -130,9 +134,18 @@ class _Processes(Executor):
                 return result
         raise AssertionError("the last attempt has returned")
 
+    def _awaited(self, future: Any) -> SegmentResult:
+        """Wait for a result. What the pool takes in while it stops never gets one."""
+        while not wait([future], timeout=LOOK).done:
+            if self._is_closed.is_set():
+                raise CancelledError
+        result: SegmentResult = future.result()
+        return result
+
     def close(self) -> None:
         self._pool.stop()
         self._pool.join()
+        self._is_closed.set()
 
 
 class _Cluster(Executor):
@@ -152,7 +165,8 @@ class _Cluster(Executor):
     def results(self, task: Task, *, first: int, pause: Callable[[float], bool]) -> Iterator[SegmentResult]:
         from distributed import KilledWorker
 
-        packed = self._client.scatter(_packed(task), hash=False)
+        # A task of its own rather than scattered data, which would be lost with the worker that holds it.
+        packed = self._client.submit(_same, _packed(task), pure=False)
 
         def submit(index: int) -> Any:
             return self._client.submit(_run, packed, index, task.dataset.segments[index], pure=False)
@@ -210,6 +224,10 @@ def _run(packed: bytes, index: int, segment: Segment) -> SegmentResult:
     """Run a segment, in a process of the pool or of the cluster."""
     task, predict = _unpacked(packed)
     return run_segment(task, predict, index, segment, _resolved)
+
+
+def _same(packed: bytes) -> bytes:
+    return packed
 
 
 def _resolved(output: Awaitable[str]) -> str:
