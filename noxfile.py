@@ -70,6 +70,13 @@ def kills(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def simulate(session: nox.Session) -> None:
+    """Check how often intervals hold the truth; `nox -s simulate -- --write` puts the tables into docs/numbers.md."""
+    session.install("-e", ".[stats]")
+    session.run("python", "tools/simulate.py", *session.posargs)
+
+
+@nox.session(default=False)
 def guards(session: nox.Session) -> None:
     """Remove each guard of a promise in turn and check that a test fails: `nox -s guards -- F16` for one promise."""
     install(session, "-e", ".[all]", group="test")

@@ -139,11 +139,13 @@ def test_an_interrupt_in_a_monitor_leaves_it_cleanly(run_program: Run) -> None:
                     await anyio.lowlevel.checkpoint()
                 interrupt()
 
-            threading.Thread(target=lambda: owner.call(when_polled)).start()
+            helper = threading.Thread(target=lambda: owner.call(when_polled))
+            helper.start()
             for event in monitor:
                 pass
     except KeyboardInterrupt:
         log.append("interrupted")
+    helper.join()
     assert monitor.stats.pending == 1
     assert list(monitor) == []
     """,

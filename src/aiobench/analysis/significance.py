@@ -22,6 +22,7 @@ Correction = Literal["holm", "benjamini-hochberg"]
 
 METHODS = {"holm": "holm", "benjamini-hochberg": "fdr_bh", "fdr_bh": "fdr_bh", "bh": "fdr_bh"}
 FLIPS = 9_999
+FEW = 13  # differences whose signs can be flipped in all 8,192 ways
 MANY = 200  # differences from which on the t distribution is as good as flipping signs
 RARE = 0.001  # below it, too few of the flips are as extreme
 NOISE = 1e-9  # of the mean: rounding
@@ -55,7 +56,7 @@ def p_of_pairs(a: Floats, b: Floats, *, clusters: Codes | None = None, seed: int
     where = " by cluster" if clusters is not None else ""
     if moving.size <= 1:  # either sign of a single one is as extreme
         return Significance(1.0, f"sign-flip permutation test{where}, exact")
-    exact = 2.0**moving.size <= FLIPS + 1
+    exact = moving.size <= FEW
     if not exact:
         tail = _t_test(differences, clusters)
         if moving.size > MANY or tail < RARE:
@@ -114,7 +115,7 @@ def _sign_flip(moving: Floats, seed: int) -> float:
         mean,
         permutation_type="samples",
         vectorized=True,
-        n_resamples=FLIPS + 1 if 2.0**moving.size <= FLIPS + 1 else FLIPS,
+        n_resamples=2**FEW if moving.size <= FEW else FLIPS,
         batch=max(BATCH // moving.size, 1),
         rng=np.random.default_rng(seed),
     )
