@@ -1,17 +1,18 @@
-"""Run the example notebook from the top and keep its outputs: `python tools/run_notebook.py [--check]`.
+"""Run the example notebooks from the top and keep their outputs: `python tools/run_notebook.py [--check] [NAME…]`.
 
-`--check` writes nothing. A cell that fails ends the program with its traceback.
+Each runs in a folder of its own, which is removed. `--check` writes nothing. A cell that fails ends the program with its traceback.
 """
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import nbformat
 from nbclient import NotebookClient
 
-NOTEBOOK = Path(__file__).resolve().parent.parent / "examples" / "notebook.ipynb"
+EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 LONGEST = 300  # seconds for one cell
 
 
@@ -23,9 +24,15 @@ def executed(path: Path) -> nbformat.NotebookNode:
     """
     notebook = nbformat.read(path, as_version=4)
     # Coalesced streams keep only the last state of a progress bar. Timestamps would change with every run.
-    NotebookClient(
-        notebook, timeout=LONGEST, kernel_name="python3", coalesce_streams=True, record_timing=False
-    ).execute()
+    with TemporaryDirectory() as folder:
+        NotebookClient(
+            notebook,
+            timeout=LONGEST,
+            kernel_name="python3",
+            coalesce_streams=True,
+            record_timing=False,
+            resources={"metadata": {"path": folder}},
+        ).execute()
     notebook.metadata = nbformat.from_dict(
         {
             "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -36,12 +43,17 @@ def executed(path: Path) -> nbformat.NotebookNode:
 
 
 def main() -> None:
-    """Run the notebook and write it back, unless `--check` is given."""
-    parser = argparse.ArgumentParser(description="Run the example notebook.")
-    parser.add_argument("--check", action="store_true", help="run it but write nothing")
-    notebook = executed(NOTEBOOK)
-    if not parser.parse_args().check:
-        nbformat.write(notebook, NOTEBOOK)
+    """Run the notebooks and write them back, unless `--check` is given."""
+    parser = argparse.ArgumentParser(description="Run the example notebooks.")
+    parser.add_argument("--check", action="store_true", help="run them but write nothing")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="such as research; all of them if none is given")
+    options = parser.parse_args()
+    for path in sorted(EXAMPLES.glob("*.ipynb")):
+        if options.names and path.stem not in options.names:
+            continue
+        notebook = executed(path)
+        if not options.check:
+            nbformat.write(notebook, path)
 
 
 if __name__ == "__main__":

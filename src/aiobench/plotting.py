@@ -6,6 +6,7 @@ Colours are those of Okabe and Ito, which people with any colour vision tell apa
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Sequence
 from itertools import cycle
@@ -30,6 +31,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 GREY = "#767676"  # at least 4.5:1 on white, and 4.1:1 on near-black
 ROW = 0.42  # inches for each model
 LONGEST = 40  # characters of a name
+MOST_MARKED = 30  # jobs that have dots, bars and labels of their own
 
 
 def scores(
@@ -165,7 +167,7 @@ def differences(
 def over_time(
     tidy_frame: pd.DataFrame, *, metric: str | None = None, time: str | None = None, ax: Axes | None = None
 ) -> Axes:
-    """Draw how the averages of models change from job to job, with 95% intervals.
+    """Draw how the averages of models change from job to job, with 95% intervals: bars, or a band for many jobs.
 
     Args:
         tidy_frame: What `aiobench.frames.tidy()` returns for jobs, in the order to draw them.
@@ -194,9 +196,16 @@ def over_time(
         counts = rows["count"].astype(float)
         deviations = rows["stdev"].astype(float).fillna(0.0)
         half = stats.t.ppf(0.975, (counts - 1).clip(lower=1)) * deviations / counts**0.5
-        ax.errorbar(x, rows["average"], yerr=half, fmt="o-", color=colour, capsize=3, label=_short(model))
+        if len(order) > MOST_MARKED:  # a line in a band, for dots and bars would cover each other
+            low, high = rows["average"] - half, rows["average"] + half
+            ax.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0)
+            ax.plot(x, rows["average"], "-", color=colour, linewidth=1, label=_short(model))
+        else:
+            ax.errorbar(x, rows["average"], yerr=half, fmt="o-", color=colour, capsize=3, label=_short(model))
     _label(ax.yaxis, f"{chosen}, average ({_direction(chosen)} is better)")
-    if time is None:
+    if time is None and len(order) > MOST_MARKED:
+        _label(ax.xaxis, f"Job, of {len(order):,} in order")
+    elif time is None:
         ax.set_xticks(range(len(order)), [_short(job, 12) for job in order], rotation=45, ha="right")
         _label(ax.xaxis, "Job")
     else:
@@ -205,11 +214,20 @@ def over_time(
     return ax
 
 
+class _Figure(Figure):
+    """A figure that notebooks show, which ask pyplot for others."""
+
+    def _repr_png_(self) -> bytes:  # hundreds of jobs make an SVG of megabytes
+        image = io.BytesIO()
+        self.savefig(image, format="png", dpi=144)
+        return image.getvalue()
+
+
 def _axes(ax: Axes | None, rows: int) -> Axes:
     """Return the axes to draw on: the user's as they are, or new ones for any background."""
     if ax is not None:
         return ax
-    figure = Figure(figsize=(7.0, 1.0 + ROW * max(rows, 2)), layout="constrained")
+    figure = _Figure(figsize=(7.0, 1.0 + ROW * max(rows, 2)), layout="constrained")
     figure.patch.set_alpha(0)
     new = figure.subplots()
     new.patch.set_alpha(0)

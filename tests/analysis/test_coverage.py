@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import pytest
 
+from aiobench.analysis.intervals import mean_interval
 from scripts import loaded
 
 tool = loaded("simulate")
@@ -38,3 +40,11 @@ def test_the_page_has_the_tables_of_the_tool() -> None:
     assert [name for name, _ in equal] == [each.name for each in tool.NULLS for _ in tool.SIZES]
     assert all(93.0 <= share <= 97.0 for _, share in means)
     assert all(share <= 6.0 for _, share in equal)
+
+
+def test_a_mean_of_none_below_zero_is_not_below_it() -> None:
+    """One segment that is far off widens the interval, and not beyond what can be."""
+    scores = np.array([0.0] * 38 + [200.0])
+    interval = mean_interval(scores, confidence=0.95)
+    assert interval.low == 0.0
+    assert mean_interval(np.append(scores, -0.1), confidence=0.95).low < 0.0

@@ -43,6 +43,28 @@ def test_job_list_is_a_bare_array_in_order_of_start(tiny: Platform) -> None:
     assert all(isinstance(entry["status"], str) for entry in listed)
 
 
+def test_a_list_that_did_not_change_is_not_sent_again(tiny: Platform) -> None:
+    """A client that has the version gets 304 and no body; after a change, the new list with another version."""
+    benchmark_id = tiny.create("tiny", ["copy-source"], ["bleu"])
+    path = f"/sdk/benchmarks/{benchmark_id}/jobs"
+    etag = tiny.http.get(path).headers["etag"]
+    for known in (etag, f'"other", {etag}', "*"):
+        again = tiny.http.get(path, headers={"If-None-Match": known})
+        assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", etag)
+
+    tiny.start(benchmark_id)
+    changed = tiny.http.get(path, headers={"If-None-Match": etag})
+    assert (changed.status_code, len(changed.json())) == (200, 1)
+    assert changed.headers["etag"] != etag
+
+
+def test_documents_have_versions(tiny: Platform) -> None:
+    """Those of jobs and benchmarks, too."""
+    benchmark_id = tiny.create("tiny", ["copy-source"], ["bleu"])
+    for path in (f"/sdk/benchmarks/{benchmark_id}", f"/sdk/benchmarks/jobs/{tiny.start(benchmark_id)}"):
+        assert tiny.http.get(path).headers["etag"].startswith('W/"')
+
+
 def test_new_benchmark_has_no_jobs(tiny: Platform) -> None:
     """A benchmark that was never started has an empty list, not a 404."""
     benchmark_id = tiny.create("tiny", ["copy-source"], ["bleu"])

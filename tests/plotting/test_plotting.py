@@ -9,8 +9,10 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from IPython.core.formatters import DisplayFormatter
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
+from scipy import stats
 
 from aiobench import plotting
 from aiobench.analysis import AnalysisError, compare, compare_all, leaderboard
@@ -105,6 +107,22 @@ def test_over_time_follows_the_jobs() -> None:
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["m"]  # type: ignore[union-attr]
 
 
+def test_many_jobs_are_a_line_in_a_band() -> None:
+    """Their dots and labels would cover each other."""
+    rows = [
+        {"job_id": f"j{job}", "model": model, "metric": BLEU, "average": 50.0 + job, "count": 4, "stdev": 2.0}
+        for job in range(31)
+        for model in ("a", "b")
+    ]
+    ax = plotting.over_time(pd.DataFrame(rows))
+
+    assert [len(np.asarray(line.get_ydata())) for line in ax.lines] == [31, 31]
+    half = float(stats.t.ppf(0.975, 3)) * 2.0 / 4**0.5
+    edge = np.asarray(ax.collections[0].get_paths()[0].vertices)[:, 1]
+    assert (edge.min(), edge.max()) == pytest.approx((50.0 - half, 80.0 + half))
+    assert ax.get_xlabel() == "Job, of 31 in order"
+
+
 DRAWERS = [plotting.scores, plotting.distributions, plotting.failures, plotting.differences]
 
 
@@ -149,3 +167,10 @@ def test_what_cannot_be_drawn_is_explained(draw: Callable[[], Axes], sentence: s
     """The error names what there is."""
     with pytest.raises(AnalysisError, match=sentence):
         draw()
+
+
+def test_a_notebook_shows_the_figure() -> None:
+    """At the end of a cell, without pyplot: as a PNG."""
+    figure = plotting.failures(results({"a": [1.0, float("nan")]})).figure
+    data, _ = DisplayFormatter().format(figure)
+    assert data["image/png"].startswith(b"\x89PNG")

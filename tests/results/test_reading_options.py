@@ -91,5 +91,5 @@ def test_a_saved_file_is_read_as_a_jobs(tmp_path: Path) -> None:
 def test_pyarrow_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The error says what to install."""
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(MissingExtraError, match=r"aiobench\[files\]"):
+    with pytest.raises(MissingExtraError, match=r"aiobench\[export\]"):
         read_results(tmp_path / "any.csv", engine="pyarrow")

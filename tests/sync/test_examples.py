@@ -7,8 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
-DEADLINE = 100.0
+DEADLINE = 110.0
+NOTEBOOKS = ["notebook", "research"]
 
 
 def run(*arguments: str, cwd: Path) -> str:
@@ -28,16 +31,27 @@ def test_the_script_runs(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_notebook_runs(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_notebook_runs(tmp_path: Path, name: str) -> None:
     """Every cell of the notebook runs, one after another in a fresh kernel."""
-    run(str(ROOT / "tools/run_notebook.py"), "--check", cwd=tmp_path)
+    run(str(ROOT / "tools/run_notebook.py"), "--check", name, cwd=tmp_path)
 
 
-def test_the_notebook_shows_what_it_does() -> None:
+def test_the_researchers_day_is_short() -> None:
+    """300 jobs of 12 benchmarks take 40 lines, from the wait to the spreadsheet."""
+    notebook = json.loads((ROOT / "examples/research.ipynb").read_text("utf-8"))
+    text = "\n".join("".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code")
+
+    assert len([line for line in text.splitlines() if line.strip()]) <= 40
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_notebook_shows_what_it_does(name: str) -> None:
     """The notebook is kept with its outputs: every cell was run, in order, and none failed."""
-    notebook = json.loads((ROOT / "examples/notebook.ipynb").read_text("utf-8"))
+    notebook = json.loads((ROOT / f"examples/{name}.ipynb").read_text("utf-8"))
     cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
     kinds = {output["output_type"] for cell in cells for output in cell["outputs"]}
 
     assert [cell["execution_count"] for cell in cells] == list(range(1, len(cells) + 1))
-    assert kinds == {"stream", "execute_result", "display_data"}
+    assert "execute_result" in kinds
+    assert "error" not in kinds

@@ -45,6 +45,6 @@ class ReadOptions:
             if value is not None and value not in choices:
                 raise ConfigurationError(f"{name}= must be {' or '.join(map(repr, choices))}, not {value!r}")
             if value == "pyarrow" and find_spec("pyarrow") is None:
-                raise MissingExtraError(f"{name}='pyarrow'", extra="files")
+                raise MissingExtraError(f"{name}='pyarrow'", extra="export")
         if not isinstance(self.strict, bool):
             raise ConfigurationError(f"strict= must be True or False, not {self.strict!r}")

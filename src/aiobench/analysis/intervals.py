@@ -106,9 +106,10 @@ def mean_interval(
         logit, width = np.log(rate / (1 - rate)), half / scale / (rate * (1 - rate))
         low, high = (bounds[0] + scale / (1 + np.exp(-edge)) for edge in (logit - width, logit + width))
         return Interval(float(low), float(high), f"logit t{suffix}")
+    found = Interval(mean - half, mean + half, f"t{suffix}")
     if bounds is None and clusters is None:
-        return _student(values, confidence, "t")
-    return Interval(mean - half, mean + half, f"t{suffix}")
+        found = _student(values, confidence, "t")
+    return found._replace(low=max(found.low, 0.0)) if values.min() >= 0 else found  # a mean of none below 0 is not
 
 
 def difference_interval(a: Floats, b: Floats, *, confidence: float, clusters: Codes | None = None) -> Interval:

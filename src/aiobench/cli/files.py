@@ -56,4 +56,4 @@ def write_frame(frame: pd.DataFrame, path: Path) -> None:
     try:
         publish(path, lambda part: writer(frame, part))
     except ImportError as error:
-        raise MissingExtraError(f"writing {path.suffix} files", extra="files") from error
+        raise MissingExtraError(f"writing {path.suffix} files", extra="export") from error

@@ -90,6 +90,6 @@ def _read_file(path: Path) -> pd.DataFrame:
             case _:
                 return read_results(path)
     except ImportError as error:
-        raise MissingExtraError(f"reading {path.suffix} files", extra="files") from error
+        raise MissingExtraError(f"reading {path.suffix} files", extra="export") from error
     except ValueError as error:
         raise OSError(f"{path} cannot be read: {error}") from error

@@ -219,7 +219,7 @@ def _parquet(path: Path) -> Table:
         import pandas as pd
         import pyarrow as pa
     except ImportError as error:
-        raise MissingExtraError("reading Parquet files", extra="files") from error
+        raise MissingExtraError("reading Parquet files", extra="export") from error
     try:
         frame = pd.read_parquet(path)
     except (OSError, ValueError, pa.ArrowException) as error:

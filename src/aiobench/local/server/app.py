@@ -6,6 +6,7 @@ import contextlib
 import json
 import secrets
 import time
+import zlib
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
 from starlette.applications import Starlette
@@ -96,7 +97,7 @@ class _Routes:
         return JSONResponse({"id": benchmark.id}, status_code=201)
 
     async def benchmark(self, request: Request) -> Response:
-        return JSONResponse(documents.benchmark_document(self._benchmark(request)))
+        return _document(request, documents.benchmark_document(self._benchmark(request)))
 
     async def start(self, request: Request) -> Response:
         benchmark = self._benchmark(request)
@@ -110,18 +111,17 @@ class _Routes:
 
     async def jobs(self, request: Request) -> Response:
         benchmark = self._benchmark(request)
-        return JSONResponse(
-            [
-                documents.job_list_entry(job_id, benchmark.id, status, created, updated)
-                for job_id, status, created, updated in self._store.jobs_of(benchmark.id)
-            ]
-        )
+        entries = [
+            documents.job_list_entry(job_id, benchmark.id, status, created, updated)
+            for job_id, status, created, updated in self._store.jobs_of(benchmark.id)
+        ]
+        return _document(request, entries)
 
     async def job(self, request: Request) -> Response:
         job = self._store.job(request.path_params["id"])
         if job is None:
             _not_found("Benchmark job")
-        return JSONResponse(documents.job_document(job, now=time.time(), report_url=self._report_url(job)))
+        return _document(request, documents.job_document(job, now=time.time(), report_url=self._report_url(job)))
 
     async def normalization_options(self, request: Request) -> Response:
         metric_id, model_ids = parse_normalization_query(await _json(request))
@@ -177,6 +177,17 @@ def _find(assets: Mapping[str, _Asset], asset_id: object, kind: str) -> _Asset:
     if not isinstance(asset_id, str) or asset_id not in assets:
         _not_found(kind)
     return assets[asset_id]
+
+
+def _document(request: Request, content: object) -> Response:
+    """Answer with a document and its version; with 304 alone if that is the one the client has (RFC 9110, 13.1.2)."""
+    response = JSONResponse(content)
+    etag = f'W/"{len(response.body):x}-{zlib.crc32(response.body):08x}"'
+    known = {each.strip() for each in request.headers.get("if-none-match", "").split(",")}
+    if known & {etag, "*"}:
+        return Response(status_code=304, headers={"etag": etag})
+    response.headers["etag"] = etag
+    return response
 
 
 def _not_found(kind: str) -> NoReturn:
