@@ -1,6 +1,7 @@
 """Run the example notebooks from the top and keep their outputs: `python tools/run_notebook.py [--check] [NAME…]`.
 
-Each runs in a folder of its own, which is removed. `--check` writes nothing. A cell that fails ends the program with its traceback.
+Each runs in a folder of its own, which is removed. `--check` writes nothing. A cell that fails ends the program with
+its traceback.
 """
 
 from __future__ import annotations
