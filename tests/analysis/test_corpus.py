@@ -5,11 +5,15 @@ from __future__ import annotations
 from importlib.metadata import version
 
 import jiwer
+import numpy as np
 import pandas as pd
 import pytest
 import sacrebleu
+from sacrebleu.metrics.ter import TER
+from sacrebleu.significance import PairedTest
 
-from aiobench.analysis import AnalysisError, corpus_scores
+from aiobench.analysis import AnalysisError, compare, corpus_scores
+from analysis.frames import results as results_of
 
 REFERENCES = ["the cat sat on the mat", "it is raining again today", "nobody knows where she went", "good night"]
 CAREFUL = ["the cat sat on a mat", "it rains again today", "nobody knows where she went", "good night"]
@@ -94,3 +98,41 @@ def test_models_without_a_common_segment_are_not_scored() -> None:
 
     with pytest.raises(AnalysisError, match=r"no common segment.*pass on='all'"):
         corpus_scores(frame)
+
+
+def both_tests(test: str, seed: int, more_errors: float) -> tuple[float, float]:
+    """Return sacrebleu's p-value for the TER of the corpus and ours for its mean over segments.
+
+    With references of one length these are one figure.
+    """
+    random = np.random.default_rng(seed)
+    words = np.array([f"w{number}" for number in range(50)])
+    references = [" ".join(random.choice(words, 7, replace=False)) for _ in range(80)]
+    outputs = {
+        model: [" ".join("x" if random.random() < errors else word for word in line.split()) for line in references]
+        for model, errors in (("a", 0.3), ("b", 0.3 + more_errors))
+    }
+    metric = TER(references=[references])
+    _, results = PairedTest(list(outputs.items()), {"TER": metric}, None, test_type=test, n_samples=4_000)()
+    scores = {
+        model: [TER().sentence_score(*pair).score for pair in zip(texts, ([each] for each in references), strict=True)]
+        for model, texts in outputs.items()
+    }
+    comparison = compare(results_of(scores, "TER by sacrebleu"), "a", "b", metric="TER")
+    assert comparison.mean_b == pytest.approx(results["TER"][1].score)
+    return float(results["TER"][1].p_value or 0.0), comparison.p_value
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_p_is_that_of_sacrebleus_approximate_randomization(seed: int) -> None:
+    """Within Monte Carlo error. Theirs counts the draws beyond the difference, ours also those equal to it, some 5%."""
+    theirs, ours = both_tests("ar", seed, 0.02 * seed)
+    assert theirs - 0.03 <= ours <= theirs + 0.09
+
+
+@pytest.mark.parametrize(("more_errors", "is_significant"), [(0.0, False), (0.15, True)])
+@pytest.mark.parametrize("seed", range(3))
+def test_sacrebleus_paired_bootstrap_says_the_same(seed: int, more_errors: float, *, is_significant: bool) -> None:
+    """Where the case is clear, for its p-value is not that of a two-sided test."""
+    theirs, ours = both_tests("bs", seed, more_errors)
+    assert (theirs < 0.05, ours < 0.05) == (is_significant, is_significant)
