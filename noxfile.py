@@ -185,7 +185,7 @@ IMPORTS = {
     "aiohttp": "from aiobench import Client; Client('key', transport='aiohttp')",
     "plot": "import pandas; pandas.DataFrame({'Model': ['LLM'], 'BLEU': [27.5]}).plot(x='Model', kind='bar')",
     "dask": "import dask, distributed; assert dask.delayed(sum)([1, 2]).compute() == 3",
-    "files": "import jinja2, openpyxl, pyarrow, tabulate",
+    "export": "import jinja2, openpyxl, pyarrow, tabulate",
     "otel": "import opentelemetry.metrics",
     "report": "import jinja2, matplotlib, scipy.stats, statsmodels.api",
     "stats": "import scipy.stats, statsmodels.api",

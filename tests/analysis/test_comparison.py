@@ -178,6 +178,12 @@ def test_a_metric_may_be_named_without_its_supplier(name: str) -> None:
     assert (comparison.metric, comparison.lower_is_better) == (BLEU, True)
 
 
+def test_models_may_be_numbers() -> None:
+    """As in the frame of somebody who numbers runs."""
+    frame = results(noisy(9, 20, a=1, b=2)).replace({"Model": {"a": 1, "b": 2}})
+    assert (compare(frame, 1, 2, metric=BLEU).a, compare(frame, "1", "2", metric=BLEU).a) == ("1", "1")  # type: ignore[arg-type]
+
+
 def test_a_short_name_of_two_metrics_is_refused() -> None:
     """The whole names are shown."""
     frame = results(noisy(9, 20, a=1, b=2)).assign(**{"BLEU by other": 1.0})
@@ -188,6 +194,8 @@ def test_a_short_name_of_two_metrics_is_refused() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        ({"metric": ["BLEU"]}, r"a metric is named by a text, not by \['BLEU'\]; the frame has BLEU by sacrebleu"),
+        ({"metric": None}, r"a metric is named by a text, not by None"),
         ({"metric": "chrF"}, r"there is no metric 'chrF'; the frame has BLEU by sacrebleu"),
         ({"metric": BLEU, "b": "c"}, r"there is no model 'c'; the frame has a, b"),
         ({"metric": BLEU, "b": "a"}, r"the same model"),

@@ -76,13 +76,17 @@ def chosen_metrics(frame: pd.DataFrame, metrics: Sequence[str] | str | None) -> 
                 f"{', '.join(map(str, frame.columns))}"
             )
         return found
-    asked = [metrics] if isinstance(metrics, str) else list(dict.fromkeys(metrics))
+    asked = [metrics] if isinstance(metrics, str) else list(metrics)
     if not asked:
         raise AnalysisError("metrics is empty; leave it out for all metrics of the frame")
     return list(dict.fromkeys(_found(metric, frame, found) for metric in asked))
 
 
 def _found(metric: str, frame: pd.DataFrame, known: list[str]) -> str:
+    if not isinstance(metric, str):
+        raise AnalysisError(
+            f"a metric is named by a text, not by {metric!r}; the frame has {', '.join(known) or 'none'}"
+        )
     if metric in frame.columns:
         return metric
     matching = named_like(metric, known)
@@ -95,7 +99,7 @@ def _found(metric: str, frame: pd.DataFrame, known: list[str]) -> str:
 
 def named_like(metric: str, known: Collection[str]) -> list[str]:
     """Return the metrics that may be meant: those with this name in any case, with or without their supplier."""
-    wanted = str(metric).casefold()
+    wanted = metric.casefold()
     return [name for name in known if wanted in {name.casefold(), name.partition(" by ")[0].casefold()}]
 
 

@@ -48,7 +48,7 @@ class Rows:
             AnalysisError: If there is no such model.
         """
         try:
-            return self.models.index(model)
+            return self.models.index(str(model))  # a frame may have numbers for models
         except ValueError:
             raise AnalysisError(f"there is no model {model!r}; the frame has {', '.join(self.models)}") from None
 
