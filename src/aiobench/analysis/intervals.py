@@ -106,9 +106,10 @@ def mean_interval(
         logit, width = np.log(rate / (1 - rate)), half / scale / (rate * (1 - rate))
         low, high = (bounds[0] + scale / (1 + np.exp(-edge)) for edge in (logit - width, logit + width))
         return Interval(float(low), float(high), f"logit t{suffix}")
-    found = Interval(mean - half, mean + half, f"t{suffix}")
     if bounds is None and clusters is None:
         found = _student(values, confidence, "t")
+    else:
+        found = Interval(mean - half, mean + half, f"t{suffix}")
     return found._replace(low=max(found.low, 0.0)) if values.min() >= 0 else found  # a mean of none below 0 is not
 
 

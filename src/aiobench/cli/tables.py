@@ -90,22 +90,17 @@ def show_table(console: Console, table: Table) -> None:
     console.print(fitted(console, table))
 
 
-def fits(console: Console, table: Table) -> bool:
-    """Say whether a table, of which names and texts may be shortened, is shown as a table here."""
-    return _has_fitted(console, table)
-
-
 def fitted(console: Console, table: Table) -> RenderableType:
     """Return a table as it fits the console; see `show_table`."""
     title, table.title = table.title, None  # rich would break them to the width of the table
     caption, table.caption = table.caption, None
-    body = [table] if _has_fitted(console, table) else _stacked(table)
+    body = [table] if fits(console, table) else _stacked(table)
     above = [Text(str(title), style="bold")] if title else []
     below = [Text(str(caption), style="dim")] if caption else []
     return Group(*above, *body, *below)
 
 
-def _has_fitted(console: Console, table: Table) -> bool:
+def fits(console: Console, table: Table) -> bool:
     """Make a table fit by shortening names and wrapping outcomes; return whether it does."""
     widths = [max(map(_width, (column.header, *column.cells))) for column in table.columns]
     excess = sum(widths) + GAP * (len(widths) - 1) - console.width

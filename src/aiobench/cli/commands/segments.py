@@ -70,9 +70,9 @@ def _show(frame: pd.DataFrame) -> None:
     console = console_of_stdout()
     shown = frame.head(SHOWN)
     left_out = sorted(shown.columns, key=lambda column: _rank(shown, column))[:1:-1]
-    while left_out and not fits(console, frame_table(shown)):
+    while not fits(console, table := frame_table(shown)) and left_out:
         shown = shown.drop(columns=left_out.pop(0))
-    show_table(console, frame_table(shown))
+    show_table(console, table)
     rows = f"the first {SHOWN} of {len(frame):,} rows" if len(frame) > SHOWN else ""
     columns = f"{len(shown.columns)} of {len(frame.columns)} columns" if len(shown.columns) < len(frame.columns) else ""
     if rows or columns:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from aiobench.local.catalogue.tables import Row, Table
 
-__all__ = ["IDS", "Columns", "load_datasets", "make_dataset", "registered_datasets", "table_of"]
+__all__ = ["Columns", "ids_of", "load_datasets", "make_dataset", "registered_datasets", "table_of"]
 
 IDS = ("segment_id", "id")  # columns that hold the segments' ids if none is named
 
@@ -77,14 +77,13 @@ def make_dataset(
         raise DataError([f"{table.origin} has no column {column!r}; it has {there_are}" for column in absent])
     if not table.rows:
         raise DataError([f"{table.origin} has no segments; add rows below the column names"])
-    id_column = columns.id or next((column for column in IDS if column in table.columns), None)
+    id_column, ids = ids_of(table, columns.id)
     roles = {columns.source, columns.reference, columns.topic, id_column}
     others = tuple(column for column in table.columns if column not in roles or column in keep)
     mistakes: list[str] = []
     places: dict[str, str] = {}
     segments: list[Segment] = []
-    for number, row in enumerate(table.rows):
-        segment_id = row.cells.get(id_column, "") if id_column else str(number)
+    for segment_id, row in zip(ids, table.rows, strict=True):
         mistakes += _row_mistakes(row, columns, segment_id, id_column, places)
         places.setdefault(segment_id, row.place)
         segments.append(
@@ -101,6 +100,19 @@ def make_dataset(
     return Dataset(
         dataset_id, name or dataset_id, source_language, target_language, description, tuple(segments), others
     )
+
+
+def ids_of(table: Table, column: str | None = None) -> tuple[str | None, list[str]]:
+    """Return the column that holds the segments' ids, and each row's id; an empty one is missing.
+
+    Args:
+        table: One row per segment.
+        column: The column. None: see `Columns.id`.
+    """
+    column = column or next((each for each in IDS if each in table.columns), None)
+    if column is None:
+        return None, [str(number) for number in range(len(table.rows))]
+    return column, [row.cells.get(column, "") for row in table.rows]
 
 
 def _row_mistakes(

@@ -13,7 +13,7 @@ from attrs import evolve
 
 from aiobench.errors import ConfigurationError
 from aiobench.local.catalogue import Catalogue
-from aiobench.local.catalogue.datasets import IDS, Columns, make_dataset
+from aiobench.local.catalogue.datasets import Columns, ids_of, make_dataset
 from aiobench.local.catalogue.metrics import chosen_metric, configured_metric, function_metric
 from aiobench.local.catalogue.models import FileModel
 from aiobench.local.catalogue.outside import TIMEOUT, CommandModel, EndpointModel
@@ -205,11 +205,9 @@ def _from_file(name: str, entry: _Entry) -> Model:
     if column not in table.columns:
         there_are = ", ".join(map(repr, table.columns))
         raise DataError([f"{entry.place}: {path} has no column {column!r}; it has {there_are}"])
-    id_column = next((each for each in IDS if each in table.columns), None)
     outputs: dict[str, str] = {}
     mistakes: list[str] = []
-    for number, row in enumerate(table.rows):
-        segment_id = row.cells.get(id_column, "") if id_column else str(number)
+    for segment_id, row in zip(ids_of(table)[1], table.rows, strict=True):
         if segment_id in outputs:
             mistakes.append(f"{row.place}: there is another prediction for segment {segment_id!r}")
         elif column in row.cells:
