@@ -399,6 +399,12 @@ async def test_set_status_moves_a_job_by_hand(fake: FakePlatform) -> None:
         (lambda fake: [fake.benchmark(id="b"), fake.benchmark(id="b")], "there is a benchmark 'b' already"),
         (lambda fake: fake.advance(-1.0), "0 or more, not -1.0"),
         (lambda fake: fake.advance("1"), "0 or more, not '1'"),
+        (lambda fake: fake.delay(-1.0), "0 or more, not -1.0"),
+        (lambda fake: fake.delay(1.0, times="all"), "times= must be a number of requests"),
+        (lambda fake: fake.lose_start_reply(-1), "or math.inf, not -1"),
+        (lambda fake: fake.answer("503"), "status= must be an HTTP status from 200 to 599, not '503'"),
+        (lambda fake: fake.answer(429, retry_after=-1), "0 or more, not -1"),
+        (lambda fake: fake.drop_connection(route="sdk/benchmarks/jobs"), "(did you mean 'sdk/benchmarks"),
     ],
 )
 async def test_bad_input_is_refused_with_a_sentence(

@@ -58,6 +58,11 @@ class Routes:
             ("GET", RESULTS): self._results,
         }
 
+    @property
+    def names(self) -> list[str]:
+        """The routes, as in `FakeRequest.route`."""
+        return list(dict.fromkeys(route for _, route in self._table))
+
     def find(self, incoming: Incoming) -> FakeRequest:
         """Find out what a request is for."""
         parts = _parts(incoming.target)

@@ -7,7 +7,8 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.client import responses
+from socketserver import StreamRequestHandler, ThreadingTCPServer
 from typing import Any
 
 from aiobench.testing._clock import VirtualClock
@@ -29,7 +30,7 @@ def serving(respond: Callable[[Incoming], Reply], clock: VirtualClock) -> Iterat
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), name="aiobench-fake", daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield f"http://127.0.0.1:{server.server_address[1]}"
     finally:
         server.shutdown()
         server.hang_up()
@@ -37,7 +38,8 @@ def serving(respond: Callable[[Incoming], Reply], clock: VirtualClock) -> Iterat
         thread.join()
 
 
-class _Server(ThreadingHTTPServer):
+class _Server(ThreadingTCPServer):
+    allow_reuse_address = True
     daemon_threads = False  # they are waited for when it closes
     request_queue_size = 512
 
@@ -64,29 +66,42 @@ class _Server(ThreadingHTTPServer):
         """Say nothing: a client that hangs up is no error here."""
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class _Handler(StreamRequestHandler):
+    """One connection's requests, one after the other.
+
+    The standard library's `BaseHTTPRequestHandler` reads a head as an e-mail, which takes longer than all the rest.
+    """
+
     disable_nagle_algorithm = True
-    wbufsize = -1  # head and body in one piece, for a client that is woken once
     respond: Callable[[Incoming], Reply]
     clock: VirtualClock
 
-    def do_GET(self) -> None:
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        body = self.rfile.read(int(headers.get("content-length", "0")))
-        origin = f"http://{headers.get('host', '127.0.0.1')}"
-        reply = type(self).respond(Incoming(self.command, self.path, headers, body, origin))
-        is_there = self._let_pass(reply.after, is_ours=headers.get("user-agent", "").startswith("aiobench/"))
-        if reply.is_lost or not is_there:
-            self.close_connection = True
-            return
-        self.send_response_only(reply.status)
-        for name, value in (*reply.headers, ("content-length", str(len(reply.body)))):
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(reply.body)
+    def handle(self) -> None:
+        while (incoming := self._read()) is not None:
+            reply = type(self).respond(incoming)
+            is_ours = incoming.headers.get("user-agent", "").startswith("aiobench/")
+            is_there = self._let_pass(reply.after, is_ours=is_ours)
+            if reply.is_lost or not is_there:
+                return
+            head = [f"HTTP/1.1 {reply.status} {responses.get(reply.status, '')}"]
+            head += [f"{name}: {value}" for name, value in (*reply.headers, ("content-length", str(len(reply.body))))]
+            # Head and body in one piece, for a client that is woken once.
+            body = b"" if incoming.method == "HEAD" else reply.body
+            self.wfile.write("\r\n".join((*head, "", "")).encode("latin-1") + body)
+            if incoming.headers.get("connection", "").lower() == "close":
+                return
 
-    do_POST = do_GET  # noqa: N815 - the standard library's names, here and below
+    def _read(self) -> Incoming | None:
+        """Read a request; None if there is no other."""
+        method, _, target = self.rfile.readline().decode("latin-1").strip().rpartition(" ")[0].partition(" ")
+        if not target:
+            return None
+        headers: dict[str, str] = {}
+        while line := self.rfile.readline().decode("latin-1").strip():
+            name, _, value = line.partition(":")
+            headers[name.lower()] = value.strip()
+        body = self.rfile.read(int(headers.get("content-length", "0")))
+        return Incoming(method, target, headers, body, f"http://{headers.get('host', '127.0.0.1')}")
 
     def _let_pass(self, seconds: float, *, is_ours: bool) -> bool:
         """Wait by the platform's clock; return whether the client is still there then."""
@@ -97,6 +112,3 @@ class _Handler(BaseHTTPRequestHandler):
         with mine, other, waiting(seconds, lambda: other.send(b"!")):
             ready, _, _ = select.select([self.connection, mine], [], [])
         return mine in ready
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        """Say nothing: `FakePlatform.requests` tells."""

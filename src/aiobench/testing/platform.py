@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from difflib import get_close_matches
 from typing import Any
 
 from aiobench import Client, ConfigurationError, PollPolicy, sync
@@ -197,7 +198,13 @@ class FakePlatform:
             message: What the error document says.
             body: The whole body, in place of an error document.
             route: Only requests for this route, as in `requests`.
+
+        Raises:
+            ConfigurationError: If the status is none, there is no such route, or a number is negative.
         """
+        if isinstance(status, bool) or not isinstance(status, int) or not 200 <= status <= 599:
+            raise ConfigurationError(f"status= must be an HTTP status from 200 to 599, not {status!r}")
+        retry_after = None if retry_after is None else _checked_seconds(retry_after)
         headers = () if retry_after is None else (("retry-after", f"{math.ceil(retry_after)}"),)
         if body is None:
             text = message or MESSAGES.get(status, "Internal server error" if status >= 500 else "Refused")
@@ -205,7 +212,7 @@ class FakePlatform:
         else:
             content = body.encode() if isinstance(body, str) else body
             reply = Reply(status, content, (("content-type", "text/html"), *headers))
-        self._faults.add(Fault(times, reply, route=route))
+        self._add(Fault(times, reply, route=route))
 
     def drop_connection(self, times: float = 1, *, route: str | None = None) -> None:
         """Drop the connections of the next requests, which do nothing.
@@ -215,17 +222,23 @@ class FakePlatform:
 
         Args:
             times: How many requests; `math.inf`: all.
-            route: Only requests for this route.
+            route: Only requests for this route, as in `requests`.
+
+        Raises:
+            ConfigurationError: If there is no such route, or *times* is no number of times.
         """
-        self._faults.add(Fault(times, Reply(is_lost=True), route=route))
+        self._add(Fault(times, Reply(is_lost=True), route=route))
 
     def lose_start_reply(self, times: float = 1) -> None:
         """Start the jobs of the next requests for that, and drop the connections before the replies.
 
         Args:
             times: How many requests.
+
+        Raises:
+            ConfigurationError: If *times* is no number of times.
         """
-        self._faults.add(Fault(times, is_lost=True, route=START))
+        self._add(Fault(times, is_lost=True, route=START))
 
     def delay(self, seconds: float, times: float = math.inf) -> None:
         """Take time for each reply, by the platform's clock.
@@ -233,8 +246,13 @@ class FakePlatform:
         Args:
             seconds: How long; 0 ends a delay, `math.inf` never replies.
             times: How many replies.
+
+        Raises:
+            ConfigurationError: If a number is negative or none.
         """
-        self._faults.delay(seconds, times)
+        if seconds != math.inf:
+            _checked_seconds(seconds)
+        self._faults.delay(seconds, _checked_times(times))
 
     def recover(self) -> None:
         """End all trouble: answers, drops and losses still to come, and delays."""
@@ -331,6 +349,15 @@ class FakePlatform:
             with _environment(environment):
                 yield environment
 
+    def _add(self, fault: Fault) -> None:
+        _checked_times(fault.times)
+        routes = self._routes.names
+        if fault.route is not None and fault.route not in routes:
+            near = get_close_matches(str(fault.route), routes, n=1)
+            hint = f" (did you mean {near[0]!r}?)" if near else ""
+            raise ConfigurationError(f"there is no route {fault.route!r}{hint}; there are {', '.join(routes)}")
+        self._faults.add(fault)
+
     def _transport(self) -> FakeTransport:
         return FakeTransport(self._respond, self._clock)
 
@@ -345,6 +372,12 @@ def _checked_seconds(seconds: object) -> float:
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds < math.inf:
         raise ConfigurationError(f"a length of time is a number of seconds, 0 or more, not {seconds!r}")
     return float(seconds)
+
+
+def _checked_times(times: object) -> float:
+    if isinstance(times, bool) or not isinstance(times, int | float) or not times >= 0:
+        raise ConfigurationError(f"times= must be a number of requests, 0 or more, or math.inf, not {times!r}")
+    return times
 
 
 @contextmanager
