@@ -12,6 +12,7 @@ import time
 from typing import TYPE_CHECKING, Any, Self
 
 from attrs import frozen
+from msgspec import Raw
 
 from aiobench.local.engine.benchmarks import Benchmark
 
@@ -68,7 +69,7 @@ class SegmentResult:
 
 @frozen
 class Iteration:
-    """One model's run within a job, so far."""
+    """One model's run within a job, so far; its scores are the text of a JSON list, which nobody reads on its way."""
 
     number: int
     status: str
@@ -76,12 +77,12 @@ class Iteration:
     failed: int
     credits: float
     runtime: float
-    scores: list[dict[str, Any]]
+    scores: Raw
 
 
 @frozen
 class Job:
-    """A job as it stands; times are seconds since the epoch."""
+    """A job as it stands; times are seconds since the epoch, the explanation is JSON."""
 
     id: str
     benchmark: Benchmark
@@ -91,7 +92,7 @@ class Job:
     updated: float
     started: float | None
     ended: float | None
-    explanation: dict[str, Any] | None
+    explanation: Raw | None
     iterations: tuple[Iteration, ...]
 
 
@@ -171,9 +172,9 @@ class Store:
             updated=updated,
             started=started,
             ended=ended,
-            explanation=json.loads(explanation) if explanation else None,
+            explanation=Raw(explanation.encode()) if explanation else None,
             iterations=tuple(
-                Iteration(number, status, done, failed, credit, runtime, json.loads(scores))
+                Iteration(number, status, done, failed, credit, runtime, Raw(scores.encode()))
                 for number, status, done, failed, credit, runtime, scores in iterations
             ),
         )

@@ -9,6 +9,7 @@ import time
 import zlib
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
+import msgspec
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, JSONResponse, Response
@@ -181,13 +182,12 @@ def _find(assets: Mapping[str, _Asset], asset_id: object, kind: str) -> _Asset:
 
 def _document(request: Request, content: object) -> Response:
     """Answer with a document and its version; with 304 alone if that is the one the client has (RFC 9110, 13.1.2)."""
-    response = JSONResponse(content)
-    etag = f'W/"{len(response.body):x}-{zlib.crc32(response.body):08x}"'
+    body = msgspec.json.encode(content)
+    etag = f'W/"{len(body):x}-{zlib.crc32(body):08x}"'
     known = {each.strip() for each in request.headers.get("if-none-match", "").split(",")}
     if known & {etag, "*"}:
         return Response(status_code=304, headers={"etag": etag})
-    response.headers["etag"] = etag
-    return response
+    return Response(body, headers={"etag": etag}, media_type="application/json")
 
 
 def _not_found(kind: str) -> NoReturn:
