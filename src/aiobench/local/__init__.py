@@ -8,6 +8,6 @@ its results: a snapshot and a frame.
 
 from aiobench.local.backend import LocalBackend
 from aiobench.local.evaluation import Evaluation, evaluate, evaluate_async
-from aiobench.local.registration import predictions
+from aiobench.local.registration import model, predictions
 
-__all__ = ["Evaluation", "LocalBackend", "evaluate", "evaluate_async", "predictions"]
+__all__ = ["Evaluation", "LocalBackend", "evaluate", "evaluate_async", "model", "predictions"]

@@ -4,24 +4,36 @@ from __future__ import annotations
 
 import tempfile
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import anyio
 import anyio.to_thread
 from attrs import frozen
 
-from aiobench.errors import ClientStateError, MissingExtraError
+from aiobench.errors import ClientStateError, ConfigurationError, MissingExtraError
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from types import TracebackType
 
     from aiobench import Client
+    from aiobench.local.engine.runner import Runner
+    from aiobench.local.workspace import Workspace
     from aiobench.sync import Client as SyncClient
 
 __all__ = ["LocalBackend"]
+
+
+class _Identified(Protocol):
+    """A job of any client, of which the id is enough."""
+
+    @property
+    def id(self) -> str:
+        """The id."""
+        ...
 
 
 @frozen
@@ -31,6 +43,7 @@ class _Running:
     datasets: dict[str, str]
     models: dict[str, str]
     metrics: dict[str, str]
+    cancel: Callable[[str], bool]
     stack: ExitStack
 
 
@@ -52,7 +65,8 @@ class LocalBackend:
         datasets: Datasets to offer beside those of the workspace: a frame or the path of a CSV, JSON lines or Parquet
             file, by id, with the columns `source`, `reference` and, optionally, `segment_id`, `topic` and others.
         models: Models to offer, by id: a function of one source, plain or async, `predictions("column")`, the address
-            of an HTTP endpoint, or a command as a list of its words.
+            of an HTTP endpoint, or a command as a list of its words; each as it is, or with a time limit, retries and
+            concurrency as `model(…)`.
         metrics: Metrics to offer: a function of (hypothesis, reference), or a name such as `bleu`, by id.
         executor: Where models run: None for this process, a number of processes, or the address of a Dask scheduler,
             such as `tcp://127.0.0.1:8786`. A process that a model ends, or that is killed, costs no more than time.
@@ -138,6 +152,24 @@ class LocalBackend:
 
         return Client(self.api_key, base_url=self.base_url, trust_env=trust_env, **options)
 
+    def cancel(self, job: str | _Identified) -> bool:
+        """End a job as it stands: it is `canceling`, then `canceled`; the platform itself has no such request.
+
+        What its models are busy with is not waited for. Segments that are done are kept, but there are no results to
+        download, and it does not go on with the next start.
+
+        Args:
+            job: A job, or its id.
+
+        Returns:
+            Whether it had not ended yet.
+
+        Raises:
+            ClientStateError: If the backend is not running.
+            ConfigurationError: If there is no such job.
+        """
+        return self._running.cancel(job if isinstance(job, str) else job.id)
+
     def start(self) -> None:
         """Start serving; return when requests are answered.
 
@@ -185,6 +217,7 @@ class LocalBackend:
                 datasets={each: dataset.name for each, dataset in workspace.catalogue.datasets.items()},
                 models={each: model.label for each, model in workspace.catalogue.models.items()},
                 metrics={each: metric.name for each, metric in workspace.catalogue.metrics.items()},
+                cancel=partial(_cancel, workspace, runner),
                 stack=stack.pop_all(),
             )
 
@@ -221,3 +254,10 @@ class LocalBackend:
         if self._state is None:
             raise ClientStateError("the local backend is not running; use `with LocalBackend() as backend` or start()")
         return self._state
+
+
+def _cancel(workspace: Workspace, runner: Runner, job_id: str) -> bool:
+    with workspace.store() as store:
+        if store.job(job_id) is None:
+            raise ConfigurationError(f"there is no job {job_id!r} in the workspace {workspace.root}")
+        return runner.cancel(store, job_id)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import anyio.from_thread
 import anyio.to_thread
+import msgspec
+from anyio.from_thread import BlockingPortal
 from attrs import frozen
 
 from aiobench import _progress
@@ -138,8 +140,9 @@ async def _evaluated(prepare: Callable[[], _Prepared], *, progress: bool) -> Eva
         if isinstance(error, MissingExtraError):
             raise
         raise MissingExtraError("aiobench.local", extra="local") from error
-    async with _progress.of_jobs("segments", progress=progress) as show:
-        return await anyio.to_thread.run_sync(prepared.run, show)
+    async with _progress.of_jobs("segments", progress=progress) as show, BlockingPortal() as portal:
+        return await anyio.to_thread.run_sync(prepared.run, show, portal)
+    raise AssertionError("neither of the two swallows an error")
 
 
 @frozen
@@ -150,34 +153,35 @@ class _Prepared:
     models: dict[str, Model]
     benchmark: Benchmark
 
-    def run(self, show: Callable[..., None]) -> Evaluation:
-        """Run all models, in a worker thread of the event loop."""
-        from aiobench.local.engine.segments import Task, run_segment
+    def run(self, show: Callable[..., None], portal: BlockingPortal) -> Evaluation:
+        """Run all models, in a worker thread of the event loop that the portal leads to."""
+        from aiobench.local.engine.awaiting import awaited
+        from aiobench.local.engine.executors import InThisProcess
+        from aiobench.local.engine.segments import Task
 
         started = time.time()
         total, failed = len(self.dataset.segments) * len(self.models), 0
         runs: list[list[SegmentResult]] = []
         done = 0
+        here = InThisProcess(lambda output, seconds: portal.call(awaited, output, seconds))
         for model in self.models.values():
             results: list[SegmentResult] = []
             task = Task(model, {}, self.dataset, self.benchmark.scorers)
-            predict = task.prepared()
-            for index, segment in enumerate(self.dataset.segments):
-                result = run_segment(task, predict, index, segment, _resolved)
-                anyio.from_thread.check_cancelled()
-                results.append(result)
-                done += 1
-                failed += result.failure is not None
-                show(done, total, failed)
+            with closing(here.results(task, first=0, halted=_halted)) as segments:
+                for result in segments:
+                    _halted()
+                    results.append(result)
+                    done += 1
+                    failed += result.failure is not None
+                    show(done, total, failed)
             runs.append(results)
         return _evaluation(self.benchmark, self.dataset, runs, started)
 
 
-def _resolved(output: Awaitable[str]) -> str:
-    async def result() -> str:
-        return await output
-
-    return anyio.from_thread.run(result)
+def _halted(_seconds: float = 0.0) -> bool:
+    """Raise the event loop's cancellation, if it was cancelled."""
+    anyio.from_thread.check_cancelled()
+    return False
 
 
 def _prepared(
@@ -256,6 +260,9 @@ def _evaluation(benchmark: Benchmark, dataset: Dataset, runs: list[list[SegmentR
     from aiobench.local.engine.store import Iteration, Job
     from aiobench.local.server.documents import job_document
 
+    def as_raw(content: object) -> msgspec.Raw:
+        return msgspec.Raw(msgspec.json.encode(content))
+
     now = time.time()
     iterations = [
         Iteration(
@@ -265,10 +272,12 @@ def _evaluation(benchmark: Benchmark, dataset: Dataset, runs: list[list[SegmentR
             failed=sum(result.failure is not None for result in results),
             credits=0.0,
             runtime=sum(result.runtime for result in results),
-            scores=[
-                score_entry(scorer, column, results, dataset.segments)
-                for column, scorer in enumerate(benchmark.scorers)
-            ],
+            scores=as_raw(
+                [
+                    score_entry(scorer, column, results, dataset.segments)
+                    for column, scorer in enumerate(benchmark.scorers)
+                ]
+            ),
         )
         for number, results in enumerate(runs)
     ]
@@ -281,13 +290,13 @@ def _evaluation(benchmark: Benchmark, dataset: Dataset, runs: list[list[SegmentR
         updated=now,
         started=started,
         ended=now,
-        explanation=explain(benchmark, dataset, runs),
+        explanation=as_raw(explain(benchmark, dataset, runs)),
         iterations=tuple(iterations),
     )
     document: dict[str, Any] = job_document(job, now=now, report_url="")
     snapshot = snapshot_of(
         job.id,
-        json.dumps(document).encode(),
+        msgspec.json.encode(document),
         polled_at=datetime.now(UTC),
         terminal=PollPolicy().ends,
         in_full=True,

@@ -27,12 +27,18 @@ class Model(ABC):
         supplier: Who made what it builds on.
         description: A sentence about it.
         price: Credits for 1,000 characters of output.
+        timeout: Seconds that an attempt at a segment may take.
+        retries: Attempts after one that failed.
+        concurrency: Segments at a time, where it runs in this process.
     """
 
     label: str
     supplier: str = field(default="you", kw_only=True)
     description: str = field(default="", kw_only=True)
     price: float = field(default=0.0, kw_only=True)
+    timeout: float = field(default=300.0, kw_only=True)
+    retries: int = field(default=0, kw_only=True)
+    concurrency: int = field(default=1, kw_only=True)
 
     @property
     def parameters(self) -> Mapping[str, Any]:

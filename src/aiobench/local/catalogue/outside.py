@@ -22,6 +22,7 @@ __all__ = ["CommandModel", "EndpointModel"]
 
 TIMEOUT = 60.0  # seconds for one output
 GRACE = 0.5  # seconds to end by itself
+LOOPBACK = ("all://127.0.0.1", "all://localhost", "all://[::1]")
 SHOWN = 200  # characters of an answer that is no output
 
 
@@ -29,23 +30,30 @@ SHOWN = 200  # characters of an answer that is no output
 class EndpointModel(Model):
     """An HTTP endpoint: it is sent `{"source": …}` by POST, and answers `{"output": …}` or plain text."""
 
-    url: str
+    url: str = field(repr=False)
     timeout: float = field(default=TIMEOUT, kw_only=True)
 
     def prepared(self, configuration: Mapping[str, Any], dataset: Dataset) -> Predict:  # noqa: ARG002 - takes all alike
         """Return a caller of the endpoint, with a connection of its own."""
-        client = httpx.Client(timeout=self.timeout)
+        # Loopback passes by the environment's proxies, as the platform's own requests do.
+        client = httpx.Client(timeout=self.timeout, mounts=dict.fromkeys(LOOPBACK))
+        name = self.url.partition("?")[0]  # a query may hold a key
 
         def predict(segment: Segment) -> str:
-            response = client.post(self.url, json={"source": segment.source})
+            try:
+                response = client.post(self.url, json={"source": segment.source})
+            except httpx.TimeoutException:
+                raise LookupError(f"{name}: no output within {self.timeout:g} s") from None
+            except httpx.HTTPError as error:
+                raise LookupError(f"{name}: {error or type(error).__name__}") from None
             if not response.is_success:
-                raise LookupError(f"{self.url}: HTTP {response.status_code}, {response.text[:SHOWN]!r}")
+                raise LookupError(f"{name}: HTTP {response.status_code}, {response.text[:SHOWN]!r}")
             if "json" not in response.headers.get("content-type", ""):
                 return response.text
             answer: Any = response.json()
             output = answer.get("output") if isinstance(answer, dict) else None
             if not isinstance(output, str):
-                raise TypeError(f"{self.url}: there is no text 'output' in {json.dumps(answer)[:SHOWN]}")
+                raise TypeError(f"{name}: there is no text 'output' in {json.dumps(answer)[:SHOWN]}")
             return output
 
         weakref.finalize(predict, client.close)

@@ -7,9 +7,12 @@ import shlex
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
+from attrs import evolve
+
 from aiobench.errors import ConfigurationError
 from aiobench.local.catalogue.models import FunctionModel, PredictionsModel
 from aiobench.local.catalogue.outside import CommandModel, EndpointModel
+from aiobench.local.registration import model as limited
 from aiobench.local.registration import predictions
 
 if TYPE_CHECKING:
@@ -25,7 +28,7 @@ def registered_models(models: Mapping[str, object]) -> dict[str, Model]:
 
     Args:
         models: A function of one source, plain or async, `predictions("column")`, the address of an HTTP endpoint, or
-            a command as a list of its words, by name.
+            a command as a list of its words, by name; each as it is or with limits, as `model(…)`.
 
     Raises:
         ConfigurationError: If one is anything else.
@@ -34,6 +37,10 @@ def registered_models(models: Mapping[str, object]) -> dict[str, Model]:
 
 
 def _registered(name: str, model: object) -> Model:
+    if isinstance(model, limited):
+        found = _registered(name, model.runs)
+        timeout = found.timeout if model.timeout is None else model.timeout
+        return evolve(found, timeout=timeout, retries=model.retries, concurrency=model.concurrency)
     if isinstance(model, predictions):
         return PredictionsModel(name, model.column, supplier="file", description=f"The column {model.column}.")
     if callable(model) and not inspect.isclass(model):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING
 
+import anyio
 from anyio.from_thread import start_blocking_portal
 
 if TYPE_CHECKING:
@@ -24,18 +26,26 @@ class LoopThread:
         self._lock = threading.Lock()
         self._portal: BlockingPortal | None = None
 
-    def result(self, output: Awaitable[str]) -> str:
+    def result(self, output: Awaitable[str], seconds: float) -> str:
         """Return what an awaitable gives; its error is raised here."""
         with self._lock:
             if self._portal is None:
                 self._portal = self._stack.enter_context(start_blocking_portal())
-        return self._portal.call(awaited, output)
+        return self._portal.call(awaited, output, seconds)
 
     def close(self) -> None:
-        """Stop the loop."""
+        """Stop the loop, and what still runs in it."""
+        if self._portal is not None:
+            self._portal.call(partial(self._portal.stop, cancel_remaining=True))
         self._stack.close()
 
 
-async def awaited(output: Awaitable[str]) -> str:
-    """Return what an awaitable gives."""
-    return await output
+async def awaited(output: Awaitable[str], seconds: float) -> str:
+    """Return what an awaitable gives.
+
+    Raises:
+        LookupError: If it gives nothing within that many seconds.
+    """
+    with anyio.move_on_after(seconds):
+        return await output
+    raise LookupError(f"no output within {seconds:g} s")

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 import multiprocessing
-import threading
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import CancelledError, wait
+from contextlib import closing
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import anyio
 import cloudpickle
@@ -19,40 +18,57 @@ from pebble import ProcessExpired, ProcessPool
 
 from aiobench.errors import ConfigurationError, MissingExtraError
 from aiobench.local.engine.awaiting import LoopThread, awaited
-from aiobench.local.engine.segments import Task, run_segment
+from aiobench.local.engine.segments import Task, failed, longest, run_segment
 from aiobench.local.engine.store import SegmentResult
+from aiobench.local.engine.threads import LOOK, Errand, ModelThreads
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from aiobench.local.catalogue.models import Predict
     from aiobench.local.datasets import Segment
+    from aiobench.local.engine.segments import Resolve
 
-__all__ = ["Executor", "executor_of"]
+__all__ = ["Executor", "InThisProcess", "executor_of"]
 
-SEGMENT_SECONDS = 300.0  # after which a model in a process of its own has failed on a segment
 ATTEMPTS = 3  # for a segment whose process died: it may have been killed for another's fault
 AHEAD = 16  # segments for each process that are under way or wait for their turn
 AHEAD_OF_CLUSTER = 512
-LOOK = 0.2  # seconds between two looks at whether the pool was closed
+THREADS_OF_WORKER = 64  # more than a worker of a cluster runs tasks at a time
 
-F = TypeVar("F")
+F = TypeVar("F", bound="_Cancellable")
+
+
+class _Cancellable(Protocol):
+    def cancel(self) -> Any: ...
 
 
 class Executor(ABC):
-    """Runs models on segments."""
+    """Runs models on segments.
+
+    Attributes:
+        is_paced: Whether segments come one after the other, so that a least time for each makes sense.
+    """
+
+    is_paced = False
 
     @abstractmethod
-    def results(self, task: Task, *, first: int, pause: Callable[[float], bool]) -> Iterator[SegmentResult]:
+    def results(
+        self, task: Task, *, first: int, halted: Callable[[float], bool]
+    ) -> Generator[SegmentResult, None, None]:
         """Run a model on the segments of its dataset.
 
         Args:
             task: What to run.
             first: The segment to begin with.
-            pause: Called for each segment with the seconds that it took; true ends the run.
+            halted: Called now and then with a number of seconds to wait at most; true, or an error that it raises,
+                ends the run.
 
         Yields:
             One result for each segment, in order.
+
+        Raises:
+            CancelledError: If the run was halted while it waited for a segment.
         """
 
     @abstractmethod
@@ -71,7 +87,7 @@ def executor_of(choice: object) -> Executor:
         MissingExtraError: If Dask is not installed.
     """
     if choice is None:
-        return _ThisProcess()
+        return InThisProcess()
     if isinstance(choice, int) and not isinstance(choice, bool) and choice >= 1:
         return _Processes(choice)
     if isinstance(choice, str) and "://" in choice:
@@ -81,21 +97,33 @@ def executor_of(choice: object) -> Executor:
     )
 
 
-class _ThisProcess(Executor):
-    """One segment after the other, in the thread that asks."""
+class InThisProcess(Executor):
+    """Threads of this process, as many as the model allows at a time.
 
-    def __init__(self) -> None:
+    Args:
+        resolve: Waits for the output of an async model; None: in an event loop of the executor's own.
+    """
+
+    def __init__(self, resolve: Resolve | None = None) -> None:
         self._loop = LoopThread()
+        self._resolve = resolve or self._loop.result
+        self.is_paced = True
 
-    def results(self, task: Task, *, first: int, pause: Callable[[float], bool]) -> Iterator[SegmentResult]:
-        predict = task.prepared()
-        for index in range(first, len(task.dataset.segments)):
-            result = run_segment(task, predict, index, task.dataset.segments[index], self._loop.result)
-            if pause(result.runtime):
-                return
-            yield result
+    def results(
+        self, task: Task, *, first: int, halted: Callable[[float], bool]
+    ) -> Generator[SegmentResult, None, None]:
+        """Run the segments; with a model that is called once at a time, none runs ahead of the one asked for."""
+        threads = ModelThreads(task, task.model.concurrency, self._resolve)
+
+        def submit(index: int) -> Errand:
+            return threads.submit(index, task.dataset.segments[index])
+
+        with closing(threads):
+            for _, errand in _ahead(submit, range(first, len(task.dataset.segments)), task.model.concurrency):
+                yield threads.result(errand, halted)
 
     def close(self) -> None:
+        """Stop the event loop."""
         self._loop.close()
 
 
@@ -106,46 +134,44 @@ class _Processes(Executor):
         # Not fork: this process has threads.
         self._pool: Any = ProcessPool(max_workers=count, context=multiprocessing.get_context("spawn"))
         self._ahead = AHEAD * count
-        self._is_closed = threading.Event()
 
-    def results(self, task: Task, *, first: int, pause: Callable[[float], bool]) -> Iterator[SegmentResult]:
+    def results(
+        self, task: Task, *, first: int, halted: Callable[[float], bool]
+    ) -> Generator[SegmentResult, None, None]:
         run = partial(_run, _packed(task))
+        limit = longest(task.model)
 
         def submit(index: int) -> Any:
-            return self._pool.schedule(run, args=(index, task.dataset.segments[index]), timeout=SEGMENT_SECONDS)
+            return self._pool.schedule(run, args=(index, task.dataset.segments[index]), timeout=limit)
 
         for index, future in _ahead(submit, range(first, len(task.dataset.segments)), self._ahead):
-            result = self._result(task, submit, index, future)
-            if pause(math.inf):
-                return
-            yield result
-
-    def _result(self, task: Task, submit: Callable[[int], Any], index: int, future: Any) -> SegmentResult:
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                result = self._awaited(future)
-            except ProcessExpired as error:
-                if attempt == ATTEMPTS:
-                    return _failed(task, index, f"the process that ran it ended with {error.exitcode}")
-                future = submit(index)
-            except TimeoutError:
-                return _failed(task, index, f"no output within {SEGMENT_SECONDS:g} s")
-            else:
-                return result
-        raise AssertionError("the last attempt has returned")
-
-    def _awaited(self, future: Any) -> SegmentResult:
-        """Wait for a result. What the pool takes in while it stops never gets one."""
-        while not wait([future], timeout=LOOK).done:
-            if self._is_closed.is_set():
-                raise CancelledError
-        result: SegmentResult = future.result()
-        return result
+            yield _awaited(task, submit, index, future, halted)
 
     def close(self) -> None:
         self._pool.stop()
         self._pool.join()
-        self._is_closed.set()
+
+
+def _awaited(
+    task: Task, submit: Callable[[int], Any], index: int, future: Any, halted: Callable[[float], bool]
+) -> SegmentResult:
+    """Wait for a process's result. What a pool takes in while it stops never gets one."""
+    for attempt in range(1, ATTEMPTS + 1):
+        while not wait([future], timeout=LOOK).done:
+            if halted(0.0):
+                future.cancel()
+                raise CancelledError
+        try:
+            result: SegmentResult = future.result()
+        except ProcessExpired as error:
+            if attempt == ATTEMPTS:
+                return failed(task, index, f"the process that ran it ended with {error.exitcode}")
+            future = submit(index)
+        except TimeoutError:
+            return failed(task, index, f"no output within {task.model.timeout:g} s")
+        else:
+            return result
+    raise AssertionError("the last attempt has returned")
 
 
 class _Cluster(Executor):
@@ -162,41 +188,56 @@ class _Cluster(Executor):
         except (OSError, ValueError) as error:
             raise ConfigurationError(f"executor={address!r}: the scheduler cannot be reached: {error}") from error
 
-    def results(self, task: Task, *, first: int, pause: Callable[[float], bool]) -> Iterator[SegmentResult]:
+    def results(
+        self, task: Task, *, first: int, halted: Callable[[float], bool]
+    ) -> Generator[SegmentResult, None, None]:
         from distributed import KilledWorker
 
         # A task of its own rather than scattered data, which would be lost with the worker that holds it.
         packed = self._client.submit(_same, _packed(task), pure=False)
 
         def submit(index: int) -> Any:
-            return self._client.submit(_run, packed, index, task.dataset.segments[index], pure=False)
+            return self._client.submit(_run_on_cluster, packed, index, task.dataset.segments[index], pure=False)
 
         for index, future in _ahead(submit, range(first, len(task.dataset.segments)), AHEAD_OF_CLUSTER):
             try:
-                result: SegmentResult = future.result()
+                result = self._result(future, halted)
             except KilledWorker as error:
-                result = _failed(task, index, f"the workers that ran it died: {error}")
-            if pause(math.inf):
-                return
+                result = failed(task, index, f"the workers that ran it died: {error}")
             yield result
+
+    def _result(self, future: Any, halted: Callable[[float], bool]) -> SegmentResult:
+        while True:
+            try:
+                result: SegmentResult = future.result(timeout=LOOK)
+            except TimeoutError:
+                if halted(0.0):
+                    future.cancel()
+                    raise CancelledError from None
+            else:
+                return result
 
     def close(self) -> None:
         self._client.close()
 
 
 def _ahead(submit: Callable[[int], F], indices: range, ahead: int) -> Iterator[tuple[int, F]]:
-    """Submit a number of segments ahead of the one that is waited for."""
+    """Submit a number of segments ahead of the one that is waited for; those that nobody waits for are called off."""
     waiting: deque[tuple[int, F]] = deque()
     rest = iter(indices)
-    for index in rest:
-        waiting.append((index, submit(index)))
-        if len(waiting) >= ahead:
-            break
-    while waiting:
-        yield waiting.popleft()
+    try:
         for index in rest:
             waiting.append((index, submit(index)))
-            break
+            if len(waiting) >= ahead:
+                break
+        while waiting:
+            yield waiting.popleft()
+            for index in rest:
+                waiting.append((index, submit(index)))
+                break
+    finally:
+        for _, future in waiting:
+            future.cancel()
 
 
 def _packed(task: Task) -> bytes:
@@ -221,18 +262,34 @@ def _unpacked(packed: bytes) -> tuple[Task, Predict]:
 
 
 def _run(packed: bytes, index: int, segment: Segment) -> SegmentResult:
-    """Run a segment, in a process of the pool or of the cluster."""
+    """Run a segment, in a process of the pool, which ends it if it takes too long."""
     task, predict = _unpacked(packed)
     return run_segment(task, predict, index, segment, _resolved)
+
+
+@lru_cache(maxsize=8)
+def _threads(packed: bytes) -> ModelThreads:
+    return ModelThreads(cloudpickle.loads(packed), THREADS_OF_WORKER, _resolved)
+
+
+def _run_on_cluster(packed: bytes, index: int, segment: Segment) -> SegmentResult:
+    """Run a segment, in a worker of the cluster, which must not be ended; it is free again if nobody waits for this."""
+    from distributed import get_worker
+
+    worker: Any = get_worker()  # has types only in part
+    key = worker.get_current_task()
+
+    def is_called_off(_seconds: float) -> bool:
+        task = worker.state.tasks.get(key)
+        return task is None or task.state == "cancelled"
+
+    threads = _threads(packed)
+    return threads.result(threads.submit(index, segment), is_called_off)
 
 
 def _same(packed: bytes) -> bytes:
     return packed
 
 
-def _resolved(output: Awaitable[str]) -> str:
-    return anyio.run(awaited, output)
-
-
-def _failed(task: Task, index: int, reason: str) -> SegmentResult:
-    return SegmentResult(index, None, reason, (None,) * len(task.scorers), 0.0, 0.0)
+def _resolved(output: Awaitable[str], seconds: float) -> str:
+    return anyio.run(awaited, output, seconds)

@@ -8,6 +8,8 @@ import queue
 import sqlite3
 import threading
 import time
+from concurrent.futures import CancelledError
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from aiobench.local.engine.explain import explain
@@ -17,8 +19,6 @@ from aiobench.local.engine.segments import Task
 from aiobench.local.engine.store import TERMINAL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from aiobench.local.datasets import Dataset
     from aiobench.local.engine.benchmarks import Benchmark, ModelRun
     from aiobench.local.engine.executors import Executor
@@ -35,8 +35,8 @@ FULL_DISK = 1.0  # seconds until a job for which the disk had no room is tried a
 _log = logging.getLogger("aiobench.local")
 
 
-class _StoppedError(Exception):
-    """Raised when a job is left where it stands, to be resumed by the next start."""
+class _HaltedError(Exception):
+    """Raised when a job is left where it stands: to be resumed by the next start, or for good if it is canceled."""
 
 
 class Runner:
@@ -52,6 +52,8 @@ class Runner:
         self._waiting: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._executor = executor
+        self._halts: dict[str, threading.Event] = {}
+        self._lock = threading.Lock()
         self._workers = [
             threading.Thread(target=self._work, name=f"aiobench-local-job-{number}", daemon=True)
             for number in range(WORKERS)
@@ -69,9 +71,31 @@ class Runner:
         """Have a queued job run."""
         self._waiting.put(job_id)
 
+    def cancel(self, store: Store, job_id: str) -> bool:
+        """Have a job end as it stands; segments that are done are kept.
+
+        Args:
+            store: This thread's.
+            job_id: Which.
+
+        Returns:
+            Whether it had not ended yet.
+        """
+        is_running = store.cancel_job(job_id)
+        with self._lock:
+            halt = self._halts.get(job_id)
+        if halt is not None:
+            halt.set()
+        else:  # it waits for its turn
+            store.end_canceled(job_id)
+        return is_running
+
     def stop(self) -> None:
         """Leave every job where it stands and wait for the threads to end."""
-        self._stopping.set()
+        with self._lock:
+            self._stopping.set()
+            for halt in self._halts.values():
+                halt.set()
         self._executor.close()  # first, since a worker may wait for a segment
         for _ in self._workers:
             self._waiting.put(None)
@@ -82,13 +106,28 @@ class Runner:
         with self._workspace.store() as store:
             while (job_id := self._waiting.get()) is not None and not self._stopping.is_set():
                 try:
-                    self._run(store, job_id)
-                except _StoppedError:
-                    return
+                    self._run_or_leave(store, job_id)
                 except Exception as error:  # noqa: BLE001 - one broken job must not end the worker
                     if self._stopping.is_set():
                         return  # it goes on with the next start
                     self._set_aside(store, job_id, error)
+
+    def _run_or_leave(self, store: Store, job_id: str) -> None:
+        halt = threading.Event()
+        with self._lock:
+            self._halts[job_id] = halt
+            if self._stopping.is_set():
+                return
+        try:
+            if store.begin_job(job_id):
+                self._run(store, job_id)
+        except _HaltedError:
+            _log.info("job %s: halted", job_id)
+        finally:
+            with self._lock:
+                del self._halts[job_id]
+        if store.end_canceled(job_id):
+            _log.info("job %s: canceled", job_id)
 
     def _set_aside(self, store: Store, job_id: str, error: Exception) -> None:
         """Mark a job as failed; one for which the disk has no room goes on later, from the last segment on disk."""
@@ -96,6 +135,7 @@ class Runner:
             if not _is_full_disk(error):
                 _log.error("job %s failed: the backend could not run it", job_id, exc_info=error)
                 store.end_job(job_id, "failed", None)
+                store.end_canceled(job_id)
                 return
         except sqlite3.Error as failure:
             if not _is_full_disk(failure):
@@ -112,7 +152,6 @@ class Runner:
         dataset = self._workspace.catalogue.datasets.get(benchmark.dataset_id)
         if dataset is None or len(dataset.segments) != job.segments:
             raise LookupError(f"dataset {benchmark.dataset_id} is gone or changed since job {job_id} was started")
-        store.begin_job(job_id)
         _log.info("job %s: running %d models on %s", job_id, len(benchmark.models), dataset.id)
         for number, run in enumerate(benchmark.models):
             if job.iterations[number].status not in TERMINAL:
@@ -126,33 +165,38 @@ class Runner:
         done = job.iterations[number].done
         unrecorded: list[SegmentResult] = []
         recorded_at = time.monotonic()
+        halt = self._halts[job.id]
+        task = self._task(run, job.benchmark, dataset)
         try:
-            for result in self._results(run, job.benchmark, dataset, first=done):
-                unrecorded.append(result)
-                if time.monotonic() - recorded_at >= RECORD_EVERY:
-                    store.record(job.id, number, unrecorded)
-                    unrecorded, recorded_at = [], time.monotonic()
+            with closing(self._executor.results(task, first=done, halted=halt.wait)) as results:
+                for result in results:
+                    unrecorded.append(result)
+                    if time.monotonic() - recorded_at >= RECORD_EVERY:
+                        store.record(job.id, number, unrecorded)
+                        unrecorded, recorded_at = [], time.monotonic()
+                    if halt.wait(self._pause(result)):
+                        raise _HaltedError
+        except CancelledError:
+            raise _HaltedError from None
         finally:
             store.record(job.id, number, unrecorded)
-        if self._stopping.is_set():
-            raise _StoppedError
-        results = list(store.results(job.id, number))
+        kept = list(store.results(job.id, number))
         scores = [
-            score_entry(scorer, column, results, dataset.segments)
-            for column, scorer in enumerate(job.benchmark.scorers)
+            score_entry(scorer, column, kept, dataset.segments) for column, scorer in enumerate(job.benchmark.scorers)
         ]
-        status = "failed" if all(result.failure is not None for result in results) else "completed"
+        status = "failed" if all(result.failure is not None for result in kept) else "completed"
         store.end_iteration(job.id, number, status, scores)
 
-    def _results(self, run: ModelRun, benchmark: Benchmark, dataset: Dataset, *, first: int) -> Iterator[SegmentResult]:
+    def _task(self, run: ModelRun, benchmark: Benchmark, dataset: Dataset) -> Task:
         model = self._workspace.catalogue.models.get(run.model_id)
         if model is None:
             raise LookupError(f"model {run.model_id} is gone since the job was started")
-        task = Task(model, run.configuration, dataset, benchmark.scorers)
-        return self._executor.results(task, first=first, pause=self._pause)
+        return Task(model, run.configuration, dataset, benchmark.scorers)
 
-    def _pause(self, seconds: float) -> bool:
-        return self._stopping.wait(max(self._workspace.settings.segment_seconds - seconds, 0.0))
+    def _pause(self, result: SegmentResult) -> float:
+        """Return the seconds until the next segment: a run on several cores is not slowed."""
+        least = self._workspace.settings.segment_seconds if self._executor.is_paced else 0.0
+        return max(least - result.runtime, 0.0)
 
 
 def _is_full_disk(error: Exception) -> bool:

@@ -6,7 +6,8 @@ import inspect
 import logging
 import math
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from asyncio import CancelledError
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
 
 from attrs import frozen
@@ -16,10 +17,16 @@ from aiobench.local.catalogue.models import Model, Predict
 from aiobench.local.datasets import Dataset, Segment
 from aiobench.local.engine.store import SegmentResult
 
-__all__ = ["Resolve", "Task", "run_segment"]
+__all__ = ["Resolve", "Task", "failed", "longest", "run_segment"]
 
-Resolve = Callable[[Awaitable[str]], str]
-"""Waits for the output of an async model."""
+Resolve = Callable[[Awaitable[str], float], str]
+"""Waits for the output of an async model, at most so many seconds."""
+
+FIRST_PAUSE = 0.1  # seconds before the second attempt; twice as long before each further one
+LONGEST_PAUSE = 5.0
+
+# What a model or metric can raise. The last two are no Exception, and are no reason to end a thread either.
+FAILURES = (Exception, SystemExit, CancelledError)
 
 _log = logging.getLogger("aiobench.local")
 
@@ -44,17 +51,35 @@ class Task:
         """Get the model ready; one that cannot do this dataset fails on each segment."""
         try:
             return self.model.prepared(self.configuration, self.dataset)
-        except Exception as error:  # noqa: BLE001 - whatever it raises is its failure
+        except FAILURES as error:  # whatever it raises is its failure
             _log.warning("model %s cannot do %s: %r", self.model.label, self.dataset.id, error)
-            reason = error
+            reason = str(error) or repr(error)
 
             def refuse(_segment: Segment) -> str:
-                raise reason
+                raise LookupError(reason)
 
             return refuse
 
 
-def run_segment(task: Task, predict: Predict, index: int, segment: Segment, resolve: Resolve) -> SegmentResult:
+def longest(model: Model) -> float:
+    """Return the most seconds that a segment may take with all its attempts."""
+    return (model.retries + 1) * model.timeout + sum(_pauses(model))
+
+
+def _pauses(model: Model) -> Iterator[float]:
+    """Yield the seconds before each attempt but the first."""
+    for number in range(model.retries):
+        yield min(FIRST_PAUSE * 2**number, LONGEST_PAUSE, model.timeout)
+
+
+def run_segment(
+    task: Task,
+    predict: Predict,
+    index: int,
+    segment: Segment,
+    resolve: Resolve,
+    begin: Callable[[], None] = lambda: None,
+) -> SegmentResult:
     """Run a model on a segment; a model or a metric that raises has failed on that segment alone.
 
     Args:
@@ -63,21 +88,35 @@ def run_segment(task: Task, predict: Predict, index: int, segment: Segment, reso
         index: The segment's place in its dataset.
         segment: The segment.
         resolve: Waits for the output of an async model.
+        begin: Called before each attempt but the first.
     """
     started = time.perf_counter()
-    hypothesis, failure = _attempt(predict, segment, resolve)
+    hypothesis, failure = _attempt(task.model, predict, segment, resolve)
+    for pause in _pauses(task.model):
+        if failure is None:
+            break
+        time.sleep(pause)
+        begin()
+        hypothesis, failure = _attempt(task.model, predict, segment, resolve)
     runtime = time.perf_counter() - started
     scores = _scores(task, hypothesis, segment)
     return SegmentResult(index, hypothesis, failure, scores, task.model.price / 1000 * len(hypothesis or ""), runtime)
 
 
-def _attempt(predict: Predict, segment: Segment, resolve: Resolve) -> tuple[str | None, str | None]:
+def failed(task: Task, index: int, reason: str) -> SegmentResult:
+    """Make the result of a segment that gave no output."""
+    return SegmentResult(index, None, reason, (None,) * len(task.scorers), 0.0, 0.0)
+
+
+def _attempt(model: Model, predict: Predict, segment: Segment, resolve: Resolve) -> tuple[str | None, str | None]:
     try:
         output: object = predict(segment)
         if inspect.isawaitable(output):
-            output = resolve(output)
+            output = resolve(output, model.timeout)
         return _text(output), None
-    except Exception as error:  # noqa: BLE001 - whatever a model raises is its failure on this segment
+    except SystemExit as error:
+        return None, f"the model called sys.exit({error.code!r})"
+    except FAILURES as error:  # whatever a model raises is its failure on this segment
         return None, str(error) or type(error).__name__
 
 
@@ -95,7 +134,7 @@ def _scores(task: Task, hypothesis: str | None, segment: Segment) -> tuple[float
     for scorer in task.scorers:
         try:
             scores.append(_finite(scorer.score(hypothesis, segment.reference)))
-        except Exception as error:  # noqa: BLE001 - a score that cannot be computed is missing, and counted
+        except FAILURES as error:  # a score that cannot be computed is missing, and counted
             _log.warning("%s cannot score %s on segment %s: %r", scorer.long_name, task.model.label, segment.id, error)
             scores.append(None)
     return tuple(scores)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["TERMINAL", "Iteration", "Job", "SegmentResult", "Store"]
 
 WAL_PAGES = 128  # half a megabyte: on a small disk, the log must not take the room of what it logs
-TERMINAL = ("completed", "failed")
+TERMINAL = ("completed", "failed", "canceled")
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS benchmarks (id TEXT PRIMARY KEY, body TEXT NOT NULL);
@@ -188,22 +188,50 @@ class Store:
 
     def unfinished(self) -> list[str]:
         """List the ids of the jobs that have not ended, oldest first."""
-        rows = self._db.execute("SELECT id FROM jobs WHERE status NOT IN (?, ?) ORDER BY seq", TERMINAL)
+        rows = self._db.execute("SELECT id FROM jobs WHERE status NOT IN (?, ?, ?) ORDER BY seq", TERMINAL)
         return [job_id for (job_id,) in rows]
 
-    def begin_job(self, job_id: str) -> None:
-        """Note that a job runs; when it did before, its first start stands."""
+    def begin_job(self, job_id: str) -> bool:
+        """Note that a job runs; when it did before, its first start stands. Return false if it is canceled."""
         now = time.time()
-        self._db.execute(
-            "UPDATE jobs SET status = 'in_progress', started = coalesce(started, ?), updated = ? WHERE id = ?",
+        begun = self._db.execute(
+            "UPDATE jobs SET status = 'in_progress', started = coalesce(started, ?), updated = ?"
+            " WHERE id = ? AND status IN ('queued', 'in_progress')",
             (now, now, job_id),
         )
+        return begun.rowcount == 1
+
+    def cancel_job(self, job_id: str) -> bool:
+        """Note that a job is to be canceled; return false if it has ended."""
+        wanted = self._db.execute(
+            "UPDATE jobs SET status = 'canceling', updated = ?"
+            " WHERE id = ? AND status IN ('queued', 'in_progress', 'canceling')",
+            (time.time(), job_id),
+        )
+        return wanted.rowcount == 1
+
+    def end_canceled(self, job_id: str) -> bool:
+        """End a job that is to be canceled, with its iterations; return whether it was."""
+        now = time.time()
+        with self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            ended = self._db.execute(
+                "UPDATE jobs SET status = 'canceled', ended = ?, updated = ? WHERE id = ? AND status = 'canceling'",
+                (now, now, job_id),
+            )
+            if ended.rowcount == 1:
+                self._db.execute(
+                    "UPDATE iterations SET status = 'canceled' WHERE job_id = ? AND status NOT IN (?, ?, ?)",
+                    (job_id, *TERMINAL),
+                )
+        return ended.rowcount == 1
 
     def end_job(self, job_id: str, status: str, explanation: dict[str, Any] | None) -> None:
-        """Note how a job ended."""
+        """Note how a job ended, unless it is to be canceled."""
         now = time.time()
         self._db.execute(
-            "UPDATE jobs SET status = ?, explanation = ?, ended = ?, updated = ? WHERE id = ?",
+            "UPDATE jobs SET status = ?, explanation = ?, ended = ?, updated = ?"
+            " WHERE id = ? AND status = 'in_progress'",
             (status, json.dumps(explanation) if explanation else None, now, now, job_id),
         )
 
