@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from aiobench.local.catalogue.models import Model
     from aiobench.local.datasets import Dataset
 
+DEMO_SECONDS = 0.001  # the least that a segment takes, so that the jobs of the demo's quick systems can be watched
+
 __all__ = ["Settings", "Workspace", "lock_workspace", "open_workspace"]
 
 
@@ -130,8 +132,9 @@ def open_workspace(
         ConfigurationError: Something in the folder cannot be read or written.
     """
     try:
-        settings = _settings(root / "workspace.json")
         file = root / "workspace.toml"
+        is_demo = not (file.exists() or datasets or models)
+        settings = _settings(root / "workspace.json", segment_seconds=DEMO_SECONDS if is_demo else 0.0)
         own = read_workspace_file(file) if file.exists() else None
         if own is None and not (root / "datasets").exists():
             unfinished = root / "datasets.part"
@@ -160,11 +163,11 @@ def _unusable(root: Path, error: Exception) -> ConfigurationError:
     return ConfigurationError(f"the workspace {root} cannot be used: {error}; choose another folder")
 
 
-def _settings(path: Path) -> Settings:
+def _settings(path: Path, *, segment_seconds: float) -> Settings:
     defaults: dict[str, Any] = {
         "apiKey": secrets.token_hex(32),
         "secret": secrets.token_hex(32),
-        "segmentSeconds": 0.001,
+        "segmentSeconds": segment_seconds,
         "reportSeconds": 3600.0,
     }
     try:

@@ -41,6 +41,11 @@ class Model(ABC):
     concurrency: int = field(default=1, kw_only=True)
 
     @property
+    def can_hang(self) -> bool:
+        """Whether it runs what is not ours, so that it needs a thread that can be given up."""
+        return True
+
+    @property
     def parameters(self) -> Mapping[str, Any]:
         """Its parameters and their defaults."""
         return {}
@@ -78,6 +83,11 @@ class SystemModel(Model):
         return cls(
             system.label, system_id, system, supplier=system.supplier, description=description, price=system.price
         )
+
+    @property
+    def can_hang(self) -> bool:
+        """It cannot."""
+        return False
 
     @property
     def parameters(self) -> Mapping[str, Any]:
@@ -118,6 +128,11 @@ class PredictionsModel(Model):
 
     column: str
 
+    @property
+    def can_hang(self) -> bool:
+        """It cannot."""
+        return False
+
     def prepared(self, configuration: Mapping[str, Any], dataset: Dataset) -> Predict:  # noqa: ARG002
         """Return a reader of the column."""
         if self.column not in dataset.columns:
@@ -138,6 +153,11 @@ class FileModel(Model):
 
     path: str
     outputs: Mapping[str, str] = field(repr=False)
+
+    @property
+    def can_hang(self) -> bool:
+        """It cannot."""
+        return False
 
     def prepared(self, configuration: Mapping[str, Any], dataset: Dataset) -> Predict:  # noqa: ARG002 - takes all alike
         """Return a reader of the outputs."""

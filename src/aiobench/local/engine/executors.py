@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import multiprocessing
+import time
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError, wait
 from contextlib import closing
 from functools import lru_cache, partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import anyio
 import cloudpickle
-from attrs import evolve
+from attrs import evolve, frozen
 from pebble import ProcessExpired, ProcessPool
 
 from aiobench.errors import ConfigurationError, MissingExtraError
@@ -32,8 +34,9 @@ if TYPE_CHECKING:
 __all__ = ["Executor", "InThisProcess", "executor_of"]
 
 ATTEMPTS = 3  # for a segment whose process died: it may have been killed for another's fault
-AHEAD = 16  # segments for each process that are under way or wait for their turn
-AHEAD_OF_CLUSTER = 512
+AHEAD = 4  # batches for each process that are under way or wait for their turn
+AHEAD_OF_CLUSTER = 256
+BATCH_SECONDS = 0.05  # what a batch of segments is to take: sending one takes a millisecond
 THREADS_OF_WORKER = 64  # more than a worker of a cluster runs tasks at a time
 
 F = TypeVar("F", bound="_Cancellable")
@@ -53,9 +56,7 @@ class Executor(ABC):
     is_paced = False
 
     @abstractmethod
-    def results(
-        self, task: Task, *, first: int, halted: Callable[[float], bool]
-    ) -> Generator[SegmentResult, None, None]:
+    def results(self, task: Task, *, first: int, halted: Callable[[float], bool]) -> Generator[SegmentResult]:
         """Run a model on the segments of its dataset.
 
         Args:
@@ -109,17 +110,22 @@ class InThisProcess(Executor):
         self._resolve = resolve or self._loop.result
         self.is_paced = True
 
-    def results(
-        self, task: Task, *, first: int, halted: Callable[[float], bool]
-    ) -> Generator[SegmentResult, None, None]:
+    def results(self, task: Task, *, first: int, halted: Callable[[float], bool]) -> Generator[SegmentResult]:
         """Run the segments; with a model that is called once at a time, none runs ahead of the one asked for."""
+        segments = task.dataset.segments
+        if not task.model.can_hang:
+            predict = task.prepared()
+            for index in range(first, len(segments)):
+                yield run_segment(task, predict, index, segments[index], self._resolve)
+            return
         threads = ModelThreads(task, task.model.concurrency, self._resolve)
 
-        def submit(index: int) -> Errand:
-            return threads.submit(index, task.dataset.segments[index])
+        def submit(indices: range) -> Errand:
+            return threads.submit(indices.start, segments[indices.start])
 
         with closing(threads):
-            for _, errand in _ahead(submit, range(first, len(task.dataset.segments)), task.model.concurrency):
+            singles = (range(index, index + 1) for index in range(first, len(segments)))
+            for _, errand in _ahead(submit, singles, task.model.concurrency):
                 yield threads.result(errand, halted)
 
     def close(self) -> None:
@@ -127,55 +133,118 @@ class InThisProcess(Executor):
         self._loop.close()
 
 
-class _Processes(Executor):
+class _LostError(Exception):
+    """Raised when segments were given to a process and nothing came back; whether it is worth another try."""
+
+    def __init__(self, reason: str, *, is_worth_a_try: bool) -> None:
+        super().__init__(reason)
+        self.is_worth_a_try = is_worth_a_try
+
+
+class _Elsewhere(Executor):
+    """Other processes, which take segments in batches: single ones of a slow model, and many of a quick one."""
+
+    ahead: int
+
+    @abstractmethod
+    def sender(self, task: Task) -> Callable[[range], Any]:
+        """Return a function that has a batch of segments run, and returns a future of a `_Batch`."""
+
+    @abstractmethod
+    def outcome(self, task: Task, future: Any, halted: Callable[[float], bool]) -> _Batch:
+        """Wait for a batch.
+
+        Raises:
+            CancelledError: If it was halted.
+            _LostError: If the process died or took too long.
+        """
+
+    def results(self, task: Task, *, first: int, halted: Callable[[float], bool]) -> Generator[SegmentResult]:
+        """Run the segments, and those of a batch that was lost one by one, to find whose fault it was."""
+        send = self.sender(task)
+        size = 1
+
+        def batches() -> Iterator[range]:
+            begin, end = first, len(task.dataset.segments)
+            while begin < end:
+                batch = range(begin, min(begin + size, end))
+                yield batch
+                begin = batch.stop  # not by the size, which has changed meanwhile
+
+        for indices, future in _ahead(send, batches(), self.ahead):
+            try:
+                done = self.outcome(task, future, halted)
+            except _LostError as error:
+                for index in indices:
+                    yield self._alone(task, send, index, error if len(indices) == 1 else None, halted)
+            else:
+                yield from done.results
+                size = max(1, min(2 * len(indices), int(BATCH_SECONDS * len(indices) / max(done.seconds, 1e-6))))
+
+    def _alone(
+        self,
+        task: Task,
+        send: Callable[[range], Any],
+        index: int,
+        error: _LostError | None,
+        halted: Callable[[float], bool],
+    ) -> SegmentResult:
+        """Run a segment by itself, or again after an error."""
+        for _ in range(ATTEMPTS if error is None else ATTEMPTS - 1):
+            if error is not None and not error.is_worth_a_try:
+                break
+            try:
+                (result,) = self.outcome(task, send(range(index, index + 1)), halted).results
+            except _LostError as another:
+                error = another
+            else:
+                return result
+        return failed(task, index, str(error))
+
+
+class _Processes(_Elsewhere):
     """Processes of this machine. One that dies or hangs costs the segment that it was on, and is replaced."""
 
     def __init__(self, count: int) -> None:
         # Not fork: this process has threads.
         self._pool: Any = ProcessPool(max_workers=count, context=multiprocessing.get_context("spawn"))
-        self._ahead = AHEAD * count
+        self.ahead = AHEAD * count
 
-    def results(
-        self, task: Task, *, first: int, halted: Callable[[float], bool]
-    ) -> Generator[SegmentResult, None, None]:
-        run = partial(_run, _packed(task))
-        limit = longest(task.model)
+    def sender(self, task: Task) -> Callable[[range], Any]:
+        """Send batches by the pool, which ends a process that takes too long."""
+        run, limit = partial(_run, _packed(task)), longest(task.model)
 
-        def submit(index: int) -> Any:
-            return self._pool.schedule(run, args=(index, task.dataset.segments[index]), timeout=limit)
+        def send(indices: range) -> Any:
+            return self._pool.schedule(
+                run, args=(indices.start, task.dataset.segments[indices.start : indices.stop]), timeout=limit
+            )
 
-        for index, future in _ahead(submit, range(first, len(task.dataset.segments)), self._ahead):
-            yield _awaited(task, submit, index, future, halted)
+        return send
 
-    def close(self) -> None:
-        self._pool.stop()
-        self._pool.join()
-
-
-def _awaited(
-    task: Task, submit: Callable[[int], Any], index: int, future: Any, halted: Callable[[float], bool]
-) -> SegmentResult:
-    """Wait for a process's result. What a pool takes in while it stops never gets one."""
-    for attempt in range(1, ATTEMPTS + 1):
+    def outcome(self, task: Task, future: Any, halted: Callable[[float], bool]) -> _Batch:
+        """Wait for a batch. What a pool takes in while it stops never gets one."""
         while not wait([future], timeout=LOOK).done:
             if halted(0.0):
                 future.cancel()
                 raise CancelledError
         try:
-            result: SegmentResult = future.result()
+            batch: _Batch = future.result()
         except ProcessExpired as error:
-            if attempt == ATTEMPTS:
-                return failed(task, index, f"the process that ran it ended with {error.exitcode}")
-            future = submit(index)
+            raise _LostError(f"the process that ran it ended with {error.exitcode}", is_worth_a_try=True) from None
         except TimeoutError:
-            return failed(task, index, f"no output within {task.model.timeout:g} s")
-        else:
-            return result
-    raise AssertionError("the last attempt has returned")
+            raise _LostError(f"no output within {task.model.timeout:g} s", is_worth_a_try=False) from None
+        return batch
+
+    def close(self) -> None:
+        """Stop the processes."""
+        self._pool.stop()
+        self._pool.join()
 
 
-class _Cluster(Executor):
+class _Cluster(_Elsewhere):
     """A Dask cluster that is there already, whose workers have aiobench."""
+
+    ahead = AHEAD_OF_CLUSTER
 
     def __init__(self, address: str) -> None:
         try:
@@ -188,53 +257,48 @@ class _Cluster(Executor):
         except (OSError, ValueError) as error:
             raise ConfigurationError(f"executor={address!r}: the scheduler cannot be reached: {error}") from error
 
-    def results(
-        self, task: Task, *, first: int, halted: Callable[[float], bool]
-    ) -> Generator[SegmentResult, None, None]:
-        from distributed import KilledWorker
-
+    def sender(self, task: Task) -> Callable[[range], Any]:
+        """Send batches to the scheduler."""
         # A task of its own rather than scattered data, which would be lost with the worker that holds it.
         packed = self._client.submit(_same, _packed(task), pure=False)
 
-        def submit(index: int) -> Any:
-            return self._client.submit(_run_on_cluster, packed, index, task.dataset.segments[index], pure=False)
+        def send(indices: range) -> Any:
+            segments = task.dataset.segments[indices.start : indices.stop]
+            return self._client.submit(_run_on_cluster, packed, indices.start, segments, pure=False)
 
-        for index, future in _ahead(submit, range(first, len(task.dataset.segments)), AHEAD_OF_CLUSTER):
-            try:
-                result = self._result(future, halted)
-            except KilledWorker as error:
-                result = failed(task, index, f"the workers that ran it died: {error}")
-            yield result
+        return send
 
-    def _result(self, future: Any, halted: Callable[[float], bool]) -> SegmentResult:
+    def outcome(self, task: Task, future: Any, halted: Callable[[float], bool]) -> _Batch:  # noqa: ARG002
+        """Wait for a batch, which the scheduler sends to another worker if one dies."""
+        from distributed import KilledWorker
+
         while True:
             try:
-                result: SegmentResult = future.result(timeout=LOOK)
+                batch: _Batch = future.result(timeout=LOOK)
             except TimeoutError:
                 if halted(0.0):
                     future.cancel()
                     raise CancelledError from None
+            except KilledWorker as error:
+                raise _LostError(f"the workers that ran it died: {error}", is_worth_a_try=False) from None
             else:
-                return result
+                return batch
 
     def close(self) -> None:
+        """Leave the cluster."""
         self._client.close()
 
 
-def _ahead(submit: Callable[[int], F], indices: range, ahead: int) -> Iterator[tuple[int, F]]:
-    """Submit a number of segments ahead of the one that is waited for; those that nobody waits for are called off."""
-    waiting: deque[tuple[int, F]] = deque()
-    rest = iter(indices)
+def _ahead(submit: Callable[[range], F], batches: Iterator[range], ahead: int) -> Iterator[tuple[range, F]]:
+    """Submit a number of batches ahead of the one that is waited for; those that nobody waits for are called off."""
+    waiting: deque[tuple[range, F]] = deque()
     try:
-        for index in rest:
-            waiting.append((index, submit(index)))
-            if len(waiting) >= ahead:
-                break
+        for batch in islice(batches, ahead):
+            waiting.append((batch, submit(batch)))
         while waiting:
             yield waiting.popleft()
-            for index in rest:
-                waiting.append((index, submit(index)))
-                break
+            for batch in islice(batches, 1):
+                waiting.append((batch, submit(batch)))
     finally:
         for _, future in waiting:
             future.cancel()
@@ -261,10 +325,25 @@ def _unpacked(packed: bytes) -> tuple[Task, Predict]:
     return task, task.prepared()
 
 
-def _run(packed: bytes, index: int, segment: Segment) -> SegmentResult:
-    """Run a segment, in a process of the pool, which ends it if it takes too long."""
+@frozen
+class _Batch:
+    """What came of a batch of segments, and how long it took with the scores."""
+
+    results: list[SegmentResult]
+    seconds: float
+
+
+def _run(packed: bytes, first: int, segments: Sequence[Segment]) -> _Batch:
+    """Run a batch, in a process of the pool, which ends it if it takes too long."""
     task, predict = _unpacked(packed)
-    return run_segment(task, predict, index, segment, _resolved)
+    return _timed(
+        run_segment(task, predict, index, segment, _resolved) for index, segment in enumerate(segments, first)
+    )
+
+
+def _timed(results: Iterable[SegmentResult]) -> _Batch:
+    started = time.perf_counter()
+    return _Batch(list(results), time.perf_counter() - started)
 
 
 @lru_cache(maxsize=8)
@@ -272,8 +351,8 @@ def _threads(packed: bytes) -> ModelThreads:
     return ModelThreads(cloudpickle.loads(packed), THREADS_OF_WORKER, _resolved)
 
 
-def _run_on_cluster(packed: bytes, index: int, segment: Segment) -> SegmentResult:
-    """Run a segment, in a worker of the cluster, which must not be ended; it is free again if nobody waits for this."""
+def _run_on_cluster(packed: bytes, first: int, segments: Sequence[Segment]) -> _Batch:
+    """Run a batch, in a worker of the cluster, which must not be ended; it is free again if nobody waits for this."""
     from distributed import get_worker
 
     worker: Any = get_worker()  # has types only in part
@@ -284,7 +363,9 @@ def _run_on_cluster(packed: bytes, index: int, segment: Segment) -> SegmentResul
         return task is None or task.state == "cancelled"
 
     threads = _threads(packed)
-    return threads.result(threads.submit(index, segment), is_called_off)
+    return _timed(
+        threads.result(threads.submit(index, segment), is_called_off) for index, segment in enumerate(segments, first)
+    )
 
 
 def _same(packed: bytes) -> bytes:
