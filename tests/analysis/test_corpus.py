@@ -136,3 +136,22 @@ def test_sacrebleus_paired_bootstrap_says_the_same(seed: int, more_errors: float
     """Where the case is clear, for its p-value is not that of a two-sided test."""
     theirs, ours = both_tests("bs", seed, more_errors)
     assert (theirs < 0.05, ours < 0.05) == (is_significant, is_significant)
+
+
+def test_labels_are_scored_as_scikit_learn_does() -> None:
+    """Accuracy, and F1 as the macro average, of the segments that all models labelled."""
+    rights = ["cat", "dog", "dog", "bird", "cat", "dog"]
+    first, second = ["cat", "dog", "cat", "dog ", "cat", "dog"], ["cat", None, "dog", "bird", "bird", "dog"]
+    frame = pd.concat(
+        [
+            pd.DataFrame({"segment_id": range(6), "Model": model, "reference": rights, "hypothesis": labels})
+            for model, labels in (("first", first), ("second", second))
+        ]
+    )
+
+    scores = corpus_scores(frame, metrics=["accuracy", "f1"]).set_index(["Model", "metric"])["score"]
+
+    assert scores["first", "Accuracy"] == pytest.approx(60.0)
+    assert scores["second", "Accuracy"] == pytest.approx(80.0)
+    # cat: 2 right of 3 given and 2 wanted; dog: 1 of 2 and 2; bird: none given, 1 wanted
+    assert scores["first", "F1"] == pytest.approx(100 * (4 / 5 + 2 / 4 + 0) / 3)

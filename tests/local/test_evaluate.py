@@ -11,6 +11,8 @@ import jiwer
 import pandas as pd
 import pytest
 import sacrebleu
+from sklearn.metrics import accuracy_score, f1_score
+from sklearn.preprocessing import MultiLabelBinarizer
 
 from aiobench.analysis import compare
 from aiobench.errors import ConfigurationError
@@ -266,3 +268,18 @@ def test_a_metric_that_has_gone_does_not_hide_its_jobs(tmp_path: Path) -> None:
         (row,) = client.job(job_id).fetch().score_rows()
 
     assert row == {"Model": "copy-source", "own by custom": 1.0}
+
+
+def test_accuracy_and_f1_are_scikit_learns() -> None:
+    """Over single labels, and over sets of labels separated by commas, whose F1 is the mean over the segments."""
+    rights = ["cat", "dog, cat", "bird, dog", "cat, bird, dog", "none"]
+    given = ["cat", "cat,dog", "dog", "fish, dog", "some"]
+    frame = pd.DataFrame({"source": ["a", "b", "c", "d", "e"], "reference": rights, "it": given})
+
+    (row,) = evaluate(frame, predictions=["it"], metrics=["accuracy", "f1"]).snapshot.score_rows()
+
+    split = [[{label.strip() for label in text.split(",")} for text in texts] for texts in (rights, given)]
+    binarizer = MultiLabelBinarizer().fit(split[0] + split[1])
+    expected = f1_score(*map(binarizer.transform, split), average="samples", zero_division=0.0)
+    assert row["F1 by scikit-learn"] == pytest.approx(100 * expected)
+    assert row["Accuracy by scikit-learn"] == pytest.approx(100 * accuracy_score(rights, given))

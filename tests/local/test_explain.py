@@ -34,7 +34,7 @@ def test_failures_are_explained_by_length_topic_and_reason(demo: Platform, demo_
 def test_every_score_is_explained_by_length_and_topic(explanation: dict[str, Any]) -> None:
     """There is one metric-dependent item for each score, with the tasks length and topic."""
     items = explanation["metricDependent"]
-    assert [item["scoreId"] for item in items] == ["bleu", "chrf", "ter", "wer", "exact-match", "cer"]
+    assert [item["scoreId"] for item in items] == ["bleu", "chrf", "ter", "wer", "exact-match", "cer", "accuracy", "f1"]
     for item in items:
         assert item.keys() == {"scoreId", "datasetId", "longName", "length", "topic"}
         assert [entry["model"] for entry in item["length"]] == [

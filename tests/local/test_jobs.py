@@ -29,7 +29,19 @@ SCORES: dict[str, Callable[[str, str], float]] = {
     "WER by jiwer": lambda hyp, ref: jiwer.wer(ref, hyp),
     "Exact match by aiobench": lambda hyp, ref: 100.0 * (hyp == ref),
     "CER by jiwer": lambda hyp, ref: jiwer.cer(ref, hyp),
+    "Accuracy by scikit-learn": lambda hyp, ref: 100.0 * (hyp == ref),
+    "F1 by scikit-learn": lambda hyp, ref: 100.0 * dice(labels(hyp), labels(ref)),
 }
+
+
+def labels(text: str) -> set[str]:
+    """Split a text at its commas."""
+    return {part.strip() for part in text.split(",")}
+
+
+def dice(some: set[str], others: set[str]) -> float:
+    """Compute F1 by hand."""
+    return 2 * len(some & others) / (len(some) + len(others))
 
 
 def iterations(document: dict[str, Any]) -> dict[str, dict[str, Any]]:

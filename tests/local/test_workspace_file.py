@@ -9,7 +9,7 @@ import sys
 import textwrap
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import psutil
 import pytest
@@ -181,11 +181,12 @@ class Endpoint(BaseHTTPRequestHandler):
     """A model behind HTTP, which answers one word wrongly, in the way its path says."""
 
     protocol_version = "HTTP/1.1"
+    refused: ClassVar[set[str]] = set()  # sources that /shaky has refused
 
     def do_POST(self) -> None:
         source = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["source"]
         status, kind, body = 200, "application/json", json.dumps({"output": source.upper()})
-        if source == "blau":
+        if source == "blau" and self.path != "/shaky":
             status, kind, body = {
                 "/fine": (200, "application/json", body),
                 "/plain": (200, "text/plain; charset=utf-8", "bläu"),
@@ -193,7 +194,10 @@ class Endpoint(BaseHTTPRequestHandler):
                 "/other": (200, "application/json", '{"result": 1}'),
                 "/list": (200, "application/json", "[]"),
                 "/broken": (200, "application/json", "{"),
-            }[self.path]
+            }[self.path.partition("?")[0]]
+        if self.path == "/shaky" and source not in self.refused:
+            self.refused.add(source)
+            status = 503
         content = body.encode()
         self.send_response(status)
         self.send_header("Content-Type", kind)
@@ -236,6 +240,37 @@ def test_an_endpoint_answers(folder: Path, endpoint: str, path: str, expected: s
     assert reason in reasons(frame)
 
 
+def test_an_endpoint_on_loopback_needs_no_proxy_and_hides_its_key(
+    folder: Path, endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A proxy of the environment is passed by, and reasons leave the query out: in results and explanations."""
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
+    write(
+        folder,
+        f"""{DATASET}
+        [models.fine]
+        endpoint = "{endpoint}/fine"
+        [models.gone]
+        endpoint = "http://127.0.0.1:1/predict?key=hidden"
+        [models.refuses]
+        endpoint = "{endpoint}/error?key=hidden"
+        """,
+    )
+    assert answers(outputs(folder, "fine")) == ["ROT", "BLAU", "GELB"]
+    for model, reason in (("gone", "http://127.0.0.1:1/predict: "), ("refuses", "/error: HTTP 503")):
+        frame = outputs(folder, model)
+        assert reason in reasons(frame)
+        assert "hidden" not in reasons(frame)
+
+
+def test_an_endpoint_is_asked_again_as_often_as_allowed(folder: Path, endpoint: str) -> None:
+    """A reply of 503 on the first request for a source, and a good one on the second."""
+    Endpoint.refused.clear()
+    write(folder, f'{DATASET}[models.it]\nendpoint = "{endpoint}/shaky"\nretries = 1\nconcurrency = 3\n')
+    assert answers(outputs(folder, "it")) == ["ROT", "BLAU", "GELB"]
+
+
 def test_models_outside_python_from_python(folder: Path, endpoint: str) -> None:
     """`LocalBackend(models=…)` takes an address and a command, too, in processes as well."""
     (folder / "model.py").write_text(PROGRAM.format(on_blue="pass"), "utf-8")
@@ -276,8 +311,17 @@ def test_models_outside_python_from_python(folder: Path, endpoint: str) -> None:
         ("[models.x]\nfunction = 'math:pie'", "math:pie cannot be imported: AttributeError"),
         ("[models.x]\nfunction = 'math:pi'", "math:pi is no function"),
         ("[models.x]\nendpoint = 'localhost:80'", "'localhost:80' is no address of an endpoint"),
-        ("[models.x]\nendpoint = 'http://a'\ntimeout = 0", "timeout must be a number of seconds above 0, not 0"),
-        ("[models.x]\nendpoint = 'http://a'\ntimeout = true", "timeout must be a number of seconds above 0, not True"),
+        ("[models.x]\nendpoint = 'http://a'\ntimeout = 0", "timeout= must be a number of seconds above 0, not 0"),
+        ("[models.x]\nendpoint = 'http://a'\ntimeout = true", "timeout= must be a number of seconds above 0, not True"),
+        (
+            "[models.x]\ncommand = 'a'\nretries = -1",
+            "line 1, [models.x]: retries= must be a whole number, 0 or more, not -1",
+        ),
+        (
+            "[models.x]\nfunction = 'math:sqrt'\nconcurrency = 'all'",
+            "concurrency= must be a whole number over 0, not 'all'",
+        ),
+        ("[models.x]\npredictions = 'good'\ntimeout = 5", "'timeout' is unknown; there are label, predictions"),
         ("[models.x]\ncommand = 'a \"b'", "the command 'a \"b' cannot be read: No closing quotation"),
         ("[models.x]\ncommand = []", "must be a function of one source"),
         ("[metrics.m]\nmetric = 'blue'", "there is no metric 'blue' (did you mean 'bleu'?)"),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from aiobench.errors import MissingExtraError
 
 __all__ = ["CorpusMetric", "corpus_scores"]
 
-CorpusMetric = Literal["bleu", "chrf", "ter", "wer"]
+CorpusMetric = Literal["bleu", "chrf", "ter", "wer", "accuracy", "f1"]
 
 COLUMNS = ("Model", "metric", "n", "failed", "score", "lower_is_better", "signature")
 HYPOTHESES = ("hypothesis", "output", "prediction")
@@ -43,7 +43,8 @@ def corpus_scores(
 
     Args:
         segments: A results frame, one row per segment and model, with the texts.
-        metrics: `bleu`, `chrf` and `ter` as sacrebleu computes them by default, `wer` as jiwer does.
+        metrics: `bleu`, `chrf` and `ter` as sacrebleu computes them by default, `wer` as jiwer does, `accuracy` and
+            `f1` of labels as scikit-learn does; F1 is the macro average, in which each label counts alike.
         on: `common`: segments that no model failed on. `all`: each model's own, which scores different texts where
             some failed.
         hypothesis: The column with the outputs. Defaults to `hypothesis`, `output` or `prediction`.
@@ -52,8 +53,9 @@ def corpus_scores(
 
     Returns:
         One row per model and metric: `Model`, `metric`, `n` (segments scored), `failed` (segments that the model has no
-        output for), `score` (0 to 100 for BLEU and chrF; TER in percent and WER as a fraction of the reference's words,
-        which both can pass 100 percent), `lower_is_better` and `signature` (sacrebleu's own, or jiwer's version).
+        output for), `score` (0 to 100 for BLEU, chrF, accuracy and F1; TER in percent and WER as a fraction of the
+        reference's words, which both can pass 100 percent), `lower_is_better` and `signature` (sacrebleu's own, or the
+        library's version).
 
     Raises:
         AnalysisError: If a column or metric is unknown, a model has a segment twice, or nothing is left to score.
@@ -87,7 +89,10 @@ def corpus_scores(
                     if known[rows.model == place].any()
                     else f"{model!r} has no output with a reference"
                 )
-            value, signature = scorer(outputs[chosen].iloc[order].tolist(), references[chosen].iloc[order].tolist())
+            try:
+                value, signature = scorer(outputs[chosen].iloc[order].tolist(), references[chosen].iloc[order].tolist())
+            except ImportError as error:
+                raise MissingExtraError("aiobench.analysis.corpus_scores", extra="local") from error
             lines.append(
                 {
                     "Model": model,
@@ -132,10 +137,8 @@ def _succeeded(rows: Rows) -> np.ndarray[Any, np.dtype[np.bool_]]:
 
 def _sacrebleu(name: Literal["BLEU", "CHRF", "TER"]) -> Callable[[list[str], list[str]], _Score]:
     def score(hypotheses: list[str], references: list[str]) -> _Score:
-        try:
-            import sacrebleu.metrics
-        except ImportError as error:
-            raise MissingExtraError("aiobench.analysis.corpus_scores", extra="local") from error
+        import sacrebleu.metrics
+
         metric = getattr(sacrebleu.metrics, name)()
         return _Score(float(metric.corpus_score(hypotheses, [references]).score), str(metric.get_signature()))
 
@@ -143,13 +146,29 @@ def _sacrebleu(name: Literal["BLEU", "CHRF", "TER"]) -> Callable[[list[str], lis
 
 
 def _wer(hypotheses: list[str], references: list[str]) -> _Score:
-    try:
-        import jiwer
-    except ImportError as error:
-        raise MissingExtraError("aiobench.analysis.corpus_scores", extra="local") from error
+    import jiwer
+
     if not any(reference.split() for reference in references):
         raise AnalysisError("WER needs a reference with at least one word")
     return _Score(float(jiwer.process_words(references, hypotheses).wer), f"jiwer|version:{version('jiwer')}")
+
+
+def _accuracy(hypotheses: list[str], references: list[str]) -> _Score:
+    from sklearn.metrics import accuracy_score
+
+    value = accuracy_score(_stripped(references), _stripped(hypotheses))
+    return _Score(100 * float(value), f"scikit-learn|version:{version('scikit-learn')}")
+
+
+def _f1(hypotheses: list[str], references: list[str]) -> _Score:
+    from sklearn.metrics import f1_score
+
+    value = f1_score(_stripped(references), _stripped(hypotheses), average="macro", zero_division=cast("Any", 0.0))
+    return _Score(100 * float(value), f"scikit-learn|version:{version('scikit-learn')}|average:macro")
+
+
+def _stripped(texts: list[str]) -> list[str]:
+    return [text.strip() for text in texts]
 
 
 SCORERS: dict[str, tuple[str, bool, Callable[[list[str], list[str]], _Score]]] = {
@@ -157,4 +176,6 @@ SCORERS: dict[str, tuple[str, bool, Callable[[list[str], list[str]], _Score]]] =
     "chrf": ("chrF", False, _sacrebleu("CHRF")),
     "ter": ("TER", True, _sacrebleu("TER")),
     "wer": ("WER", True, _wer),
+    "accuracy": ("Accuracy", False, _accuracy),
+    "f1": ("F1", False, _f1),
 }

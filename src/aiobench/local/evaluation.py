@@ -78,8 +78,8 @@ def evaluate(
         reference: The column that outputs are compared with.
         predictions: Columns with a model's outputs each, named by the column.
         models: Functions of one source, plain or async, by name.
-        metrics: `bleu`, `chrf`, `ter`, `wer`, `cer` or `exact match`, or functions of (hypothesis, reference). A
-            function's attribute `lower_is_better` is its direction.
+        metrics: `bleu`, `chrf`, `ter`, `wer`, `cer`, `exact match`, `accuracy` or `f1`, or functions of (hypothesis,
+            reference). A function's attribute `lower_is_better` is its direction.
         progress: Whether to show a line that moves.
 
     Returns:

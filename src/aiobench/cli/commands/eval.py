@@ -43,7 +43,7 @@ def command(
 ) -> None:
     """Score a file of predictions on this machine, and compare the models.
 
-    Needs no account and no network. Metrics are bleu, chrf, ter, wer, cer and exact-match.
+    Needs no account and no network. Metrics are bleu, chrf, ter, wer, cer, exact-match, accuracy and f1.
     """
     with reporting_errors(as_json=as_json):
         import sys

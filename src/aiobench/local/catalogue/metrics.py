@@ -69,6 +69,29 @@ def _sacrebleu(metric_id: str, **parameters: Any) -> Score:
     return lambda hyp, ref: float(metric.sentence_score(hyp, [ref]).score)
 
 
+def _accuracy(hypothesis: str, reference: str) -> float:
+    from sklearn.metrics import accuracy_score  # here and below: its import takes a second
+
+    return 100.0 * float(accuracy_score([reference.strip()], [hypothesis.strip()]))
+
+
+def _f1(hypothesis: str, reference: str) -> float:
+    """Compare what are labels separated by commas; the mean over segments is scikit-learn's `average="samples"`."""
+    from sklearn.metrics import f1_score
+
+    given, right = _labels(hypothesis), _labels(reference)
+    every = sorted(given | right)
+    if not every:
+        return 100.0
+    none: Any = 0.0  # scikit-learn gives this parameter the type of its default
+    score = f1_score([label in right for label in every], [label in given for label in every], zero_division=none)
+    return 100.0 * float(score)
+
+
+def _labels(text: str) -> set[str]:
+    return {label for part in text.split(",") if (label := part.strip())}
+
+
 METRICS: dict[str, Metric] = {
     metric.id: metric
     for metric in (
@@ -78,6 +101,8 @@ METRICS: dict[str, Metric] = {
         Metric("wer", "WER", "jiwer", "", lambda hyp, ref: float(jiwer.wer(ref, hyp)), lower_is_better=True),
         Metric("exact-match", "Exact match", "aiobench", "%", lambda hyp, ref: 100.0 * (hyp == ref)),
         Metric("cer", "CER", "jiwer", "", lambda hyp, ref: float(jiwer.cer(ref, hyp)), lower_is_better=True),
+        Metric("accuracy", "Accuracy", "scikit-learn", "%", _accuracy),
+        Metric("f1", "F1", "scikit-learn", "%", _f1),
     )
 }
 

@@ -16,10 +16,11 @@ from aiobench.local.catalogue import Catalogue
 from aiobench.local.catalogue.datasets import Columns, ids_of, make_dataset
 from aiobench.local.catalogue.metrics import chosen_metric, configured_metric, function_metric
 from aiobench.local.catalogue.models import FileModel
-from aiobench.local.catalogue.outside import TIMEOUT, CommandModel, EndpointModel
+from aiobench.local.catalogue.outside import CommandModel
 from aiobench.local.catalogue.problems import DataError, refuse
 from aiobench.local.catalogue.registered import registered_models
 from aiobench.local.catalogue.tables import read_table, read_text
+from aiobench.local.registration import model as limited
 from aiobench.local.registration import predictions
 
 if TYPE_CHECKING:
@@ -38,7 +39,13 @@ SECTIONS = ("datasets", "models", "metrics")
 OF_DATASET = {
     "file", "source", "reference", "topic", "id", "name", "source_language", "target_language", "description",
 }  # fmt: skip
-MORE_OF_MODEL = {"file": ("predictions",), "endpoint": ("timeout",), "command": ("timeout",)}
+LIMITS = ("timeout", "retries", "concurrency")
+MORE_OF_MODEL: dict[str, tuple[str, ...]] = {
+    "file": ("predictions",),
+    "function": LIMITS,
+    "endpoint": LIMITS,
+    "command": LIMITS,
+}
 KINDS_OF_MODEL = ("predictions", "file", "function", "endpoint", "command")
 
 
@@ -72,17 +79,6 @@ class _Entry:
         if not isinstance(value, bool):
             raise DataError([f"{self.place}: {key} must be true or false, not {value!r}"])
         return value
-
-    def seconds(self, key: str, default: float) -> float:
-        """Return a positive number of seconds.
-
-        Raises:
-            DataError: If it is none.
-        """
-        value = self.values.get(key, default)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
-            raise DataError([f"{self.place}: {key} must be a number of seconds above 0, not {value!r}"])
-        return float(value)
 
     def refuse_others(self, known: set[str]) -> None:
         """Refuse keys that mean nothing."""
@@ -195,7 +191,11 @@ def _predicted(name: str, entry: _Entry) -> Model:
 
 
 def _called(name: str, entry: _Entry) -> Model:
-    return _registered(name, _function(entry))
+    return _registered(name, _limited(_function(entry), entry))
+
+
+def _limited(runs: Any, entry: _Entry) -> limited:
+    return limited(runs, **{limit: entry.values[limit] for limit in LIMITS if limit in entry.values})
 
 
 def _from_file(name: str, entry: _Entry) -> Model:
@@ -218,20 +218,19 @@ def _from_file(name: str, entry: _Entry) -> Model:
 
 
 def _endpoint(name: str, entry: _Entry) -> Model:
-    model = _registered(name, entry.text("endpoint"))
-    assert isinstance(model, EndpointModel)  # as every text is
-    return evolve(model, timeout=entry.seconds("timeout", TIMEOUT))
+    return _registered(name, _limited(entry.text("endpoint"), entry))
 
 
 def _command(name: str, entry: _Entry) -> Model:
     words = entry.values["command"]
     try:
-        model = _registered(name, shlex.split(words) if isinstance(words, str) else words)
+        split = shlex.split(words) if isinstance(words, str) else words
     except ValueError as error:
         raise DataError([f"{entry.place}: the command {words!r} cannot be read: {error}"]) from error
+    model = _registered(name, _limited(split, entry))
     if not isinstance(model, CommandModel):
         raise DataError([f"{entry.place}: command must be a text or a list of words, not {words!r}"])
-    return evolve(model, folder=str(entry.folder), timeout=entry.seconds("timeout", TIMEOUT))
+    return evolve(model, folder=str(entry.folder))
 
 
 _MODELS = {

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter, defaultdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from aiobench.local.datasets import Dataset, Segment
+    from aiobench.local.datasets import Dataset
     from aiobench.local.engine.benchmarks import Benchmark
     from aiobench.local.engine.store import SegmentResult
 
@@ -31,68 +31,69 @@ def explain(benchmark: Benchmark, dataset: Dataset, runs: Sequence[Results]) -> 
         tasks `length` (words of the source) and `topic`. Both list the models in the benchmark's order.
     """
     models = [(run.label, results) for run, results in zip(benchmark.models, runs, strict=True)]
+    words = [len(segment.source.split()) for segment in dataset.segments]
+    groups = _Groups(words, [_length(count) for count in words], [each.topic or "none" for each in dataset.segments])
     independent = {
         "datasetId": dataset.id,
-        "failures": [_failures(label, dataset, results) for label, results in models],
+        "failures": [_failures(label, groups, results) for label, results in models],
     }
     dependent: list[dict[str, Any]] = []
     for column, scorer in enumerate(benchmark.scorers):
         item: dict[str, Any] = {"scoreId": scorer.id, "datasetId": dataset.id, "longName": scorer.long_name}
         if scorer.normalization:
             item["normalizationOptions"] = list(scorer.normalization)
-        item["length"] = [_by_length(label, dataset, results, column) for label, results in models]
-        item["topic"] = [_by_topic(label, dataset, results, column) for label, results in models]
+        item["length"] = [_by_length(label, groups, results, column) for label, results in models]
+        item["topic"] = [_by_topic(label, groups, results, column) for label, results in models]
         dependent.append(item)
     return {"metricInDependent": [independent], "metricDependent": dependent}
 
 
-def _words(segment: Segment) -> int:
-    return len(segment.source.split())
+class _Groups(NamedTuple):
+    """What the segments are told apart by, each in the order of the dataset."""
+
+    words: list[int]
+    lengths: list[str]
+    topics: list[str]
 
 
-def _length(segment: Segment) -> str:
+def _length(words: int) -> str:
     # Buckets that double: 1, 2, 3-4, 5-8, 9-16 words ...
-    bucket = max(_words(segment) - 1, 0).bit_length()
-    upper = 2**bucket
+    upper = 2 ** max(words - 1, 0).bit_length()
     lower = upper // 2 + 1
     return f"{lower}-{upper}" if lower < upper else str(upper)
 
 
-def _topic(segment: Segment) -> str:
-    return segment.topic or "none"
-
-
-def _failures(label: str, dataset: Dataset, results: Results) -> dict[str, Any]:
+def _failures(label: str, groups: _Groups, results: Results) -> dict[str, Any]:
     failed = [result for result in results if result.failure is not None]
     return {
         "model": label,
         "failedSegments": len(failed),
         "totalSegments": len(results),
-        "byLength": _rates(dataset, results, _length),
-        "byTopic": _rates(dataset, results, _topic),
+        "byLength": _rates(groups.lengths, results),
+        "byTopic": _rates(groups.topics, results),
         "byReason": dict(Counter(result.failure for result in failed).most_common()),
     }
 
 
-def _rates(dataset: Dataset, results: Results, group: Callable[[Segment], str]) -> Mapping[str, float]:
-    failed = [(group(dataset.segments[r.segment]), 100.0 * (r.failure is not None)) for r in results]
-    return _means(sorted(failed, key=lambda pair: _order(pair[0])))
+def _rates(names: Sequence[str], results: Results) -> Mapping[str, float]:
+    means = _means((names[r.segment], 100.0 * (r.failure is not None)) for r in results)
+    return {name: means[name] for name in sorted(means, key=_order)}
 
 
-def _by_length(label: str, dataset: Dataset, results: Results, column: int) -> dict[str, Any]:
-    scored = [(dataset.segments[r.segment], score) for r in results if (score := r.scores[column]) is not None]
-    scored.sort(key=lambda pair: _words(pair[0]))
+def _by_length(label: str, groups: _Groups, results: Results, column: int) -> dict[str, Any]:
+    scored = [(r.segment, score) for r in results if (score := r.scores[column]) is not None]
+    means = _means((groups.lengths[segment], score) for segment, score in scored)
     return {
         "model": label,
         "unit": "words",
-        "averages": _means((_length(segment), score) for segment, score in scored),
-        "correlation": _correlation([(_words(segment), score) for segment, score in scored]),
+        "averages": {name: means[name] for name in sorted(means, key=_order)},
+        "correlation": _correlation([(groups.words[segment], score) for segment, score in scored]),
     }
 
 
-def _by_topic(label: str, dataset: Dataset, results: Results, column: int) -> dict[str, Any]:
-    scored = [(_topic(dataset.segments[r.segment]), score) for r in results if (score := r.scores[column]) is not None]
-    return {"model": label, "averages": _means(sorted(scored))}
+def _by_topic(label: str, groups: _Groups, results: Results, column: int) -> dict[str, Any]:
+    means = _means((groups.topics[r.segment], score) for r in results if (score := r.scores[column]) is not None)
+    return {"model": label, "averages": {name: means[name] for name in sorted(means)}}
 
 
 def _means(pairs: Iterable[tuple[str, float]]) -> dict[str, float]:

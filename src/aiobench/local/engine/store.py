@@ -11,6 +11,7 @@ import sqlite3
 import time
 from typing import TYPE_CHECKING, Any, Self
 
+import msgspec
 from attrs import frozen
 from msgspec import Raw
 
@@ -27,6 +28,8 @@ __all__ = ["TERMINAL", "Iteration", "Job", "SegmentResult", "Store"]
 
 WAL_PAGES = 128  # half a megabyte: on a small disk, the log must not take the room of what it logs
 TERMINAL = ("completed", "failed", "canceled")
+
+_SCORES = msgspec.json.Decoder(tuple[float | None, ...])
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS benchmarks (id TEXT PRIMARY KEY, body TEXT NOT NULL);
@@ -238,7 +241,16 @@ class Store:
     def record(self, job_id: str, number: int, results: Sequence[SegmentResult]) -> None:
         """Keep the results of some segments of an iteration, and move its counts, both or neither."""
         rows = [
-            (job_id, number, r.segment, r.hypothesis, r.failure, json.dumps(r.scores), r.credits, r.runtime)
+            (
+                job_id,
+                number,
+                r.segment,
+                r.hypothesis,
+                r.failure,
+                msgspec.json.encode(r.scores).decode(),
+                r.credits,
+                r.runtime,
+            )
             for r in results
         ]
         counts = (
@@ -275,4 +287,4 @@ class Store:
             (job_id, number),
         )
         for segment, hypothesis, failure, scores, credit, runtime in rows:
-            yield SegmentResult(segment, hypothesis, failure, tuple(json.loads(scores)), credit, runtime)
+            yield SegmentResult(segment, hypothesis, failure, _SCORES.decode(scores), credit, runtime)
