@@ -33,7 +33,7 @@ def tests(session: nox.Session) -> None:
 @nox.session(default=False)
 def browser(session: nox.Session) -> None:
     """Look at pages in a real browser: Debian's chromium, which must be installed."""
-    install(session, "-e", ".[all]", group="test")
+    install(session, "-e", ".[all]", group="browser")
     session.run("pytest", *session.posargs, "-m", "browser")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import threading
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -206,11 +207,13 @@ class LocalBackend:
             base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
             executor = executor_of(self._executor)
             runner = Runner(workspace, executor)
-            server = ServerThread(build_app(workspace, runner, base_url), listener)
+            stopping = threading.Event()
+            server = ServerThread(build_app(workspace, runner, base_url, stopping), listener)
             runner.start()
             stack.callback(runner.stop)
             server.start()
             stack.callback(server.stop)
+            stack.callback(stopping.set)
             self._state = _Running(
                 base_url=base_url,
                 api_key=workspace.settings.api_key,

@@ -8,10 +8,9 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import closing
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio.from_thread
 import anyio.to_thread
@@ -21,10 +20,8 @@ from attrs import frozen
 
 from aiobench import _progress
 from aiobench._results import lazy_pandas as pd
-from aiobench._results.csv_frames import read_frame
 from aiobench.errors import ConfigurationError, MissingExtraError
-from aiobench.policy import PollPolicy
-from aiobench.snapshot import JobSnapshot, snapshot_of
+from aiobench.snapshot import JobSnapshot
 
 if TYPE_CHECKING:
     from aiobench.local.catalogue.models import Model
@@ -258,7 +255,7 @@ def _evaluation(benchmark: Benchmark, dataset: Dataset, runs: list[list[SegmentR
     from aiobench.local.engine.results import write_results
     from aiobench.local.engine.scores import score_entry
     from aiobench.local.engine.store import Iteration, Job
-    from aiobench.local.server.documents import job_document
+    from aiobench.local.finished import frame_of, snapshot_of_job
 
     def as_raw(content: object) -> msgspec.Raw:
         return msgspec.Raw(msgspec.json.encode(content))
@@ -293,16 +290,7 @@ def _evaluation(benchmark: Benchmark, dataset: Dataset, runs: list[list[SegmentR
         explanation=as_raw(explain(benchmark, dataset, runs)),
         iterations=tuple(iterations),
     )
-    document: dict[str, Any] = job_document(job, now=now, report_url="")
-    snapshot = snapshot_of(
-        job.id,
-        msgspec.json.encode(document),
-        polled_at=datetime.now(UTC),
-        terminal=PollPolicy().ends,
-        in_full=True,
-    )
     with tempfile.TemporaryDirectory(prefix="aiobench-evaluation-") as folder:
         path = Path(folder) / "results.csv"
         write_results(path, benchmark, dataset, runs, leave_out=[run.model_id for run in benchmark.models])
-        frame = read_frame(path, job_id=job.id, metrics=[scorer.long_name for scorer in benchmark.scorers])
-    return Evaluation(snapshot, frame)
+        return Evaluation(snapshot_of_job(job), frame_of(job, path))

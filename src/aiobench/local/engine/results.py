@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
     from aiobench.local.datasets import Dataset
@@ -82,6 +82,15 @@ class Signer:
         """Return the path with the query that opens it."""
         expires = str(int(time.time() + self._lifetime))
         return f"{path}?expires={expires}&signature={self._signature(path, expires)}"
+
+    def refusal(self, path: str, query: Mapping[str, str]) -> str | None:
+        """Say why an address does not open the path; None if it does."""
+        expires, signature = query.get("expires", ""), query.get("signature", "")
+        if not self.genuine(path, expires, signature):
+            return "The signature does not match the address"
+        if self.expired(expires):
+            return "Request has expired; ask the job for a new address"
+        return None
 
     def genuine(self, path: str, expires: str, signature: str) -> bool:
         """Tell whether this signer signed that path, expired or not."""

@@ -189,6 +189,18 @@ class Store:
             (benchmark_id,),
         ).fetchall()
 
+    def overview(self, since: float, latest: int | None = None) -> list[dict[str, Any]]:
+        """Describe in short the jobs that changed at that time or later, oldest first, or the latest of them."""
+        rows = self._db.execute(
+            "SELECT jobs.id, json_extract(body, '$.name'), jobs.status, created, updated,"
+            " segments * count(*), sum(done), sum(failed) FROM jobs"
+            " JOIN benchmarks ON benchmarks.id = benchmark_id JOIN iterations ON job_id = jobs.id"
+            " WHERE updated >= ? GROUP BY seq ORDER BY seq DESC LIMIT ?",
+            (since, -1 if latest is None else latest),
+        )
+        names = ("id", "name", "status", "created", "updated", "total", "done", "failed")
+        return [dict(zip(names, row, strict=True)) for row in rows][::-1]
+
     def unfinished(self) -> list[str]:
         """List the ids of the jobs that have not ended, oldest first."""
         rows = self._db.execute("SELECT id FROM jobs WHERE status NOT IN (?, ?, ?) ORDER BY seq", TERMINAL)

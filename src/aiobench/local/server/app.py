@@ -20,8 +20,10 @@ from aiobench.local.engine.benchmarks import InvalidRequestError, parse_benchmar
 from aiobench.local.engine.results import Signer
 from aiobench.local.server import documents
 from aiobench.local.server.guard import RESULTS_PREFIX, Guard
+from aiobench.local.server.page import Page
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import AsyncGenerator, Mapping
 
     from starlette.requests import Request
@@ -39,18 +41,19 @@ MAX_BODY = 1 << 20  # bytes; a benchmark takes a few hundred
 _Asset = TypeVar("_Asset")
 
 
-def build_app(workspace: Workspace, runner: Runner, base_url: str) -> ASGIApp:
+def build_app(workspace: Workspace, runner: Runner, base_url: str, stopping: threading.Event) -> ASGIApp:
     """Make the application of a workspace.
 
     Args:
         workspace: What it serves.
         runner: What runs the jobs it starts.
         base_url: Where it will be reached.
+        stopping: Set when the server is to stop.
 
     Returns:
         The ASGI application, guarded; it must be given lifespan events.
     """
-    routes = _Routes(workspace, runner, base_url)
+    routes = _Routes(workspace, runner, base_url, stopping)
     app = Starlette(
         routes=[
             Route("/sdk/benchmarks", routes.create_benchmark, methods=["POST"]),
@@ -64,6 +67,7 @@ def build_app(workspace: Workspace, runner: Runner, base_url: str) -> ASGIApp:
             Route("/sdk/metrics", routes.metrics),
             Route("/sdk/metrics/{id}", routes.metric),
             Route(RESULTS_PREFIX + "{id}.csv", routes.results),
+            *routes.page.routes(),
         ],
         exception_handlers={
             HTTPException: _http_error,
@@ -77,13 +81,14 @@ def build_app(workspace: Workspace, runner: Runner, base_url: str) -> ASGIApp:
 
 
 class _Routes:
-    def __init__(self, workspace: Workspace, runner: Runner, base_url: str) -> None:
+    def __init__(self, workspace: Workspace, runner: Runner, base_url: str, stopping: threading.Event) -> None:
         self._workspace = workspace
         self._catalogue = workspace.catalogue
         self._runner = runner
         self._base_url = base_url
         self._signer = Signer(workspace.settings.secret, workspace.settings.report_seconds)
         self._store: Store
+        self.page = Page(workspace, runner, self._signer, lambda: self._store, stopping)
 
     @contextlib.asynccontextmanager
     async def lifespan(self, _app: Starlette) -> AsyncGenerator[None]:
@@ -150,12 +155,9 @@ class _Routes:
         )
 
     async def results(self, request: Request) -> Response:
-        query = request.query_params
-        expires, signature = query.get("expires", ""), query.get("signature", "")
-        if not self._signer.genuine(request.url.path, expires, signature):
-            return _forbidden("SignatureDoesNotMatch", "The signature does not match the address")
-        if self._signer.expired(expires):
-            return _forbidden("AccessDenied", "Request has expired; ask the job for a new address")
+        refusal = self._signer.refusal(request.url.path, request.query_params)
+        if refusal is not None:
+            return _forbidden("AccessDenied" if "expired" in refusal else "SignatureDoesNotMatch", refusal)
         path = self._workspace.results(request.path_params["id"])
         if not path.is_file():
             _not_found("Results")

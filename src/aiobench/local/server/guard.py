@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RESULTS_PREFIX", "Guard"]
 
-RESULTS_PREFIX = "/results/"  # open to any holder of a signed address; everything else needs the key
+RESULTS_PREFIX = "/results/"  # open to any holder of a signed address; all but these and the empty page need the key
 
 _HOST = re.compile(r"(127\.0\.0\.1|localhost)(:\d+)?", re.IGNORECASE)
 
@@ -28,8 +28,8 @@ class Guard:
     """Lets a request through to the app, or answers it.
 
     A page of another site can reach a port of this machine, by its own name (DNS rebinding) or by ours. So a
-    foreign `Host` and a foreign `Origin` are refused, no CORS header is ever sent, and nothing but signed results is
-    served without the key.
+    foreign `Host` and a foreign `Origin` are refused, no CORS header is ever sent, and nothing but signed results
+    and the page, which is empty until it has the key, is served without it.
 
     Args:
         app: What is guarded.
@@ -70,7 +70,7 @@ class Guard:
         origin = headers.get(b"origin")
         if origin is not None and origin.decode("latin-1") not in self._origins:
             return 403, "Pages of other sites may not use this backend"
-        if path.startswith(RESULTS_PREFIX):
+        if path == "/" or path.startswith(RESULTS_PREFIX):
             return None
         if not hmac.compare_digest(headers.get(b"authorization", b""), self._authorization):
             return 401, "Missing or wrong API key; send the header Authorization: Token <key>"
