@@ -7,6 +7,7 @@ import json
 import secrets
 import time
 import zlib
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
 import msgspec
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["build_app"]
 
+DESCRIPTION = files("aiobench.local.server").joinpath("openapi.json")
 MAX_BODY = 1 << 20  # bytes; a benchmark takes a few hundred
 
 _Asset = TypeVar("_Asset")
@@ -67,6 +69,7 @@ def build_app(workspace: Workspace, runner: Runner, base_url: str, stopping: thr
             Route("/sdk/metrics", routes.metrics),
             Route("/sdk/metrics/{id}", routes.metric),
             Route(RESULTS_PREFIX + "{id}.csv", routes.results),
+            Route("/openapi.json", routes.description),
             *routes.page.routes(),
         ],
         exception_handlers={
@@ -163,6 +166,9 @@ class _Routes:
             _not_found("Results")
         # Starlette's answer knows ranges, If-Range and HEAD, and its ETag is strong.
         return FileResponse(path, media_type="text/csv; charset=utf-8", filename=path.name)
+
+    async def description(self, _request: Request) -> Response:
+        return Response(DESCRIPTION.read_bytes(), media_type="application/json")
 
     def _benchmark(self, request: Request) -> Benchmark:
         benchmark = self._store.benchmark(request.path_params["id"])

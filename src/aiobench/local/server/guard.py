@@ -38,14 +38,14 @@ class Guard:
     """
 
     def __init__(self, app: ASGIApp, *, api_key: str, origin: str) -> None:
-        self._app = app
+        self.app = app
         self._authorization = f"Token {api_key}".encode("latin-1", "replace")
         self._origins = {origin, origin.replace("127.0.0.1", "localhost")}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection's scope (ASGI 3)."""
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
             return
         request_id = uuid.uuid4().hex
 
@@ -59,7 +59,7 @@ class Guard:
             await _answer(marked, *refusal)
             return
         try:
-            await self._app(scope, receive, marked)
+            await self.app(scope, receive, marked)
         except Exception:  # noqa: BLE001 - the app has answered with 500; this is where the cause is kept
             _log.exception("request %s: %s %s failed", request_id, scope["method"], scope["path"])
 
