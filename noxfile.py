@@ -64,9 +64,10 @@ def soak(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def kills(session: nox.Session) -> None:
-    """Kill a service 300 times while it starts jobs, and judge what came of each; `nox -s kills -- 1000 SEED`."""
+    """Kill services while they start jobs, and backends while they run them; `nox -s kills -- 1000 SEED`."""
     install(session, "-e", ".[all]", group="test")
-    session.run("python", "-m", "faults.killed_starts", *session.posargs, env={"PYTHONPATH": "tests"})
+    for program in ("faults.killed_starts", "local.killed_jobs"):
+        session.run("python", "-m", program, *session.posargs, env={"PYTHONPATH": "tests"})
 
 
 @nox.session(default=False)

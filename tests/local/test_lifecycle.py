@@ -23,6 +23,7 @@ import pytest
 from aiobench.errors import ClientStateError, ConfigurationError
 from aiobench.local import LocalBackend
 from aiobench.local.engine.store import Store
+from local.killed_jobs import killed_jobs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -177,6 +178,11 @@ def test_killed_backend_leaves_a_workspace_that_goes_on(
         os.kill(process.pid, signal.SIGKILL)
     with LocalBackend(workspace) as backend:
         assert connect(backend).until(job_id, is_ended)["status"] == "completed"
+
+
+def test_no_kill_loses_a_job_or_runs_a_kept_segment_again(tmp_path: Path) -> None:
+    """Whenever a backend is killed, also while it makes its workspace, the next start goes on where it stood."""
+    assert killed_jobs(tmp_path, kills=4, seed=3).total() >= 4
 
 
 def test_job_whose_dataset_changed_fails_and_says_why(

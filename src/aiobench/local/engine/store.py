@@ -198,7 +198,7 @@ class Store:
             " WHERE updated >= ? GROUP BY seq ORDER BY seq DESC LIMIT ?",
             (since, -1 if latest is None else latest),
         )
-        names = ("id", "name", "status", "created", "updated", "total", "done", "failed")
+        names: list[str] = ["id", "name", "status", "created", "updated", "total", "done", "failed"]
         return [dict(zip(names, row, strict=True)) for row in rows][::-1]
 
     def unfinished(self) -> list[str]:
