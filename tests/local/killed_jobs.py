@@ -19,7 +19,7 @@ from pathlib import Path
 __all__ = ["killed_jobs"]
 
 SEGMENTS = 200
-LONGEST = 3.0  # seconds until a kill; a backend is up after about one
+LONGEST = 2.0  # seconds until a kill, more than a job takes
 
 PROGRAM = """
 import sqlite3, sys, time
@@ -27,6 +27,7 @@ import pandas as pd
 from aiobench import PollPolicy
 from aiobench.local import LocalBackend
 
+print(flush=True)  # what can be killed begins here
 folder, segments = sys.argv[1], int(sys.argv[2])
 words = pd.Series([f"word {number}" for number in range(segments)])
 data = pd.DataFrame({"source": words, "reference": words.str.upper()})
@@ -61,7 +62,9 @@ def killed_jobs(folder: Path, *, kills: int, seed: int) -> Counter[str]:
         for _ in range(chance.randrange(1, 8)):
             called = len(calls(place))
             with started(place) as process:
-                time.sleep(LONGEST * chance.random() ** 2)  # most often early
+                assert process.stdout is not None
+                process.stdout.readline()
+                time.sleep(LONGEST * chance.random() ** 3)  # most often early, while the workspace is made
                 process.kill()
             assert kept.isdisjoint(calls(place)[called:]), "segments whose results were kept have run again"
             before, kept = kept, kept_segments(place)
