@@ -38,6 +38,7 @@ CREATE TABLE IF NOT EXISTS jobs (
     status TEXT NOT NULL, segments INTEGER NOT NULL, created REAL NOT NULL, updated REAL NOT NULL,
     started REAL, ended REAL, explanation TEXT);
 CREATE INDEX IF NOT EXISTS jobs_of_benchmark ON jobs (benchmark_id);
+CREATE INDEX IF NOT EXISTS jobs_by_change ON jobs (updated);
 CREATE TABLE IF NOT EXISTS iterations (
     job_id TEXT NOT NULL REFERENCES jobs (id), number INTEGER NOT NULL, status TEXT NOT NULL,
     done INTEGER NOT NULL DEFAULT 0, failed INTEGER NOT NULL DEFAULT 0, credits REAL NOT NULL DEFAULT 0,
