@@ -22,7 +22,7 @@ from aiobench._errors import ConfigurationError
 from aiobench._http.connections import KEEPALIVE
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Sequence
 
     from aiobench._http.network import Resolver
     from aiobench._http.proxies import ChosenProxy
@@ -61,9 +61,10 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             if proxy.http.raw_auth is not None:  # as a header: aiohttp's own way is deprecated
                 login = b64encode(b":".join(proxy.http.raw_auth)).decode()
                 self._proxy_headers["Proxy-Authorization"] = f"Basic {login}"
+        self._resolver = _Resolver(resolver)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
-                limit=1, keepalive_timeout=KEEPALIVE, ssl=context, resolver=_Resolver(resolver), use_dns_cache=False
+                limit=1, keepalive_timeout=KEEPALIVE, ssl=context, resolver=self._resolver, use_dns_cache=False
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
@@ -102,7 +103,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
         """Translate errors within aiohttp, which would send a failed GET again, past the retries that are ours."""
-        return await _translated(handler(request), self._proxy)
+        return await _translated(handler(request), self._proxy, self._resolver)
 
 
 class _Stream(httpx.AsyncByteStream):
@@ -123,12 +124,12 @@ class _Stream(httpx.AsyncByteStream):
         self._response.release() if self._response.content.is_eof() else self._response.close()
 
 
-async def _translated(step: Awaitable[T], proxy: ChosenProxy | None) -> T:
+async def _translated(step: Awaitable[T], proxy: ChosenProxy | None, resolver: _Resolver | None = None) -> T:
     """Take a step; raise httpx's exceptions instead of aiohttp's, which hold the request and cannot be pickled."""
     try:
         return await step
     except (aiohttp.ClientError, OSError) as error:
-        failure = _as_httpx(error, proxy)
+        failure = _as_httpx(error, proxy, resolver.found if resolver is not None else ())
         cause = error if isinstance(error, OSError) else None
         if isinstance(error, aiohttp.ClientConnectorError):
             cause = error.os_error
@@ -138,14 +139,19 @@ async def _translated(step: Awaitable[T], proxy: ChosenProxy | None) -> T:
         del failure, cause  # nor shall this frame hold them
 
 
-def _as_httpx(error: aiohttp.ClientError | OSError, proxy: ChosenProxy | None) -> httpx.TransportError:
+def _as_httpx(
+    error: aiohttp.ClientError | OSError, proxy: ChosenProxy | None, addresses: Sequence[str]
+) -> httpx.TransportError:
     match error:
         case aiohttp.ClientProxyConnectionError():
             return httpx.ProxyError(f"{proxy} cannot be reached: {error.os_error}")
         case aiohttp.ClientHttpProxyError():
             return httpx.ProxyError(f"{proxy} answered HTTP {error.status}")
         case aiohttp.ClientConnectorError():
-            return httpx.ConnectError(str(error.os_error) or str(error))
+            why = str(error.os_error) or str(error)
+            if len(addresses) > 1:  # aiohttp keeps the error of the last one alone
+                why = f"none of {', '.join(addresses)} answers; the last: {why}"
+            return httpx.ConnectError(why)
         case aiohttp.ServerTimeoutError() | TimeoutError():
             return httpx.ReadTimeout(str(error))
         case aiohttp.ClientResponseError() | aiohttp.ClientPayloadError():
@@ -159,6 +165,7 @@ class _Resolver(AbstractResolver):
 
     def __init__(self, resolver: Resolver) -> None:
         self._resolver = resolver
+        self.found: Sequence[str] = ()  # by the latest lookup
 
     async def resolve(
         self,
@@ -166,6 +173,7 @@ class _Resolver(AbstractResolver):
         port: int = 0,
         family: socket.AddressFamily = socket.AF_INET,  # noqa: ARG002 - aiohttp's
     ) -> list[ResolveResult]:
+        self.found = await self._resolver.addresses(host, port)
         return [
             ResolveResult(
                 hostname=host,
@@ -175,7 +183,7 @@ class _Resolver(AbstractResolver):
                 proto=0,
                 flags=socket.AI_NUMERICHOST,
             )
-            for address in await self._resolver.addresses(host, port)
+            for address in self.found
         ]
 
     async def close(self) -> None:
