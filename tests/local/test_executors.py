@@ -121,7 +121,29 @@ def test_a_model_that_hangs_fails_its_segment(scheduler: str, executor: str) -> 
     snapshot, frame = run({"hangs": model(hangs, timeout=3)}, choice)
 
     assert frame[~frame["Model_success"]]["source"].tolist() == ["green 2"]
-    assert "no output within 3 s" in str(snapshot.raw["explanation"])
+    assert "no output or score within 3 s" in str(snapshot.raw["explanation"])
+
+
+def test_a_metric_that_hangs_fails_its_segment() -> None:
+    """A function of one's own may hang as a model may; predictions of a file have the limit of any model."""
+
+    def hangs(hypothesis: str, reference: str) -> float:
+        if reference == "GREEN 2":
+            time.sleep(20)
+        return float(hypothesis == reference)
+
+    with (
+        LocalBackend(
+            datasets={"words": DATA}, models={"m": model(predictions("kept"), timeout=1)}, metrics={"own": hangs}
+        ) as backend,
+        backend.sync_client() as client,
+    ):
+        job = client.create_benchmark("b", dataset="words", models=["m"], metrics=["own"]).start()
+        snapshot = job.wait(timeout=60, poll=QUICK)
+        frame = job.download_results_as_csv(return_dataframe=True)
+
+    assert {*frame[~frame["Model_success"]]["source"]} == {"green 2", *(f"grey {number}" for number in range(5))}
+    assert "no output or score within 1 s" in str(snapshot.raw["explanation"])
 
 
 @pytest.mark.parametrize("executor", ["here", "processes", "cluster"])

@@ -48,6 +48,7 @@ class Metric:
         supplier: The library that computes it.
         unit: `%` for a scale of 100, otherwise empty.
         segment_score: A function of hypothesis and reference.
+        can_hang: Whether it is not ours or a library's, so that it needs a thread that can be given up.
     """
 
     id: str
@@ -56,6 +57,7 @@ class Metric:
     unit: str
     segment_score: Callable[[str, str], float]
     lower_is_better: bool = False
+    can_hang: bool = False
 
     @property
     def long_name(self) -> str:
@@ -219,7 +221,7 @@ def function_metric(name: str, function: Callable[[str, str], float]) -> Metric:
         except (TypeError, ValueError):
             raise TypeError(f"{name} returned {value!r}, which is no number") from None
 
-    return Metric(name, name, "custom", "", score, lower_is_better=is_lower_better)
+    return Metric(name, name, "custom", "", score, lower_is_better=is_lower_better, can_hang=True)
 
 
 def registered_metrics(metrics: Mapping[str, object]) -> dict[str, Metric]:

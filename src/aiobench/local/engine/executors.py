@@ -113,7 +113,7 @@ class InThisProcess(Executor):
     def results(self, task: Task, *, first: int, halted: Callable[[float], bool]) -> Generator[SegmentResult]:
         """Run the segments; with a model that is called once at a time, none runs ahead of the one asked for."""
         segments = task.dataset.segments
-        if not task.model.can_hang:
+        if not task.can_hang:
             predict = task.prepared()
             for index in range(first, len(segments)):
                 yield run_segment(task, predict, index, segments[index], self._resolve)
@@ -232,7 +232,7 @@ class _Processes(_Elsewhere):
         except ProcessExpired as error:
             raise _LostError(f"the process that ran it ended with {error.exitcode}", is_worth_a_try=True) from None
         except TimeoutError:
-            raise _LostError(f"no output within {task.model.timeout:g} s", is_worth_a_try=False) from None
+            raise _LostError(f"no output or score within {task.model.timeout:g} s", is_worth_a_try=False) from None
         return batch
 
     def close(self) -> None:

@@ -47,6 +47,11 @@ class Task:
     dataset: Dataset
     scorers: tuple[Scorer, ...]
 
+    @property
+    def can_hang(self) -> bool:
+        """Whether a thread that runs it may have to be given up."""
+        return self.model.can_hang or any(scorer.metric.can_hang for scorer in self.scorers)
+
     def prepared(self) -> Predict:
         """Get the model ready; one that cannot do this dataset fails on each segment."""
         try:

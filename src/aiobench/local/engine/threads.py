@@ -99,7 +99,7 @@ class ModelThreads:
         with self._lock:
             thread.is_left = True
             self._free += 1
-        return failed(self._task, errand.index, f"no output within {self._task.model.timeout:g} s")
+        return failed(self._task, errand.index, f"no output or score within {self._task.model.timeout:g} s")
 
     def close(self) -> None:
         """Let the threads end when they are through with what they do."""
