@@ -223,7 +223,7 @@ def test_port_can_be_had_again_at_once(tmp_path: Path) -> None:
         port = httpx.URL(backend.base_url).port or 0
         httpx.get(backend.base_url)
     with LocalBackend(tmp_path, port=port) as backend:
-        assert httpx.get(backend.base_url).status_code == 401
+        assert httpx.get(f"{backend.base_url}/sdk/metrics").status_code == 401
 
 
 def test_workspace_in_use_is_refused_in_the_same_process(tmp_path: Path) -> None:
@@ -237,7 +237,7 @@ def test_running_backend_cannot_be_started_again() -> None:
     with LocalBackend() as backend:
         with pytest.raises(ClientStateError, match="already running"):
             backend.start()
-        assert httpx.get(backend.base_url).status_code == 401
+        assert httpx.get(f"{backend.base_url}/sdk/metrics").status_code == 401
 
 
 @pytest.mark.parametrize("name", ["base_url", "api_key", "datasets", "models", "metrics"])

@@ -29,8 +29,7 @@ def test_one_row_per_segment_and_model(demo: Platform, demo_job: list[dict[str, 
     assert list(rows[0]) == [
         "segment_id", "Model", "Model_success", "source", "reference", "hypothesis", "topic", "BLEU by sacrebleu",
         "chrF by sacrebleu", "TER by sacrebleu", "WER by jiwer", "Exact match by aiobench", "CER by jiwer",
-        "credits_used",
-        "runTimeInSecs",
+        "Accuracy by scikit-learn", "F1 by scikit-learn", "credits_used", "runTimeInSecs",
     ]  # fmt: skip
     assert [(row["Model"], int(row["segment_id"])) for row in rows] == [
         (model, segment) for model in demo.backend.models for segment in range(249)

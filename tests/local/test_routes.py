@@ -138,7 +138,7 @@ def test_body_that_is_too_long_is_a_413(tiny: Platform) -> None:
         ("/sdk/datasets/nope/overview", "Dataset not found"),
         ("/sdk/metrics/nope", "Metric not found"),
         ("/sdk/metrics/", "Not Found"),
-        ("/", "Not Found"),
+        ("/sdk", "Not Found"),
     ],
 )
 def test_unknown_is_a_404(tiny: Platform, path: str, message: str) -> None:

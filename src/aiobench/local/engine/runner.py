@@ -153,23 +153,27 @@ class Runner:
         if dataset is None or len(dataset.segments) != job.segments:
             raise LookupError(f"dataset {benchmark.dataset_id} is gone or changed since job {job_id} was started")
         _log.info("job %s: running %d models on %s", job_id, len(benchmark.models), dataset.id)
+        runs: list[list[SegmentResult]] = []
         for number, run in enumerate(benchmark.models):
+            runs.append(list(store.results(job_id, number)))
             if job.iterations[number].status not in TERMINAL:
-                self._iterate(store, job, number, run, dataset)
-        runs = [list(store.results(job_id, number)) for number in range(len(benchmark.models))]
+                self._iterate(store, job, number, run, dataset, runs[-1])
         write_results(self._workspace.results(job_id), benchmark, dataset, runs)
         store.end_job(job_id, "completed", explain(benchmark, dataset, runs))
         _log.info("job %s: completed", job_id)
 
-    def _iterate(self, store: Store, job: Job, number: int, run: ModelRun, dataset: Dataset) -> None:
-        done = job.iterations[number].done
+    def _iterate(
+        self, store: Store, job: Job, number: int, run: ModelRun, dataset: Dataset, done: list[SegmentResult]
+    ) -> None:
+        """Run a model on the segments that are not done, and add their results to those that are."""
         unrecorded: list[SegmentResult] = []
         recorded_at = time.monotonic()
         halt = self._halts[job.id]
         task = self._task(run, job.benchmark, dataset)
         try:
-            with closing(self._executor.results(task, first=done, halted=halt.wait)) as results:
+            with closing(self._executor.results(task, first=len(done), halted=halt.wait)) as results:
                 for result in results:
+                    done.append(result)
                     unrecorded.append(result)
                     if time.monotonic() - recorded_at >= RECORD_EVERY:
                         store.record(job.id, number, unrecorded)
@@ -177,14 +181,15 @@ class Runner:
                     if halt.wait(self._pause(result)):
                         raise _HaltedError
         except CancelledError:
-            raise _HaltedError from None
+            if halt.is_set():
+                raise _HaltedError from None
+            raise  # a cluster that was restarted
         finally:
             store.record(job.id, number, unrecorded)
-        kept = list(store.results(job.id, number))
         scores = [
-            score_entry(scorer, column, kept, dataset.segments) for column, scorer in enumerate(job.benchmark.scorers)
+            score_entry(scorer, column, done, dataset.segments) for column, scorer in enumerate(job.benchmark.scorers)
         ]
-        status = "failed" if all(result.failure is not None for result in kept) else "completed"
+        status = "failed" if all(result.failure is not None for result in done) else "completed"
         store.end_iteration(job.id, number, status, scores)
 
     def _task(self, run: ModelRun, benchmark: Benchmark, dataset: Dataset) -> Task:
