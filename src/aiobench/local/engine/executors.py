@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import threading
 import time
 from abc import ABC, abstractmethod
 from collections import deque
@@ -272,17 +273,18 @@ class _Cluster(_Elsewhere):
         """Wait for a batch, which the scheduler sends to another worker if one dies."""
         from distributed import KilledWorker
 
-        while True:
-            try:
-                batch: _Batch = future.result(timeout=LOOK)
-            except TimeoutError:
-                if halted(0.0):
-                    future.cancel()
-                    raise CancelledError from None
-            except KilledWorker as error:
-                raise _LostError(f"the workers that ran it died: {error}", is_worth_a_try=False) from None
-            else:
-                return batch
+        # Not result(timeout=…) again and again: where that runs out as the result comes, distributed has neither.
+        is_done = threading.Event()
+        future.add_done_callback(lambda _: is_done.set())
+        while not is_done.wait(LOOK):
+            if halted(0.0):
+                future.cancel()
+                raise CancelledError
+        try:
+            batch: _Batch = future.result()
+        except KilledWorker as error:
+            raise _LostError(f"the workers that ran it died: {error}", is_worth_a_try=False) from None
+        return batch
 
     def close(self) -> None:
         """Leave the cluster."""
