@@ -262,14 +262,9 @@ def _chosen(frame: pd.DataFrame, metric: str | None) -> str:
     known = [str(each) for each in dict.fromkeys(frame["metric"])] if "metric" in frame.columns else []
     if not known:
         raise AnalysisError("there is nothing to draw: the frame has no scores")
-    if metric is None or metric in known:
-        return metric or known[0]
-    from aiobench.analysis.metrics import named_like
+    from aiobench.analysis.metrics import metric_named
 
-    matching = named_like(metric, known)
-    if len(matching) != 1:
-        raise AnalysisError(f"there is no metric {metric!r}; the frame has {', '.join(known)}")
-    return matching[0]
+    return known[0] if metric is None else metric_named(metric, known)
 
 
 def _succeeded(segments: pd.DataFrame) -> pd.Series[bool]:

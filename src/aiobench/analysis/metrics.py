@@ -17,6 +17,7 @@ __all__ = [
     "chosen_metrics",
     "is_lower_better",
     "metric_columns",
+    "metric_named",
     "named_like",
     "worst_value",
 ]
@@ -79,15 +80,21 @@ def chosen_metrics(frame: pd.DataFrame, metrics: Sequence[str] | str | None) -> 
     asked = [metrics] if isinstance(metrics, str) else list(metrics)
     if not asked:
         raise AnalysisError("metrics is empty; leave it out for all metrics of the frame")
-    return list(dict.fromkeys(_found(metric, frame, found) for metric in asked))
+    columns = list(frame.columns)
+    return list(dict.fromkeys(metric if metric in columns else metric_named(metric, found) for metric in asked))
 
 
-def _found(metric: str, frame: pd.DataFrame, known: list[str]) -> str:
+def metric_named(metric: object, known: Sequence[str]) -> str:
+    """Return the metric that is meant: the one with this name, or the only one that is like it.
+
+    Raises:
+        AnalysisError: If there is none, or several may be meant.
+    """
     if not isinstance(metric, str):
         raise AnalysisError(
             f"a metric is named by a text, not by {metric!r}; the frame has {', '.join(known) or 'none'}"
         )
-    if metric in frame.columns:
+    if metric in known:
         return metric
     matching = named_like(metric, known)
     if not matching:
