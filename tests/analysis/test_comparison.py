@@ -180,7 +180,8 @@ def test_a_metric_may_be_named_without_its_supplier(name: str) -> None:
 
 def test_models_may_be_numbers() -> None:
     """As in the frame of somebody who numbers runs."""
-    frame = results(noisy(9, 20, a=1, b=2)).replace({"Model": {"a": 1, "b": 2}})
+    frame = results(noisy(9, 20, a=1, b=2))
+    frame["Model"] = frame["Model"].map({"a": 1, "b": 2})
     assert (compare(frame, 1, 2, metric=BLEU).a, compare(frame, "1", "2", metric=BLEU).a) == ("1", "1")  # type: ignore[arg-type]
 
 

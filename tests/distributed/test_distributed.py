@@ -120,6 +120,8 @@ def test_files_that_are_there_are_not_fetched_again(cluster: DaskClient, tmp_pat
     assert set(frame[frame["job_id"] == "job-1"]["hypothesis"]) == {"kept"}
 
 
+# Older versions of Dask warn of the cluster of another test.
+@pytest.mark.filterwarnings("ignore:Running on a single-machine scheduler:UserWarning")
 def test_metrics_of_any_job_are_columns_and_other_columns_must_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     """A metric that a job lacks is missing; any other column that differs is refused with the job's name."""
     fake = FakePlatform()

@@ -119,9 +119,9 @@ def _texts(rows: Rows, asked: str | None, usual: tuple[str, ...], what: str) -> 
             f"{', '.join(map(str, rows.frame.columns))}"
         )
     column = rows.column(name)
-    texts = column.map(lambda value: isinstance(value, str), na_action="ignore").fillna(value=True)
+    texts = column.isna() | column.map(lambda value: isinstance(value, str))
     if not texts.all():
-        first = column[~texts.astype(bool)].iloc[0]
+        first = column[~texts].iloc[0]
         raise AnalysisError(
             f"the column {name!r} holds {first}, which is no text. Read the results with "
             "download_results_as_csv, which keeps texts as they are"
