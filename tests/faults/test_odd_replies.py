@@ -297,16 +297,20 @@ async def test_a_timeout_is_one_whatever_wraps_it(
         await new_client(transport=failing(error, []), max_retries=0).job("j").check_status()
 
 
-@pytest.mark.parametrize("anyio_backend", ["asyncio"])
-async def test_several_addresses_are_named_by_aiohttp_too(
-    new_client: Callable[..., Client], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It keeps the reason of the last address alone: the error has that, and all addresses."""
+@pytest.fixture
+def two_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have each name lead to two addresses of this machine."""
 
     def look(host: str, port: int, *_: Any, **__: Any) -> list[Any]:
         return [(2, 1, 6, "", (address, port)) for address in ("127.0.0.1", "127.0.0.2")]
 
     monkeypatch.setattr(socket, "getaddrinfo", look)
+
+
+@pytest.mark.usefixtures("two_addresses")
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_several_addresses_are_named_by_aiohttp_too(new_client: Callable[..., Client]) -> None:
+    """It keeps the reason of the last address alone: the error has that, and all addresses."""
     client = new_client(base_url="http://two.localhost:9", max_retries=0, transport="aiohttp")
     with raises(
         APIConnectionError, match=r"none of 127\.0\.0\.1, 127\.0\.0\.2 answers; the last: .*127\.0\.0\.2"
@@ -315,15 +319,9 @@ async def test_several_addresses_are_named_by_aiohttp_too(
     assert not caught.value.maybe_sent
 
 
-async def test_several_addresses_tell_their_reasons(
-    new_client: Callable[..., Client], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("two_addresses")
+async def test_several_addresses_tell_their_reasons(new_client: Callable[..., Client]) -> None:
     """A host at two addresses that both refuse: the error has both, each with its reason."""
-
-    def look(host: str, port: int, *_: Any, **__: Any) -> list[Any]:
-        return [(2, 1, 6, "", (address, port)) for address in ("127.0.0.1", "127.0.0.2")]
-
-    monkeypatch.setattr(socket, "getaddrinfo", look)
     with raises(APIConnectionError, match=r"127\.0\.0\.1.*127\.0\.0\.2") as caught:
         await new_client(base_url="http://two.localhost:9", max_retries=0).job("j").check_status()
     assert not caught.value.maybe_sent

@@ -175,7 +175,7 @@ class _Prepared:
         return _evaluation(self.benchmark, self.dataset, runs, started)
 
 
-def _halted(_seconds: float = 0.0) -> bool:
+def _halted() -> bool:
     """Raise the event loop's cancellation, if it was cancelled."""
     anyio.from_thread.check_cancelled()
     return False
@@ -253,7 +253,7 @@ def _named(data: object) -> str:
 def _evaluation(benchmark: Benchmark, dataset: Dataset, runs: list[list[SegmentResult]], started: float) -> Evaluation:
     from aiobench.local.engine.explain import explain
     from aiobench.local.engine.results import write_results
-    from aiobench.local.engine.scores import score_entry
+    from aiobench.local.engine.scores import score_entries, status_of
     from aiobench.local.engine.store import Iteration, Job
     from aiobench.local.finished import frame_of, snapshot_of_job
 
@@ -264,17 +264,12 @@ def _evaluation(benchmark: Benchmark, dataset: Dataset, runs: list[list[SegmentR
     iterations = [
         Iteration(
             number=number,
-            status="failed" if all(result.failure is not None for result in results) else "completed",
+            status=status_of(results),
             done=len(results),
             failed=sum(result.failure is not None for result in results),
             credits=0.0,
             runtime=sum(result.runtime for result in results),
-            scores=as_raw(
-                [
-                    score_entry(scorer, column, results, dataset.segments)
-                    for column, scorer in enumerate(benchmark.scorers)
-                ]
-            ),
+            scores=as_raw(score_entries(benchmark.scorers, results, dataset.segments)),
         )
         for number, results in enumerate(runs)
     ]

@@ -8,7 +8,7 @@ import time
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from concurrent.futures import CancelledError, wait
+from concurrent.futures import CancelledError
 from contextlib import closing
 from functools import lru_cache, partial
 from itertools import islice
@@ -37,7 +37,7 @@ __all__ = ["Executor", "InThisProcess", "executor_of"]
 ATTEMPTS = 3  # for a segment whose process died: it may have been killed for another's fault
 AHEAD = 4  # batches for each process that are under way or wait for their turn
 AHEAD_OF_CLUSTER = 256
-BATCH_SECONDS = 0.05  # what a batch of segments is to take: sending one takes a millisecond
+BATCH_SECONDS = 0.05  # what a batch of segments is to take, so that sending it costs little beside it
 THREADS_OF_WORKER = 64  # more than a worker of a cluster runs tasks at a time
 
 F = TypeVar("F", bound="_Cancellable")
@@ -57,14 +57,13 @@ class Executor(ABC):
     is_paced = False
 
     @abstractmethod
-    def results(self, task: Task, *, first: int, halted: Callable[[float], bool]) -> Generator[SegmentResult]:
+    def results(self, task: Task, *, first: int, halted: Callable[[], bool]) -> Generator[SegmentResult]:
         """Run a model on the segments of its dataset.
 
         Args:
             task: What to run.
             first: The segment to begin with.
-            halted: Called now and then with a number of seconds to wait at most; true, or an error that it raises,
-                ends the run.
+            halted: Called now and then; true, or an error that it raises, ends the run.
 
         Yields:
             One result for each segment, in order.
@@ -106,12 +105,13 @@ class InThisProcess(Executor):
         resolve: Waits for the output of an async model; None: in an event loop of the executor's own.
     """
 
+    is_paced = True
+
     def __init__(self, resolve: Resolve | None = None) -> None:
         self._loop = LoopThread()
         self._resolve = resolve or self._loop.result
-        self.is_paced = True
 
-    def results(self, task: Task, *, first: int, halted: Callable[[float], bool]) -> Generator[SegmentResult]:
+    def results(self, task: Task, *, first: int, halted: Callable[[], bool]) -> Generator[SegmentResult]:
         """Run the segments; with a model that is called once at a time, none runs ahead of the one asked for."""
         segments = task.dataset.segments
         if not task.can_hang:
@@ -152,15 +152,14 @@ class _Elsewhere(Executor):
         """Return a function that has a batch of segments run, and returns a future of a `_Batch`."""
 
     @abstractmethod
-    def outcome(self, task: Task, future: Any, halted: Callable[[float], bool]) -> _Batch:
-        """Wait for a batch.
+    def outcome(self, task: Task, future: Any) -> _Batch:
+        """Return the batch of a future that is done.
 
         Raises:
-            CancelledError: If it was halted.
             _LostError: If the process died or took too long.
         """
 
-    def results(self, task: Task, *, first: int, halted: Callable[[float], bool]) -> Generator[SegmentResult]:
+    def results(self, task: Task, *, first: int, halted: Callable[[], bool]) -> Generator[SegmentResult]:
         """Run the segments, and those of a batch that was lost one by one, to find whose fault it was."""
         send = self.sender(task)
         size = 1
@@ -174,7 +173,7 @@ class _Elsewhere(Executor):
 
         for indices, future in _ahead(send, batches(), self.ahead):
             try:
-                done = self.outcome(task, future, halted)
+                done = self._awaited(task, future, halted)
             except _LostError as error:
                 for index in indices:
                     yield self._alone(task, send, index, error if len(indices) == 1 else None, halted)
@@ -188,19 +187,30 @@ class _Elsewhere(Executor):
         send: Callable[[range], Any],
         index: int,
         error: _LostError | None,
-        halted: Callable[[float], bool],
+        halted: Callable[[], bool],
     ) -> SegmentResult:
         """Run a segment by itself, or again after an error."""
         for _ in range(ATTEMPTS if error is None else ATTEMPTS - 1):
             if error is not None and not error.is_worth_a_try:
                 break
             try:
-                (result,) = self.outcome(task, send(range(index, index + 1)), halted).results
+                (result,) = self._awaited(task, send(range(index, index + 1)), halted).results
             except _LostError as another:
                 error = another
             else:
                 return result
         return failed(task, index, str(error))
+
+    def _awaited(self, task: Task, future: Any, halted: Callable[[], bool]) -> _Batch:
+        """Wait for a batch. What a pool takes in while it stops is never done."""
+        # By the callback: distributed's result(timeout=…) has neither where the time is up as the result comes.
+        is_done = threading.Event()
+        future.add_done_callback(lambda _: is_done.set())
+        while not is_done.wait(LOOK):
+            if halted():
+                future.cancel()
+                raise CancelledError
+        return self.outcome(task, future)
 
 
 class _Processes(_Elsewhere):
@@ -222,12 +232,8 @@ class _Processes(_Elsewhere):
 
         return send
 
-    def outcome(self, task: Task, future: Any, halted: Callable[[float], bool]) -> _Batch:
-        """Wait for a batch. What a pool takes in while it stops never gets one."""
-        while not wait([future], timeout=LOOK).done:
-            if halted(0.0):
-                future.cancel()
-                raise CancelledError
+    def outcome(self, task: Task, future: Any) -> _Batch:
+        """Return a batch, unless its process died or was ended."""
         try:
             batch: _Batch = future.result()
         except ProcessExpired as error:
@@ -269,17 +275,10 @@ class _Cluster(_Elsewhere):
 
         return send
 
-    def outcome(self, task: Task, future: Any, halted: Callable[[float], bool]) -> _Batch:  # noqa: ARG002
-        """Wait for a batch, which the scheduler sends to another worker if one dies."""
+    def outcome(self, task: Task, future: Any) -> _Batch:  # noqa: ARG002 - the other pool's names the limit
+        """Return a batch, which the scheduler sent to another worker if one died."""
         from distributed import KilledWorker
 
-        # Not result(timeout=…) again and again: where that runs out as the result comes, distributed has neither.
-        is_done = threading.Event()
-        future.add_done_callback(lambda _: is_done.set())
-        while not is_done.wait(LOOK):
-            if halted(0.0):
-                future.cancel()
-                raise CancelledError
         try:
             batch: _Batch = future.result()
         except KilledWorker as error:
@@ -360,7 +359,7 @@ def _run_on_cluster(packed: bytes, first: int, segments: Sequence[Segment]) -> _
     worker: Any = get_worker()  # has types only in part
     key = worker.get_current_task()
 
-    def is_called_off(_seconds: float) -> bool:
+    def is_called_off() -> bool:
         task = worker.state.tasks.get(key)
         return task is None or task.state == "cancelled"
 

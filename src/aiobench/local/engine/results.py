@@ -83,13 +83,13 @@ class Signer:
         expires = str(int(time.time() + self._lifetime))
         return f"{path}?expires={expires}&signature={self._signature(path, expires)}"
 
-    def refusal(self, path: str, query: Mapping[str, str]) -> str | None:
-        """Say why an address does not open the path; None if it does."""
+    def refusal(self, path: str, query: Mapping[str, str]) -> tuple[str, str] | None:
+        """Say why an address does not open the path, as a code and a sentence; None if it does."""
         expires, signature = query.get("expires", ""), query.get("signature", "")
         if not self.genuine(path, expires, signature):
-            return "The signature does not match the address"
+            return "SignatureDoesNotMatch", "The signature does not match the address"
         if self.expired(expires):
-            return "Request has expired; ask the job for a new address"
+            return "AccessDenied", "Request has expired; ask the job for a new address"
         return None
 
     def genuine(self, path: str, expires: str, signature: str) -> bool:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from aiobench.local.engine.explain import explain
 from aiobench.local.engine.results import write_results
-from aiobench.local.engine.scores import score_entry
+from aiobench.local.engine.scores import score_entries, status_of
 from aiobench.local.engine.segments import Task
 from aiobench.local.engine.store import TERMINAL
 
@@ -171,7 +171,7 @@ class Runner:
         halt = self._halts[job.id]
         task = self._task(run, job.benchmark, dataset)
         try:
-            with closing(self._executor.results(task, first=len(done), halted=halt.wait)) as results:
+            with closing(self._executor.results(task, first=len(done), halted=halt.is_set)) as results:
                 for result in results:
                     done.append(result)
                     unrecorded.append(result)
@@ -186,11 +186,9 @@ class Runner:
             raise  # a cluster that was restarted
         finally:
             store.record(job.id, number, unrecorded)
-        scores = [
-            score_entry(scorer, column, done, dataset.segments) for column, scorer in enumerate(job.benchmark.scorers)
-        ]
-        status = "failed" if all(result.failure is not None for result in done) else "completed"
-        store.end_iteration(job.id, number, status, scores)
+        store.end_iteration(
+            job.id, number, status_of(done), score_entries(job.benchmark.scorers, done, dataset.segments)
+        )
 
     def _task(self, run: ModelRun, benchmark: Benchmark, dataset: Dataset) -> Task:
         model = self._workspace.catalogue.models.get(run.model_id)

@@ -12,10 +12,22 @@ if TYPE_CHECKING:
     from aiobench.local.datasets import Segment
     from aiobench.local.engine.store import SegmentResult
 
-__all__ = ["score_entry"]
+__all__ = ["score_entries", "status_of"]
 
 
-def score_entry(
+def status_of(results: Sequence[SegmentResult]) -> str:
+    """Say how an iteration ended: it has failed if all of its segments have."""
+    return "failed" if all(result.failure is not None for result in results) else "completed"
+
+
+def score_entries(
+    scorers: Sequence[Scorer], results: Sequence[SegmentResult], segments: Sequence[Segment]
+) -> list[dict[str, Any]]:
+    """Sum up all scores of one model's run, in the order of the scorers."""
+    return [_score_entry(scorer, column, results, segments) for column, scorer in enumerate(scorers)]
+
+
+def _score_entry(
     scorer: Scorer, column: int, results: Sequence[SegmentResult], segments: Sequence[Segment]
 ) -> dict[str, Any]:
     """Sum up one score of one model's run.

@@ -76,12 +76,12 @@ class ModelThreads:
         self._errands.put(errand)
         return errand
 
-    def result(self, errand: Errand, halted: Callable[[float], bool] = lambda _: False) -> SegmentResult:
+    def result(self, errand: Errand, halted: Callable[[], bool] = lambda: False) -> SegmentResult:
         """Wait for a segment's result.
 
         Args:
             errand: What `submit()` returned.
-            halted: Called with 0.0 now and then; true ends the wait.
+            halted: Called now and then; true ends the wait.
 
         Raises:
             CancelledError: If it was halted.
@@ -90,7 +90,7 @@ class ModelThreads:
             try:
                 return errand.future.result(LOOK)
             except NotYetError:
-                if halted(0.0):
+                if halted():
                     raise CancelledError from None
                 if errand.thread is not None and time.monotonic() - errand.begun > self._task.model.timeout + GRACE:
                     return self._left(errand, errand.thread)

@@ -160,7 +160,7 @@ class _Routes:
     async def results(self, request: Request) -> Response:
         refusal = self._signer.refusal(request.url.path, request.query_params)
         if refusal is not None:
-            return _forbidden("AccessDenied" if "expired" in refusal else "SignatureDoesNotMatch", refusal)
+            return _forbidden(*refusal)
         path = self._workspace.results(request.path_params["id"])
         if not path.is_file():
             _not_found("Results")

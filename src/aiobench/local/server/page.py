@@ -138,7 +138,7 @@ class Page:
         """Answer with the report of a job, written when it is first asked for."""
         refusal = self._signer.refusal(request.url.path, request.query_params)
         if refusal is not None:
-            return JSONResponse({"statusCode": 403, "message": refusal}, status_code=403)
+            return JSONResponse({"statusCode": 403, "message": refusal[1]}, status_code=403)
         job = self._job(request)
         results = self._workspace.results(job.id)
         path = results.with_suffix(".html")
