@@ -172,7 +172,7 @@ def test_a_job_is_shown_with_its_leaderboard_and_files(demo: Platform) -> None:
 def test_a_job_without_anything_to_compare_says_so(
     make_workspace: Callable[..., Any], connect: Callable[[LocalBackend], Platform]
 ) -> None:
-    """A model that failed on every segment leaves no leaderboard, and the rest is shown."""
+    """Of a model that failed on every segment there is no leaderboard, and the rest is shown."""
 
     def fails(source: str) -> str:
         raise ValueError(source)
@@ -182,8 +182,26 @@ def test_a_job_without_anything_to_compare_says_so(
         document = platform.run("tiny", ["fails"], ["chrf"])
         shown = platform.http.get(f"/page/jobs/{document['jobId']}").json()
 
-    assert shown["boards"] == [] or shown["boards"][0]["rows"][0]["mean"] is None
+    reason = "There is no leaderboard: no model has a score for 'chrF by sacrebleu'"
+    assert shown["about"] == f"1 model on 4 segments. {reason}"
+    assert shown["boards"] == []
     assert len(shown["files"]) == 2
+
+
+def test_a_metric_without_scores_hides_no_other(
+    make_workspace: Callable[..., Any], connect: Callable[[LocalBackend], Platform]
+) -> None:
+    """The metrics that have scores have their leaderboards."""
+
+    def broken(hypothesis: str, reference: str) -> float:
+        raise ZeroDivisionError(hypothesis, reference)
+
+    with LocalBackend(make_workspace(), metrics={"broken": broken}) as backend:
+        platform = connect(backend)
+        document = platform.run("tiny", ["copy-source"], ["chrf", "broken"])
+        shown = platform.http.get(f"/page/jobs/{document['jobId']}").json()
+
+    assert [board["metric"] for board in shown["boards"]] == ["chrF by sacrebleu"]
 
 
 def test_what_is_not_there_is_not_found(demo: Platform) -> None:

@@ -42,7 +42,7 @@ def frame_of(job: Job, results: Path) -> pd.DataFrame:
 
 
 def boards_of(job: Job, results: Path) -> list[dict[str, Any]]:
-    """Rank the models on each metric, with intervals; blocking, and for seconds if the results are many.
+    """Rank the models on each metric that has scores, with intervals; blocking, and for seconds if they are many.
 
     Returns:
         For each metric `metric`, `lowerIsBetter` and `rows`, the best first: `model`, `mean`, `low`, `high` (None if it
@@ -55,9 +55,9 @@ def boards_of(job: Job, results: Path) -> list[dict[str, Any]]:
     from aiobench.analysis import leaderboard
 
     lower = {scorer.long_name: scorer.metric.lower_is_better for scorer in job.benchmark.scorers}
-    table = leaderboard(
-        frame_of(job, results), metrics=list(lower), lower_is_better=[name for name in lower if lower[name]]
-    )
+    frame = frame_of(job, results)
+    scored = [name for name in lower if frame[name].notna().any()] or list(lower)  # of none, the leaderboard says so
+    table = leaderboard(frame, metrics=scored, lower_is_better=[name for name in scored if lower[name]])
     return [
         {"metric": metric, "lowerIsBetter": lower[str(metric)], "rows": [_row(row) for row in rows.to_dict("records")]}
         for metric, rows in table.groupby("metric", sort=False)

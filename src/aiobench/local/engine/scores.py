@@ -5,8 +5,12 @@ from __future__ import annotations
 import statistics
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
     from aiobench.local.catalogue.metrics import Scorer
     from aiobench.local.datasets import Segment
@@ -24,12 +28,14 @@ def score_entries(
     scorers: Sequence[Scorer], results: Sequence[SegmentResult], segments: Sequence[Segment]
 ) -> list[dict[str, Any]]:
     """Sum up all scores of one model's run, in the order of the scorers."""
-    return [_score_entry(scorer, column, results, segments) for column, scorer in enumerate(scorers)]
+    words = np.array([len(segments[result.segment].reference.split()) for result in results])
+    return [
+        _score_entry(scorer, np.array([result.scores[column] for result in results], dtype=float), words)
+        for column, scorer in enumerate(scorers)
+    ]
 
 
-def _score_entry(
-    scorer: Scorer, column: int, results: Sequence[SegmentResult], segments: Sequence[Segment]
-) -> dict[str, Any]:
+def _score_entry(scorer: Scorer, scores: NDArray[np.float64], words: NDArray[np.int64]) -> dict[str, Any]:
     """Sum up one score of one model's run.
 
     `average` and `mean` are the mean of the segment scores; `weightedAverage` weighs each by the words of its
@@ -37,15 +43,14 @@ def _score_entry(
 
     Args:
         scorer: The score.
-        column: Its place among the scores of a result.
-        results: The run's results, all of them.
-        segments: The dataset's segments.
+        scores: What each segment got; not a number where it could not be scored.
+        words: How many words the reference of each segment has.
 
     Returns:
         An entry of `scores[]`; its figures are None when no segment could be scored.
     """
-    scored = [(r.scores[column], len(segments[r.segment].reference.split())) for r in results]
-    values = [value for value, _ in scored if value is not None]
+    scored = ~np.isnan(scores)
+    values, weights = scores[scored], words[scored]
     return {
         "id": scorer.id,
         "longName": scorer.long_name,
@@ -53,31 +58,26 @@ def _score_entry(
         "unit": scorer.metric.unit,
         "lowerIsBetter": scorer.metric.lower_is_better,
         **_figures(values),
-        "weightedAverage": _weighted([(value, words) for value, words in scored if value is not None]),
+        "weightedAverage": float(values @ weights / weights.sum()) if weights.any() else None,
         "count": len(values),
-        "failedSegmentsCount": len(results) - len(values),
+        "failedSegmentsCount": len(scores) - len(values),
     }
 
 
-def _figures(values: list[float]) -> dict[str, float | None]:
-    if not values:
+def _figures(values: NDArray[np.float64]) -> dict[str, float | None]:
+    if not len(values):
         names = "average mean median stdev min max percentage_25 percentage_50 percentage_75"
         return dict.fromkeys(names.split())
-    mean = statistics.fmean(values)
-    quartiles = statistics.quantiles(values, n=4, method="inclusive") if len(values) > 1 else values * 3
+    mean = statistics.fmean(values.tolist())
+    least, first, median, third, most = np.quantile(values, (0, 0.25, 0.5, 0.75, 1)).tolist()
     return {
         "average": mean,
         "mean": mean,
-        "median": statistics.median(values),
-        "stdev": statistics.stdev(values) if len(values) > 1 else 0.0,
-        "min": min(values),
-        "max": max(values),
-        "percentage_25": quartiles[0],
-        "percentage_50": quartiles[1],
-        "percentage_75": quartiles[2],
+        "median": median,
+        "stdev": float(values.std(ddof=1)) if least < most else 0.0,  # rounding would make something of nothing
+        "min": least,
+        "max": most,
+        "percentage_25": first,
+        "percentage_50": median,
+        "percentage_75": third,
     }
-
-
-def _weighted(values: list[tuple[float, int]]) -> float | None:
-    weights = sum(words for _, words in values)
-    return sum(value * words for value, words in values) / weights if weights else None

@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from aiobench._display import counted
 from aiobench.errors import AiobenchError
 from aiobench.local.finished import boards_of, can_report, write_report
 from aiobench.local.server.guard import RESULTS_PREFIX
@@ -108,7 +109,7 @@ class Page:
     async def job(self, request: Request) -> Response:
         """Answer with what the page shows of one job."""
         job = self._job(request)
-        about, boards, links = f"{len(job.iterations)} models on {job.segments:,} segments", [], []
+        about, boards, links = _about(job), [], []
         if job.status == "completed":
             links = [{"name": "Results (CSV)", "url": self._signer.sign(f"{RESULTS_PREFIX}{job.id}.csv")}]
             if can_report():
@@ -156,6 +157,10 @@ class Page:
         if job is None:
             raise HTTPException(404, "Benchmark job not found")
         return job
+
+
+def _about(job: Job) -> str:
+    return f"{counted(len(job.iterations), 'model')} on {counted(job.segments, 'segment')}"
 
 
 @cache
