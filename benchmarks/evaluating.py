@@ -124,7 +124,7 @@ class Job(_Data):
 
         with meter:
             job = await self._benchmark.start()
-            await job.wait(poll=PollPolicy(interval=0.05, max_interval=0.05))
+            await job.wait(poll=PollPolicy(interval=0.2, max_interval=0.2))
         return {"units": self.segments}
 
     async def stop(self) -> None:

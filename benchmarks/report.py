@@ -70,7 +70,8 @@ def main() -> None:
         ),
         "Import: µs": rows(figures["imports"], SPREAD | {"MB": "peak"}),
         "Blocking calls: µs": rows(figures["sync"], SPREAD),
-        "The local backend: µs per request": rows(figures["local"], SPREAD),
+        "The embedded backend: µs per request": rows(figures["local"], SPREAD),
+        "Scoring your own data: µs per segment": rows(figures["evaluating"], SPREAD),
     }
     text = [measured_on(runs["poll"]["machine"]), *(f"### {title}\n\n{body}" for title, body in sections.items())]
     PAGE.write_text("\n\n".join(text) + "\n", encoding="utf-8")

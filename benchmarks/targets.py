@@ -37,7 +37,7 @@ class Verdict:
 def verdicts() -> Iterator[Verdict]:
     """Judge what was measured the last time; what was not is passed over."""
     figures = _Lookup(read())
-    for check in (_polls, _monitors, _downloads, _frames, _imports, _sync):
+    for check in (_polls, _monitors, _downloads, _frames, _imports, _sync, _local, _evaluating):
         try:
             yield from check(figures)
         except LookupError:
@@ -119,6 +119,16 @@ def _sync(of: _Lookup) -> Iterator[Verdict]:
         more = of(case, "aiobench.sync")[kind] - of(case, "aiobench")[kind]
         yield Verdict(f"sync call over async call; µs, {kind}", more, 120)
     yield Verdict("sync call of nothing; µs, wall", of("nothing, sync", "aiobench.sync")["wall"], 120)
+
+
+def _local(of: _Lookup) -> Iterator[Verdict]:
+    yield Verdict("embedded backend: µs of CPU a status request", of("status, 8 in flight", "local backend")["cpu"], 500)
+
+
+def _evaluating(of: _Lookup) -> Iterator[Verdict]:
+    case = "100,000 segments, both cores"
+    ratio = of(case, "a job, executor=2")["wall"] / of(case, "sacrebleu and jiwer, Pool(2)")["wall"]
+    yield Verdict("100,000 segments, 3 metrics: time of a job over the libraries'", ratio, 1 / 0.9)
 
 
 if __name__ == "__main__":

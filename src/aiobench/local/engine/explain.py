@@ -6,6 +6,8 @@ import statistics
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -109,8 +111,7 @@ def _order(name: str) -> tuple[int, str]:
 
 
 def _correlation(pairs: Sequence[tuple[float, float]]) -> float | None:
-    # Pearson's r; undefined when either side never varies.
-    try:
-        return statistics.correlation([x for x, _ in pairs], [y for _, y in pairs])
-    except statistics.StatisticsError:
+    """Return Pearson's r, which is undefined when either side never varies."""
+    if len({x for x, _ in pairs}) < 2 or len({y for _, y in pairs}) < 2:
         return None
+    return float(np.corrcoef(np.array(pairs), rowvar=False)[0, 1])

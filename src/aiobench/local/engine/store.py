@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 from attrs import frozen
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from aiobench.local.engine.benchmarks import Benchmark
 
@@ -51,8 +51,7 @@ CREATE TABLE IF NOT EXISTS results (
 """
 
 
-@frozen
-class SegmentResult:
+class SegmentResult(Struct, frozen=True):
     """What one model made of one segment.
 
     Attributes:
