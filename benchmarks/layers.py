@@ -102,8 +102,8 @@ class Transport(Poller):
         import anyio
         import httpx
 
+        from aiobench._http.httpcore_transport import OneConnectionTransport, directly
         from aiobench._http.network import Network, Resolver
-        from aiobench._http.transport import OneConnectionTransport, directly
 
         network = Network(Resolver(anyio.CapacityLimiter(1)))
         self._transport = OneConnectionTransport(directly(httpx.create_ssl_context(), network))

@@ -122,7 +122,9 @@ def _sync(of: _Lookup) -> Iterator[Verdict]:
 
 
 def _local(of: _Lookup) -> Iterator[Verdict]:
-    yield Verdict("embedded backend: µs of CPU a status request", of("status, 8 in flight", "local backend")["cpu"], 500)
+    yield Verdict(
+        "embedded backend: µs of CPU a status request", of("status, 8 in flight", "local backend")["cpu"], 500
+    )
 
 
 def _evaluating(of: _Lookup) -> Iterator[Verdict]:

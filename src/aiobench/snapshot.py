@@ -13,7 +13,7 @@ from attrs import frozen
 
 from aiobench._display import UNKNOWN, Card, Displayed, counted, figure
 from aiobench._errors import InvalidResponseError, JobError
-from aiobench._http.redaction import without_query
+from aiobench._redaction import without_query
 from aiobench._results import explanations as _explanations
 from aiobench._results import failure_rates as _failure_rates
 from aiobench._results import frames as _frames

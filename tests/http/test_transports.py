@@ -14,7 +14,7 @@ import pytest
 
 from aiobench import APIConnectionError, Client, ConfigurationError
 from aiobench._http import certificates
-from aiobench._http.transport import OneConnectionTransport
+from aiobench._http.httpcore_transport import OneConnectionTransport
 from aiobench._http.transports import TransportMaker
 from job_documents import job_document
 

@@ -12,8 +12,8 @@ from aiobench._download.part_files import PartFile
 from aiobench._download.result_requests import InterruptedTransferError, RefusedError
 from aiobench._download.transfers import Place, Transfer
 from aiobench._errors import APIError, APIStatusError, DownloadError, ResultExpiredError
-from aiobench._http.redaction import without_query
 from aiobench._http.retries import backoff, retry_in
+from aiobench._redaction import without_query
 from aiobench._wire.routes import RESULTS
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from aiobench._http.bodies import (
     ends_with_its_connection,
     raw_chunks,
 )
-from aiobench._http.redaction import without_query
+from aiobench._redaction import without_query
 
 if TYPE_CHECKING:
     import httpx

@@ -25,8 +25,8 @@ from aiobench._errors import (
     RateLimitError,
     ServerError,
 )
-from aiobench._http.redaction import excerpt, printable, redacted, without_query
 from aiobench._http.retries import retry_after
+from aiobench._redaction import excerpt, printable, redacted, without_query
 from aiobench._wire.decoding import MalformedDocumentError, decoded
 
 __all__ = ["Reply", "connection_error", "error_of", "invalid", "safe_cause"]

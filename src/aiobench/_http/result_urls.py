@@ -15,8 +15,8 @@ import httpx
 from attrs import frozen
 
 from aiobench._errors import UnsafeURLError
-from aiobench._http.redaction import without_query
 from aiobench._http.settings import is_this_machine
+from aiobench._redaction import without_query
 
 __all__ = ["ResultURLRules", "UnsafeAddressError", "unsafe_url"]
 

@@ -20,10 +20,12 @@ from aiobench._errors import (
     APIStatusError,
     DownloadError,
     InvalidResponseError,
+    NotFoundError,
 )
 
 __all__ = [
     "LONGEST_RETRY_AFTER",
+    "FreshJobs",
     "Pauses",
     "RetryBudget",
     "asked_wait",
@@ -38,6 +40,7 @@ __all__ = [
 LONGEST_RETRY_AFTER = 3600.0  # seconds: a longer `Retry-After` counts as an hour
 FIRST_DELAY, LONGEST_DELAY = 0.5, 8.0  # seconds
 UNHINTED_PAUSE = 1.0  # seconds of pause after a 429 without `Retry-After`
+GRACE = 30.0  # seconds from the answer to a start during which a 404 for its job is asked again
 
 RETRIED = frozenset({408, 409, 421, 423, 425, 429, 499})  # of the 4xx; every 5xx is retried
 REFUSED_UNREAD = frozenset({421, 423, 425, 429})  # the server did nothing yet; a 409 to a POST is its answer
@@ -198,3 +201,35 @@ class RetryBudget:
             return False
         self._passed.append(now)
         return True
+
+
+# -- jobs that the platform may not know everywhere yet ----------------------------------------------------------------
+
+
+class FreshJobs:
+    """Until when a 404 is no answer, by the URL of the job.
+
+    Attributes:
+        has_any: Whether any job was started of late: an attribute, as every reply asks.
+    """
+
+    def __init__(self) -> None:
+        self._until: dict[str, float] = {}
+        self.has_any: bool = False
+
+    def note(self, url: str, now: float) -> None:
+        """Note that a job was started."""
+        self._until = {each: until for each, until in self._until.items() if until > now}
+        self._until[url] = now + GRACE
+        self.has_any = True
+
+    def may_appear(self, url: str, now: float, error: Exception | None) -> bool:
+        """Return whether *error*, or None for a good reply, is a 404 that may pass.
+
+        Any other reply shows that the platform knows the job: from then on, a 404 is an answer.
+        """
+        if isinstance(error, NotFoundError):
+            return self._until.get(url, now) > now
+        self._until.pop(url, None)
+        self.has_any = bool(self._until)
+        return False

@@ -25,14 +25,13 @@ from aiobench._http.bodies import (
     read_body,
 )
 from aiobench._http.connections import KEEPALIVE, Connections, Lease
-from aiobench._http.fresh_jobs import FreshJobs
 from aiobench._http.guards import Guard
-from aiobench._http.key_echoes import KeyEchoes
 from aiobench._http.replies import Reply, connection_error, error_of, invalid, safe_cause
 from aiobench._http.requests import ApiRequest, prepared
-from aiobench._http.retries import Pauses, RetryBudget, backoff, is_retried, retry_after, retry_in
+from aiobench._http.retries import FreshJobs, Pauses, RetryBudget, backoff, is_retried, retry_after, retry_in
 from aiobench._http.settings import CallOptions
 from aiobench._observer import Observer
+from aiobench._redaction import KeyEchoes
 from aiobench._wire import routes
 from aiobench._wire.decoding import MalformedDocumentError
 

@@ -14,7 +14,7 @@ import httpx
 from attrs import field, frozen
 
 from aiobench._errors import ConfigurationError
-from aiobench._http.redaction import without_query
+from aiobench._redaction import without_query
 
 __all__ = [
     "DEFAULT_BASE_URL",

@@ -71,7 +71,7 @@ class TransportMaker:
             raise ConfigurationError(f"transport must be 'httpx', 'aiohttp' or a factory, not {self.option!r}")
         if self.proxy is not None:
             self._checked(explicit_proxy(self.proxy), url)
-        for module in ("network", "aiohttp_transport" if self.option == "aiohttp" else "transport"):
+        for module in ("network", "aiohttp_transport" if self.option == "aiohttp" else "httpcore_transport"):
             _import(f"aiobench._http.{module}")
 
     async def make(self, url: httpx.URL) -> httpx.AsyncBaseTransport:
@@ -92,7 +92,7 @@ class TransportMaker:
             from aiobench._http.aiohttp_transport import AiohttpTransport
 
             return AiohttpTransport(context, proxy, resolver)
-        from aiobench._http.transport import OneConnectionTransport, directly, through_proxy
+        from aiobench._http.httpcore_transport import OneConnectionTransport, directly, through_proxy
 
         if proxy is None:
             return OneConnectionTransport(directly(context, Network(resolver)))

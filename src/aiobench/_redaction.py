@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from attrs import frozen
 
-__all__ = ["LONG", "excerpt", "hints", "printable", "redacted", "secrets_of", "spellings", "without_query"]
+__all__ = ["KeyEchoes", "excerpt", "printable", "redacted", "secrets_of", "without_query"]
 
 LONG = 12  # characters: a secret of that length is not a word by chance
 SHORTEST_RUN = 4  # letters and digits of a secret that are worth searching for
@@ -61,12 +61,12 @@ def secrets_of(url: str) -> tuple[str, ...]:
 
 def _without_secrets(text: str, secrets: Iterable[str]) -> str:
     for secret in secrets:
-        text = spellings(secret).sub("[redacted]", text)
+        text = _spellings(secret).sub("[redacted]", text)
     return text
 
 
 @lru_cache(maxsize=64)
-def spellings(secret: str) -> re.Pattern[str]:
+def _spellings(secret: str) -> re.Pattern[str]:
     """Match a secret in each spelling that a server could echo.
 
     In upper or lower case; percent-encoded, once or twice; escaped for JSON or HTML; within something in base64.
@@ -79,7 +79,7 @@ def spellings(secret: str) -> re.Pattern[str]:
 
 
 @frozen
-class Hints:
+class _Hints:
     """What is quick to search for: where none of it is, a long secret is not either, in any of its spellings.
 
     Attributes:
@@ -102,7 +102,7 @@ class Hints:
         return False
 
 
-def hints(secret: str) -> Hints:
+def _hints(secret: str) -> _Hints:
     """Make the hints of a secret."""
     run = max(re.findall(r"[A-Za-z0-9]+", secret), key=len, default="")
     run = run if len(run) >= SHORTEST_RUN else secret
@@ -116,10 +116,27 @@ def hints(secret: str) -> Hints:
         ],
         "&": [f"#{code};", f"#0{code};", f"#x{code:x};", f"#x{code:X};", f"#X{code:X};"],
     }
-    return Hints(
+    return _Hints(
         tuple(each.encode() for each in dict.fromkeys([run, run.lower(), run.upper(), *_in_base64(secret.encode())])),
         tuple((begin.encode(), tuple(way.encode() for way in dict.fromkeys(ways))) for begin, ways in escaped.items()),
     )
+
+
+class KeyEchoes:
+    """Finds one key in replies, in every spelling that a server could echo.
+
+    Every reply passes here, so the rule is first a search for bytes, which takes a microsecond or two. A key as short
+    as a word, such as one typed to try things out, may be part of anything and is left where it is.
+    """
+
+    def __init__(self, key: str) -> None:
+        self._hints = _hints(key) if len(key) >= LONG else None
+        self._pattern = re.compile(_spellings(key).pattern.encode(), re.IGNORECASE)
+
+    def removed_from(self, body: bytes) -> bytes:
+        """Return a body without the key."""
+        is_likely = self._hints is not None and self._hints.are_in(body)
+        return self._pattern.sub(b"[redacted]", body) if is_likely else body
 
 
 def _spellings_of_character(character: str) -> str:

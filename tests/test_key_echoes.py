@@ -7,7 +7,7 @@ from base64 import b64decode, b64encode
 
 import pytest
 
-from aiobench._http.key_echoes import KeyEchoes
+from aiobench._redaction import KeyEchoes
 
 KEY = "a1B2-c3D4_e5F6"
 

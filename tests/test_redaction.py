@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aiobench import ConfigurationError
-from aiobench._http.redaction import excerpt, printable, redacted, secrets_of, without_query
 from aiobench._http.settings import resolved_api_key
+from aiobench._redaction import excerpt, printable, redacted, secrets_of, without_query
 
 
 @pytest.mark.parametrize(
