@@ -1,4 +1,4 @@
-"""`LocalBackend`: the server, its jobs and its workspace, started and stopped as one."""
+"""`LocalBackend`: a server, its jobs and its workspace, started and stopped together."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = ["LocalBackend"]
 
 
 class _Identified(Protocol):
-    """A job of any client, of which the id is enough."""
+    """A job from any client; only its id is used."""
 
     @property
     def id(self) -> str:
@@ -49,7 +49,7 @@ class _Running:
 
 
 class LocalBackend:
-    """A benchmark platform of one's own: a real HTTP server on loopback that speaks the platform's protocol.
+    """Your own benchmark platform: a real HTTP server on loopback that speaks the platform's protocol.
 
     Use it as `async with LocalBackend() as backend`, as `with LocalBackend() as backend`, or with `start()` and
     `stop()`; it can be started again after it was stopped. It needs no account and no network, and listens on
@@ -101,26 +101,26 @@ class LocalBackend:
 
     @property
     def api_key(self) -> str:
-        """The key to give a client: random, the same for the life of the workspace."""
+        """The key to give a client. It is random and stays the same for the life of the workspace."""
         return self._running.api_key
 
     @property
     def datasets(self) -> dict[str, str]:
-        """What to run on: names by id, in order."""
+        """The datasets you can use: names by id, in order."""
         return dict(self._running.datasets)
 
     @property
     def models(self) -> dict[str, str]:
-        """What to run: names by id, in order. Each runs on every dataset."""
+        """The models you can run: names by id, in order. Each runs on every dataset."""
         return dict(self._running.models)
 
     @property
     def metrics(self) -> dict[str, str]:
-        """What to score with: names by id, in order. Each works for every dataset."""
+        """The metrics you can score with: names by id, in order. Each works on every dataset."""
         return dict(self._running.metrics)
 
     def client(self, *, trust_env: bool = False, **options: Any) -> Client:
-        """Make a client of this backend.
+        """Create a client for this backend.
 
         Args:
             trust_env: Whether to use the environment's proxies.
@@ -137,7 +137,7 @@ class LocalBackend:
         return Client(self.api_key, base_url=self.base_url, trust_env=trust_env, **options)
 
     def sync_client(self, *, trust_env: bool = False, **options: Any) -> SyncClient:
-        """Make a synchronous client of this backend.
+        """Create a synchronous client for this backend.
 
         Args:
             trust_env: Whether to use the environment's proxies.
@@ -154,7 +154,7 @@ class LocalBackend:
         return Client(self.api_key, base_url=self.base_url, trust_env=trust_env, **options)
 
     def cancel(self, job: str | _Identified) -> bool:
-        """End a job as it stands: it is `canceling`, then `canceled`; the platform itself has no such request.
+        """Cancel a job: it becomes `canceling`, then `canceled`. The platform itself has no such request.
 
         What its models are busy with is not waited for. Segments that are done are kept, but there are no results to
         download, and it does not go on with the next start.
@@ -172,7 +172,7 @@ class LocalBackend:
         return self._running.cancel(job if isinstance(job, str) else job.id)
 
     def start(self) -> None:
-        """Start serving; return when requests are answered.
+        """Start the server; return once it answers requests.
 
         Raises:
             MissingExtraError: The extra `local` is not installed.
@@ -225,7 +225,7 @@ class LocalBackend:
             )
 
     def stop(self) -> None:
-        """Stop serving and leave jobs where they stand; return when every thread has ended.
+        """Stop the server; return when every thread has ended. Unfinished jobs resume at the next start.
 
         Does nothing when it is not running.
         """

@@ -1,4 +1,4 @@
-"""What a dataset is: segments, each with a source, a reference and whatever else its file says of it."""
+"""Datasets: segments, each with a source, a reference and any other columns."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Dataset", "Segment"]
 
 
 class Segment(Struct, frozen=True):  # which pickles on its way to other processes in half the time of attrs
-    """One thing to translate or answer, and the right answer.
+    """One input for a model, and the right output.
 
     Attributes:
         id: Its id, unique within the dataset.
@@ -33,7 +33,7 @@ class Segment(Struct, frozen=True):  # which pickles on its way to other process
 
 @frozen
 class Dataset:
-    """Segments in one language pair.
+    """Segments that belong together, in one language pair.
 
     Attributes:
         source_language: An ISO 639 code such as `de`, or an empty string if it is not known.
@@ -50,5 +50,5 @@ class Dataset:
     columns: tuple[str, ...] = ()
 
     def without_segments(self) -> Dataset:
-        """Return what a model needs to know of it to get ready."""
+        """Return the same dataset without segments: all that a model needs to prepare."""
         return evolve(self, segments=())

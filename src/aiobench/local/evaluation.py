@@ -1,4 +1,4 @@
-"""`evaluate()`: data of one's own, judged on this machine, with the results of a job."""
+"""`evaluate()`: scores the user's own data on this machine and returns what a job would."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ MetricChoice = str | Callable[[str, str], float]
 
 @frozen(repr=False)
 class Evaluation:
-    """What `evaluate()` found, in the shapes of a job on the platform.
+    """The result of `evaluate()`, in the shapes of a platform job.
 
     Attributes:
         snapshot: A job document: scores, failure rates and explanations.
@@ -106,7 +106,7 @@ async def evaluate_async(
     metrics: Sequence[MetricChoice] = ("bleu", "chrf"),
     progress: bool = False,
 ) -> Evaluation:
-    """Do what `evaluate()` does without blocking the event loop; async models run in it, plain ones in a thread.
+    """The same as `evaluate()`, without blocking the event loop. Async models run in it, plain ones in a thread.
 
     Cancelling it takes effect after the segment at hand.
 
@@ -144,14 +144,14 @@ async def _evaluated(prepare: Callable[[], _Prepared], *, progress: bool) -> Eva
 
 @frozen
 class _Prepared:
-    """Data, models and metrics that go together."""
+    """Checked data, models and metrics."""
 
     dataset: Dataset
     models: dict[str, Model]
     benchmark: Benchmark
 
     def run(self, show: Callable[..., None], portal: BlockingPortal) -> Evaluation:
-        """Run all models, in a worker thread of the event loop that the portal leads to."""
+        """Run all models in a worker thread; the portal leads back to its event loop."""
         from aiobench.local.engine.awaiting import awaited
         from aiobench.local.engine.executors import InThisProcess
         from aiobench.local.engine.segments import Task
@@ -176,7 +176,7 @@ class _Prepared:
 
 
 def _halted() -> bool:
-    """Raise the event loop's cancellation, if it was cancelled."""
+    """Raise the cancellation of the calling task, if it was cancelled."""
     anyio.from_thread.check_cancelled()
     return False
 

@@ -1,4 +1,4 @@
-"""Finished jobs in the shapes of the client: a snapshot, a frame, a leaderboard, a report."""
+"""Finished jobs in the client's shapes: a snapshot, a frame, a leaderboard, a report."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = ["boards_of", "can_report", "frame_of", "snapshot_of_job", "write_repo
 
 
 def snapshot_of_job(job: Job) -> JobSnapshot:
-    """Return the snapshot that a client would have."""
+    """Return the snapshot that a client would get."""
     return snapshot_of(
         job.id,
         msgspec.json.encode(job_document(job, now=time.time(), report_url="")),
@@ -37,12 +37,12 @@ def snapshot_of_job(job: Job) -> JobSnapshot:
 
 
 def frame_of(job: Job, results: Path) -> pd.DataFrame:
-    """Return the frame that a client would have of a file of results; blocking."""
+    """Return the frame that a client would get from a results file. Blocking."""
     return read_frame(results, job_id=job.id, metrics=[scorer.long_name for scorer in job.benchmark.scorers])
 
 
 def boards_of(job: Job, results: Path) -> list[dict[str, Any]]:
-    """Rank the models on each metric that has scores, with intervals; blocking, and for seconds if they are many.
+    """Rank the models on each metric that has scores, with intervals. Blocking, for seconds if there are many results.
 
     Returns:
         For each metric `metric`, `lowerIsBetter` and `rows`, the best first: `model`, `mean`, `low`, `high` (None if it
@@ -73,12 +73,12 @@ def _row(row: dict[Any, Any]) -> dict[str, Any]:
 
 
 def can_report() -> bool:
-    """Tell whether the extra `report` is installed."""
+    """Return whether the extra `report` is installed."""
     return all(find_spec(name) for name in ("jinja2", "matplotlib", "scipy", "statsmodels"))
 
 
 def write_report(job: Job, results: Path, to: Path) -> None:
-    """Write the report of a job, whole or not at all; blocking, and for seconds.
+    """Write a job's report, complete or not at all. Blocking, for seconds.
 
     Raises:
         MissingExtraError: If the extra `report` is not installed.

@@ -1,4 +1,4 @@
-"""How models of one's own are named where they are registered."""
+"""How users describe the models they register."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["model", "predictions"]
 
 @frozen
 class predictions:  # noqa: N801 - reads as a word where models are listed
-    """A column of a dataset that holds a model's outputs, one for each segment.
+    """A column of a dataset that holds a model's outputs, one per segment.
 
     Attributes:
         column: The column's name.
@@ -29,7 +29,7 @@ class predictions:  # noqa: N801 - reads as a word where models are listed
 
 @frozen
 class model:  # noqa: N801
-    """A model with limits of its own: `model(translate, timeout=20, retries=2, concurrency=8)`.
+    """A model with its own limits: `model(translate, timeout=20, retries=2, concurrency=8)`.
 
     Attributes:
         runs: A function of one source, `predictions("column")`, the address of an endpoint or a command, as in

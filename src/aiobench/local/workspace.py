@@ -1,4 +1,4 @@
-"""A workspace: the folder that holds a backend's settings, datasets, jobs and results."""
+"""A workspace: the folder with a backend's settings, datasets, jobs and results."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ __all__ = ["Settings", "Workspace", "lock_workspace", "open_workspace"]
 
 @frozen
 class Settings:
-    """What `workspace.json` says.
+    """The contents of `workspace.json`.
 
     Attributes:
         api_key: `apiKey`, the key that requests must carry.
@@ -55,7 +55,7 @@ class Settings:
 
 @frozen
 class Workspace:
-    """A workspace, read."""
+    """An open workspace."""
 
     root: Path
     settings: Settings
@@ -63,20 +63,20 @@ class Workspace:
 
     @property
     def database(self) -> Path:
-        """Return where benchmarks and jobs are kept."""
+        """The path of the database of benchmarks and jobs."""
         return self.root / "jobs.sqlite"
 
     def store(self) -> Store:
-        """Open the store for this thread."""
+        """Open the store for the current thread."""
         return Store(self.database, self.catalogue.metrics)
 
     def results(self, job_id: str) -> Path:
-        """Return where the results of a job are kept."""
+        """Return the path of a job's results."""
         return self.root / "results" / f"{job_id}.csv"
 
 
 def lock_workspace(root: Path) -> sqlite3.Connection:
-    """Take a workspace for this backend alone, creating the folder if need be.
+    """Lock a workspace for this backend, creating the folder if necessary.
 
     The lock is SQLite's, on a file of its own: alike on every system, and gone with the process that holds it.
 
@@ -114,7 +114,7 @@ def open_workspace(
     metrics: Mapping[str, Metric] | None = None,
     segment_seconds: float = 0.0,
 ) -> Workspace:
-    """Read a workspace; what is missing is made, so an empty folder becomes the demo's.
+    """Read a workspace and create what is missing: an empty folder becomes the demo's.
 
     A folder with a `workspace.toml` offers what that file names, and neither the demo's datasets nor its systems.
 

@@ -1,4 +1,4 @@
-"""What there is to run: datasets, models and metrics, the demo's and one's own."""
+"""What can be run: the demo's and the user's datasets, models and metrics."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Catalogue"]
 
 @frozen
 class Catalogue:
-    """Everything that a benchmark can name, by id."""
+    """Everything a benchmark can refer to, by id."""
 
     datasets: Mapping[str, Dataset]
     models: Mapping[str, Model]

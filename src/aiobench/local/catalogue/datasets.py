@@ -1,4 +1,4 @@
-"""Datasets: tables turned into segments, and the dataset folders of a workspace."""
+"""Datasets: tables turned into segments, and the dataset folders in a workspace."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def make_dataset(
 
 
 def ids_of(table: Table, column: str | None = None) -> tuple[str | None, list[str]]:
-    """Return the column that holds the segments' ids, and each row's id; an empty one is missing.
+    """Return the name of the id column and each row's id; an empty id counts as missing.
 
     Args:
         table: One row per segment.
@@ -150,7 +150,7 @@ def table_of(data: object) -> Table:
 
 
 def registered_datasets(datasets: Mapping[str, object]) -> dict[str, Dataset]:
-    """Return datasets of one's own by id.
+    """Return the user's datasets by id.
 
     Args:
         datasets: A frame or the path of a file, by id.
@@ -170,7 +170,7 @@ def registered_datasets(datasets: Mapping[str, object]) -> dict[str, Dataset]:
 
 
 def load_datasets(root: Path) -> dict[str, Dataset]:
-    """Read every dataset folder of a workspace, in the order of their ids.
+    """Read every dataset folder in a workspace, ordered by id.
 
     A dataset is a folder, named by its id, with two UTF-8 files: `dataset.json`, an object with `name`,
     `sourceLanguage`, `targetLanguage` and, optionally, `description`; and `segments.csv` with the columns `source`,

@@ -1,4 +1,4 @@
-"""The demo's two datasets, made from the CLDR."""
+"""The demo's two datasets, generated from the CLDR."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DEMO_LANGUAGES = {"de": "German", "fr": "French"}
 
 
 def write_demo_datasets(root: Path) -> None:
-    """Write the demo's datasets: the English names of countries, with the CLDR's names in German and French.
+    """Write the demo's datasets: English country names with their German and French names in the CLDR.
 
     The topic is the area of the country's time zones (`Europe`, `Africa`, ...), which the CLDR knows as well.
 

@@ -1,4 +1,4 @@
-"""The metrics on offer, each computed by the library it is named after, and what is done to text before."""
+"""The built-in metrics, each computed by the library it is named after, and how text is normalized first."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Metric:
 
     @property
     def long_name(self) -> str:
-        """Say the name with its supplier, as scores and CSV columns do."""
+        """The name with its supplier, as in scores and CSV columns."""
         return f"{self.name} by {self.supplier}"
 
 
@@ -78,7 +78,7 @@ def _accuracy(hypothesis: str, reference: str) -> float:
 
 
 def _f1(hypothesis: str, reference: str) -> float:
-    """Compare what are labels separated by commas; the mean over segments is scikit-learn's `average="samples"`."""
+    """Compare comma-separated labels. The mean over segments is scikit-learn's `average="samples"`."""
     from sklearn.metrics import f1_score
 
     given, right = _labels(hypothesis), _labels(reference)
@@ -130,7 +130,7 @@ NORMALIZATIONS: Mapping[str, Callable[[str], str]] = {
 
 @frozen
 class Scorer:
-    """A metric with the normalization that comes before it.
+    """A metric and the normalization applied before it.
 
     Attributes:
         normalization: Keys of `NORMALIZATIONS`, applied in this order to hypothesis and reference.
@@ -141,12 +141,12 @@ class Scorer:
 
     @property
     def id(self) -> str:
-        """Name the score: the metric's id, with what was done before it."""
+        """The score's id: the metric's id and the normalization before it."""
         return "+".join((self.metric.id, *self.normalization))
 
     @property
     def long_name(self) -> str:
-        """Name the score for people: no two of a benchmark are alike."""
+        """The score's display name, unique within a benchmark."""
         suffix = f" ({', '.join(self.normalization)})" if self.normalization else ""
         return self.metric.long_name + suffix
 
@@ -159,7 +159,7 @@ class Scorer:
 
 
 def chosen_metric(wanted: object) -> Metric:
-    """Return a metric by its name, or one of a function.
+    """Return the metric with a given name, or wrap a function as one.
 
     Args:
         wanted: A name such as `bleu` or `exact match`, in any case, or a function of (hypothesis, reference).
@@ -182,7 +182,7 @@ def chosen_metric(wanted: object) -> Metric:
 
 
 def configured_metric(metric_id: str, base: Metric, parameters: Mapping[str, Any], *, label: str) -> Metric:
-    """Make another metric of one that there is.
+    """Derive a metric from a built-in one.
 
     Args:
         metric_id: Its id.
@@ -211,7 +211,7 @@ def configured_metric(metric_id: str, base: Metric, parameters: Mapping[str, Any
 
 
 def function_metric(name: str, function: Callable[[str, str], float]) -> Metric:
-    """Make a metric of a function of (hypothesis, reference); an attribute `lower_is_better` of it is its direction."""
+    """Wrap a function of (hypothesis, reference) as a metric; its attribute `lower_is_better` sets the direction."""
     is_lower_better = bool(getattr(function, "lower_is_better", False))
 
     def score(hypothesis: str, reference: str) -> float:
@@ -225,7 +225,7 @@ def function_metric(name: str, function: Callable[[str, str], float]) -> Metric:
 
 
 def registered_metrics(metrics: Mapping[str, object]) -> dict[str, Metric]:
-    """Return metrics of one's own by id.
+    """Return the user's metrics by id.
 
     Args:
         metrics: A function of (hypothesis, reference), or the name of a metric that there is, by id.
@@ -242,7 +242,7 @@ def registered_metrics(metrics: Mapping[str, object]) -> dict[str, Metric]:
 
 
 def missing_metric(metric_id: str) -> Metric:
-    """Stand for a metric that an earlier backend offered: it scores nothing."""
+    """Stand in for a metric that is no longer offered: it scores nothing."""
 
     def score(_hypothesis: str, _reference: str) -> float:
         raise LookupError(f"metric {metric_id} is no longer offered")

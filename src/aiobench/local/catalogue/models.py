@@ -1,4 +1,4 @@
-"""What can be run: the demo's systems, and models of one's own: a function, or a column of predictions."""
+"""Models: the demo's systems, functions, and predictions in a column or a file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Function = Callable[[str], "str | Awaitable[str]"]
 
 @frozen
 class Model(ABC):
-    """A model on offer.
+    """A model that benchmarks can run.
 
     Attributes:
         label: Its name for people.
@@ -42,7 +42,7 @@ class Model(ABC):
 
     @property
     def can_hang(self) -> bool:
-        """Whether it runs what is not ours, so that it needs a thread that can be given up."""
+        """Whether it runs foreign code that may hang, and so needs a thread that can be abandoned."""
         return True
 
     @property
@@ -51,7 +51,7 @@ class Model(ABC):
         return {}
 
     def check(self, configuration: Mapping[str, Any]) -> None:
-        """Refuse a configuration that is of no use.
+        """Reject an invalid configuration.
 
         Raises:
             ValueError: If a parameter is unknown or its value is of no use.
@@ -61,7 +61,7 @@ class Model(ABC):
 
     @abstractmethod
     def prepared(self, configuration: Mapping[str, Any], dataset: Dataset) -> Predict:
-        """Get ready for a dataset.
+        """Prepare to run on a dataset.
 
         Returns:
             A function from a segment to the output, or to an awaitable of it. What it raises makes that segment a
@@ -71,14 +71,14 @@ class Model(ABC):
 
 @frozen
 class SystemModel(Model):
-    """One of the demo's systems, which are made anew for each configuration."""
+    """One of the demo's systems, created anew for each configuration."""
 
     id: str
     system: type[System]
 
     @classmethod
     def of(cls, system_id: str, system: type[System]) -> SystemModel:
-        """Offer a system under its id."""
+        """Wrap a system under its id."""
         description = " ".join((system.__doc__ or "").partition("\n\n")[0].split())
         return cls(
             system.label, system_id, system, supplier=system.supplier, description=description, price=system.price
@@ -97,11 +97,11 @@ class SystemModel(Model):
         return parameters(self.system)
 
     def check(self, configuration: Mapping[str, Any]) -> None:
-        """Refuse what the system does not know."""
+        """Reject parameters that the system does not have."""
         self._configured(configuration)
 
     def prepared(self, configuration: Mapping[str, Any], dataset: Dataset) -> Predict:
-        """Make the system."""
+        """Create the system."""
         translate = self._configured(configuration).translator(dataset)
         return lambda segment: translate(segment.source)
 
@@ -118,13 +118,13 @@ class FunctionModel(Model):
     function: Function
 
     def prepared(self, configuration: Mapping[str, Any], dataset: Dataset) -> Predict:  # noqa: ARG002 - takes all alike
-        """Return the function, of a segment."""
+        """Return the function, adapted to take a segment."""
         return lambda segment: self.function(segment.source)
 
 
 @frozen
 class PredictionsModel(Model):
-    """A column of the dataset that holds a model's outputs; an empty cell is a failed segment."""
+    """A column of the dataset that holds a model's outputs. An empty cell is a failed segment."""
 
     column: str
 
@@ -134,7 +134,7 @@ class PredictionsModel(Model):
         return False
 
     def prepared(self, configuration: Mapping[str, Any], dataset: Dataset) -> Predict:  # noqa: ARG002
-        """Return a reader of the column."""
+        """Return a function that reads the column."""
         if self.column not in dataset.columns:
             known = ", ".join(map(repr, dataset.columns)) or "no further columns"
             raise LookupError(f"dataset {dataset.name} has no column {self.column!r} of predictions; it has {known}")
@@ -149,7 +149,7 @@ class PredictionsModel(Model):
 
 @frozen
 class FileModel(Model):
-    """A file that holds a model's outputs, by segment."""
+    """A file that holds a model's outputs by segment."""
 
     path: str
     outputs: Mapping[str, str] = field(repr=False)
@@ -160,7 +160,7 @@ class FileModel(Model):
         return False
 
     def prepared(self, configuration: Mapping[str, Any], dataset: Dataset) -> Predict:  # noqa: ARG002 - takes all alike
-        """Return a reader of the outputs."""
+        """Return a function that reads the outputs."""
         return self._predict
 
     def _predict(self, segment: Segment) -> str:

@@ -1,4 +1,4 @@
-"""Models outside Python: an HTTP endpoint, and a command that answers lines with lines."""
+"""Models outside Python: HTTP endpoints and commands."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ SHOWN = 200  # characters of an answer that is no output
 
 @frozen
 class EndpointModel(Model):
-    """An HTTP endpoint: it is sent `{"source": …}` by POST, and answers `{"output": …}` or plain text."""
+    """An HTTP endpoint. It receives `{"source": …}` in a POST and replies with `{"output": …}` or plain text."""
 
     url: str = field(repr=False)
     timeout: float = field(default=TIMEOUT, kw_only=True)
 
     def prepared(self, configuration: Mapping[str, Any], dataset: Dataset) -> Predict:  # noqa: ARG002 - takes all alike
-        """Return a caller of the endpoint, with a connection of its own."""
+        """Return a function that calls the endpoint over its own connection."""
         # Loopback passes by the environment's proxies, as the platform's own requests do.
         client = httpx.Client(timeout=self.timeout, mounts=dict.fromkeys(LOOPBACK))
         name = self.url.partition("?")[0]  # a query may hold a key
@@ -62,27 +62,27 @@ class EndpointModel(Model):
 
 @frozen
 class CommandModel(Model):
-    """A command that reads a source from each line of its input and writes an output for it on a line."""
+    """A command that reads one source per line and writes one output per line."""
 
     command: tuple[str, ...]
     folder: str | None = field(default=None, kw_only=True)
     timeout: float = field(default=TIMEOUT, kw_only=True)
 
     def prepared(self, configuration: Mapping[str, Any], dataset: Dataset) -> Predict:  # noqa: ARG002 - takes all alike
-        """Return a caller of the command, which starts with the first segment."""
+        """Return a function that calls the command, which starts with the first segment."""
         return _Command(self).answer
 
 
 @define(eq=False)
 class _Command:
-    """The process of a command; one that dies or hangs is started anew for the next segment."""
+    """A command's process. If it dies or hangs, it is restarted for the next segment."""
 
     model: CommandModel
     _process: subprocess.Popen[str] | None = field(default=None, init=False)
     _stop: weakref.finalize[..., _Command] | None = field(default=None, init=False)
 
     def answer(self, segment: Segment) -> str:
-        """Write a line and read one."""
+        """Write a line and read the reply."""
         process = self._started()
         late = threading.Event()
         alarm = threading.Timer(self.model.timeout, _kill, (process, late))
@@ -140,7 +140,7 @@ def _kill(process: subprocess.Popen[str], late: threading.Event) -> None:
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    """End a process and collect it. One that has seen the end of its input may end by itself first."""
+    """End a process and reap it, after giving it a moment to exit when its input ends."""
     for pipe in (process.stdin, process.stdout):
         if pipe is not None:
             with contextlib.suppress(OSError):  # what was not written has nowhere to go

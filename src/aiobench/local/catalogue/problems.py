@@ -1,4 +1,4 @@
-"""Mistakes in what a user brings: collected, so that one run names them all."""
+"""Mistakes in a user's data, collected so that one run reports them all."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MOST = 20  # mistakes listed; a wrong column repeats itself in every row
 
 
 class DataError(Exception):
-    """Raised when data cannot be used; carries every mistake found, each with its place."""
+    """Raised when data cannot be used. It lists every mistake and where it is."""
 
     def __init__(self, mistakes: Sequence[str]) -> None:
         super().__init__("; ".join(mistakes))
@@ -23,7 +23,7 @@ class DataError(Exception):
 
 
 def refuse(mistakes: Sequence[str]) -> None:
-    """Raise if there are mistakes.
+    """Raise `DataError` if there are mistakes.
 
     Args:
         mistakes: One sentence each, with file and line where there is one.

@@ -1,4 +1,4 @@
-"""Models of one's own, by name: functions, columns of predictions, endpoints and commands."""
+"""Models registered from Python: functions, columns of predictions, endpoints and commands."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["registered_models"]
 
 
 def registered_models(models: Mapping[str, object]) -> dict[str, Model]:
-    """Return models of one's own by id.
+    """Return the user's models by id.
 
     Args:
         models: A function of one source, plain or async, `predictions("column")`, the address of an HTTP endpoint, or

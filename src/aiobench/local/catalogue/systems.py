@@ -1,4 +1,4 @@
-"""The models on offer: systems that really translate names, each with its own way of being wrong."""
+"""The demo's models: systems that really translate names, each wrong in its own way."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class System(ABC):
 
     @abstractmethod
     def translator(self, dataset: Dataset) -> Translate:
-        """Prepare for a dataset.
+        """Prepare to translate a dataset.
 
         Args:
             dataset: What will be translated; its target language is what matters.
@@ -58,7 +58,7 @@ def _catalogue(language: str) -> gettext.NullTranslations:
 
 @frozen
 class IsoGettext(System):
-    """The translations of ISO 3166-1 that ship with pycountry; a name it does not know stays as it is."""
+    """The ISO 3166-1 translations that ship with pycountry. An unknown name stays as it is."""
 
     label: ClassVar[str] = "ISO 3166-1 names"
     supplier: ClassVar[str] = "pycountry"
@@ -73,7 +73,7 @@ class IsoGettext(System):
 
 @frozen
 class IsoStrict(System):
-    """The same catalogue, where a name it does not know is a failure: `Russia` is the CLDR's, not ISO 3166-1's."""
+    """The same catalogue, but an unknown name is a failure: `Russia`, say, is in the CLDR but not in ISO 3166-1."""
 
     label: ClassVar[str] = "ISO 3166-1 names, strict"
     supplier: ClassVar[str] = "pycountry"
@@ -87,7 +87,7 @@ class IsoStrict(System):
 
 @frozen
 class NearestName(System):
-    """The translation of the ISO 3166-1 name that looks most like the source, right or wrong.
+    """The translation of the ISO 3166-1 name most similar to the source, right or wrong.
 
     Attributes:
         min_similarity: Below this similarity (0 to 100) the segment fails.
@@ -123,7 +123,7 @@ class NearestName(System):
 
 @frozen
 class CopySource(System):
-    """The baseline: the source, untranslated.
+    """The baseline: returns the source unchanged.
 
     Attributes:
         case: `keep`, `lower` or `upper`.
@@ -154,7 +154,7 @@ def parameters(system: type[System]) -> dict[str, Any]:
 
 
 def configure(model_id: str, configuration: Mapping[str, Any]) -> System:
-    """Make a system with its parameters set.
+    """Create a system with the given parameters.
 
     Args:
         model_id: A key of `SYSTEMS`.

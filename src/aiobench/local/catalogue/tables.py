@@ -1,4 +1,4 @@
-"""Tables of text: CSV, JSON lines, Parquet and frames, each cell with its place for error messages."""
+"""Tables of text: CSV, JSON lines, Parquet and frames. Rows know their place, for error messages."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FORMATS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 
 @frozen
 class Row:
-    """One row: where it is, and its cells by column. A missing cell is absent."""
+    """One row: its place, and its cells by column. A missing cell is absent."""
 
     place: str
     cells: Mapping[str, str]
@@ -46,7 +46,7 @@ class Table:
 
 
 def read_table(path: Path) -> Table:
-    """Read a file, by its ending.
+    """Read a file; its suffix decides how.
 
     Args:
         path: A `.csv`, `.tsv`, `.jsonl`, `.ndjson` or `.parquet` file. Text is UTF-8, with or without a BOM.
@@ -99,7 +99,7 @@ def read_text(path: Path) -> str:
 
 
 def read_frame(frame: pd.DataFrame, origin: str = "the frame") -> Table:
-    """Take a frame as a table.
+    """Convert a frame to a table.
 
     Args:
         frame: One row per segment. Its index is not read.

@@ -1,4 +1,4 @@
-"""`workspace.toml`: the datasets, models and metrics of a workspace, in a file that people write."""
+"""`workspace.toml`: a workspace's datasets, models and metrics, in a file that people write."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ KINDS_OF_MODEL = ("predictions", "file", "function", "endpoint", "command")
 
 
 class _Entry:
-    """One table of the file, which knows its place."""
+    """One table of the file, which knows its place for error messages."""
 
     def __init__(self, path: Path, line: int, title: str, values: dict[str, Any]) -> None:
         self.place = f"{path}, line {line}, [{title}]"
@@ -81,7 +81,7 @@ class _Entry:
         return value
 
     def refuse_others(self, known: set[str]) -> None:
-        """Refuse keys that mean nothing."""
+        """Reject unknown keys."""
         others = sorted(self.values.keys() - known)
         if others:
             raise DataError([f"{self.place}: {others[0]!r} is unknown; there are {', '.join(sorted(known))}"])
@@ -124,7 +124,7 @@ def _section(
     read: Callable[[str, _Entry], T],
     mistakes: list[str],
 ) -> dict[str, T]:
-    """Read the tables of a section; what is wrong is added to the mistakes."""
+    """Read a section's tables; mistakes are added to the list."""
     tables: Any = content.get(section, {})
     found: dict[str, T] = {}
     if not isinstance(tables, dict):
@@ -146,7 +146,7 @@ def _section(
 
 
 def _line_of(text: str, section: str, name: str) -> int:
-    """Return the line on which a table begins; TOML's reader does not say."""
+    """Return the line where a table begins, which `tomllib` does not tell."""
     quoted = rf"""(?:{re.escape(name)}|"{re.escape(name)}"|'{re.escape(name)}')"""
     header = re.search(rf"^\s*\[\s*{section}\s*\.\s*{quoted}\s*\]", text, re.MULTILINE)
     inside = re.search(rf"^\s*{quoted}\s*=", text, re.MULTILINE)
@@ -259,7 +259,7 @@ def _metric(name: str, entry: _Entry) -> Metric:
 
 
 def _function(entry: _Entry) -> Any:
-    """Import `package.module:function`; modules may lie beside the file."""
+    """Import `package.module:function`; the module may be next to the file."""
     reference = entry.text("function")
     module, colon, name = reference.partition(":")
     if not (module and colon and name):

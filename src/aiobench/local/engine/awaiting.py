@@ -19,7 +19,7 @@ __all__ = ["LoopThread", "awaited"]
 
 
 class LoopThread:
-    """Waits for what async models return, in an event loop of its own that starts with the first."""
+    """Runs async models in an event loop of its own, which starts when the first one is called."""
 
     def __init__(self) -> None:
         self._stack = ExitStack()
@@ -27,21 +27,21 @@ class LoopThread:
         self._portal: BlockingPortal | None = None
 
     def result(self, output: Awaitable[str], seconds: float) -> str:
-        """Return what an awaitable gives; its error is raised here."""
+        """Return an awaitable's result or raise its error."""
         with self._lock:
             if self._portal is None:
                 self._portal = self._stack.enter_context(start_blocking_portal())
         return self._portal.call(awaited, output, seconds)
 
     def close(self) -> None:
-        """Stop the loop, and what still runs in it."""
+        """Stop the loop and everything that still runs in it."""
         if self._portal is not None:
             self._portal.call(partial(self._portal.stop, cancel_remaining=True))
         self._stack.close()
 
 
 async def awaited(output: Awaitable[str], seconds: float) -> str:
-    """Return what an awaitable gives.
+    """Return an awaitable's result.
 
     Raises:
         LookupError: If it gives nothing within that many seconds.

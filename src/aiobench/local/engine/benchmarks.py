@@ -1,4 +1,4 @@
-"""Benchmarks: what a `POST sdk/benchmarks` may say, and what is kept of it."""
+"""Benchmarks: what `POST sdk/benchmarks` accepts and what is stored."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ __all__ = ["Benchmark", "InvalidRequestError", "ModelRun", "parse_benchmark", "p
 
 
 class InvalidRequestError(Exception):
-    """Raised when a request asks for what cannot be; answered with 400 and the text."""
+    """Raised for an invalid request. The reply is a 400 with this text."""
 
 
 @frozen
 class ModelRun:
-    """A model of a benchmark, as one iteration of its jobs runs it."""
+    """A model as one iteration of a benchmark's jobs runs it."""
 
     model_id: str
     display_name: str | None
@@ -33,13 +33,13 @@ class ModelRun:
 
     @property
     def label(self) -> str:
-        """Its name in results: the display name, or the id without one."""
+        """Its name in results: the display name, or the id if there is none."""
         return self.model_id if self.display_name is None else self.display_name
 
 
 @frozen
 class Benchmark:
-    """A dataset, models and scores, ready to be started any number of times."""
+    """A dataset, models and scores that can be started any number of times."""
 
     id: str
     name: str
@@ -48,7 +48,7 @@ class Benchmark:
     scorers: tuple[Scorer, ...]
 
     def to_json(self) -> str:
-        """Write it down for the store."""
+        """Convert it to JSON for the store."""
         return json.dumps(
             {
                 "id": self.id,
@@ -61,7 +61,7 @@ class Benchmark:
 
     @classmethod
     def from_json(cls, text: str, metrics: Mapping[str, Metric]) -> Benchmark:
-        """Read what `to_json` wrote; a metric that has gone since scores nothing."""
+        """Read what `to_json` wrote. A metric that no longer exists scores nothing."""
         kept = json.loads(text)
         return cls(
             id=kept["id"],
@@ -76,7 +76,7 @@ class Benchmark:
 
 
 def parse_benchmark(body: object, *, benchmark_id: str, catalogue: Catalogue) -> Benchmark:
-    """Check a request for a benchmark (docs/reference/wire.md#routes) and turn it into one.
+    """Turn a request (docs/reference/wire.md#routes) into a benchmark.
 
     Args:
         body: The decoded body.
@@ -106,7 +106,7 @@ def parse_benchmark(body: object, *, benchmark_id: str, catalogue: Catalogue) ->
 
 
 def parse_normalization_query(body: object) -> tuple[object, list[Any]]:
-    """Read a request for the normalization options of a metric and some models.
+    """Read a request for the normalization options of a metric and models.
 
     Args:
         body: The decoded body.

@@ -1,4 +1,4 @@
-"""Where segments are run: in this process, in a pool of processes, or on a Dask cluster; the results are the same."""
+"""Where segments run: in this process, in a pool of processes, or on a Dask cluster, with the same results."""
 
 from __future__ import annotations
 
@@ -74,11 +74,11 @@ class Executor(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Stop what runs."""
+        """Stop everything that runs."""
 
 
 def executor_of(choice: object) -> Executor:
-    """Return the executor that a user chose.
+    """Return the executor that the user chose.
 
     Args:
         choice: None for this process, a number of processes, or the address of a Dask scheduler.
@@ -99,7 +99,7 @@ def executor_of(choice: object) -> Executor:
 
 
 class InThisProcess(Executor):
-    """Threads of this process, as many as the model allows at a time.
+    """Runs segments in threads of this process, as many at a time as the model allows.
 
     Args:
         resolve: Waits for the output of an async model; None: in an event loop of the executor's own.
@@ -112,7 +112,7 @@ class InThisProcess(Executor):
         self._resolve = resolve or self._loop.result
 
     def results(self, task: Task, *, first: int, halted: Callable[[], bool]) -> Generator[SegmentResult]:
-        """Run the segments; with a model that is called once at a time, none runs ahead of the one asked for."""
+        """Run the segments. Without concurrency, no segment runs ahead of the one asked for."""
         segments = task.dataset.segments
         if not task.can_hang:
             predict = task.prepared()
@@ -135,7 +135,7 @@ class InThisProcess(Executor):
 
 
 class _LostError(Exception):
-    """Raised when segments were given to a process and nothing came back; whether it is worth another try."""
+    """Raised when a process returned no results, with whether another attempt can help."""
 
     def __init__(self, reason: str, *, is_worth_a_try: bool) -> None:
         super().__init__(reason)
@@ -143,24 +143,24 @@ class _LostError(Exception):
 
 
 class _Elsewhere(Executor):
-    """Other processes, which take segments in batches: single ones of a slow model, and many of a quick one."""
+    """Runs segments in other processes, in batches: one at a time for a slow model, many for a fast one."""
 
     ahead: int
 
     @abstractmethod
     def sender(self, task: Task) -> Callable[[range], Any]:
-        """Return a function that has a batch of segments run, and returns a future of a `_Batch`."""
+        """Return a function that submits a batch of segments and returns a future of a `_Batch`."""
 
     @abstractmethod
     def outcome(self, task: Task, future: Any) -> _Batch:
-        """Return the batch of a future that is done.
+        """Return the batch of a completed future.
 
         Raises:
             _LostError: If the process died or took too long.
         """
 
     def results(self, task: Task, *, first: int, halted: Callable[[], bool]) -> Generator[SegmentResult]:
-        """Run the segments, and those of a batch that was lost one by one, to find whose fault it was."""
+        """Run the segments. Those of a lost batch run again one by one, to find the culprit."""
         send = self.sender(task)
         size = 1
 
@@ -189,7 +189,7 @@ class _Elsewhere(Executor):
         error: _LostError | None,
         halted: Callable[[], bool],
     ) -> SegmentResult:
-        """Run a segment by itself, or again after an error."""
+        """Run a single segment, or run it again after an error."""
         for _ in range(ATTEMPTS if error is None else ATTEMPTS - 1):
             if error is not None and not error.is_worth_a_try:
                 break
@@ -202,7 +202,7 @@ class _Elsewhere(Executor):
         return failed(task, index, str(error))
 
     def _awaited(self, task: Task, future: Any, halted: Callable[[], bool]) -> _Batch:
-        """Wait for a batch. What a pool takes in while it stops is never done."""
+        """Wait for a batch. One that is submitted while the pool stops never completes."""
         # By the callback: distributed's result(timeout=…) has neither where the time is up as the result comes.
         is_done = threading.Event()
         future.add_done_callback(lambda _: is_done.set())
@@ -214,7 +214,7 @@ class _Elsewhere(Executor):
 
 
 class _Processes(_Elsewhere):
-    """Processes of this machine. One that dies or hangs costs the segment that it was on, and is replaced."""
+    """Runs segments in processes on this machine. One that dies or hangs loses its segment and is replaced."""
 
     def __init__(self, count: int) -> None:
         # Not fork: this process has threads.
@@ -222,7 +222,7 @@ class _Processes(_Elsewhere):
         self.ahead = AHEAD * count
 
     def sender(self, task: Task) -> Callable[[range], Any]:
-        """Send batches by the pool, which ends a process that takes too long."""
+        """Send batches to the pool, which kills a process that takes too long."""
         run, limit = partial(_run, _packed(task)), longest(task.model)
 
         def send(indices: range) -> Any:
@@ -233,7 +233,7 @@ class _Processes(_Elsewhere):
         return send
 
     def outcome(self, task: Task, future: Any) -> _Batch:
-        """Return a batch, unless its process died or was ended."""
+        """Return a batch, unless its process died or was killed."""
         try:
             batch: _Batch = future.result()
         except ProcessExpired as error:
@@ -249,7 +249,7 @@ class _Processes(_Elsewhere):
 
 
 class _Cluster(_Elsewhere):
-    """A Dask cluster that is there already, whose workers have aiobench."""
+    """Runs segments on an existing Dask cluster, whose workers have aiobench installed."""
 
     ahead = AHEAD_OF_CLUSTER
 
@@ -276,7 +276,7 @@ class _Cluster(_Elsewhere):
         return send
 
     def outcome(self, task: Task, future: Any) -> _Batch:  # noqa: ARG002 - the other pool's names the limit
-        """Return a batch, which the scheduler sent to another worker if one died."""
+        """Return a batch. The scheduler moves it to another worker if one dies."""
         from distributed import KilledWorker
 
         try:
@@ -286,12 +286,12 @@ class _Cluster(_Elsewhere):
         return batch
 
     def close(self) -> None:
-        """Leave the cluster."""
+        """Disconnect from the cluster."""
         self._client.close()
 
 
 def _ahead(submit: Callable[[range], F], batches: Iterator[range], ahead: int) -> Iterator[tuple[range, F]]:
-    """Submit a number of batches ahead of the one that is waited for; those that nobody waits for are called off."""
+    """Submit a few batches ahead of the one being waited for; cancel the rest when the caller stops."""
     waiting: deque[tuple[range, F]] = deque()
     try:
         for batch in islice(batches, ahead):
@@ -306,7 +306,7 @@ def _ahead(submit: Callable[[range], F], batches: Iterator[range], ahead: int) -
 
 
 def _packed(task: Task) -> bytes:
-    """Pack a task for another process, functions of scripts and notebooks included.
+    """Pickle a task for another process, including functions defined in scripts and notebooks.
 
     Raises:
         ConfigurationError: If the model cannot leave this process.
@@ -328,14 +328,14 @@ def _unpacked(packed: bytes) -> tuple[Task, Predict]:
 
 @frozen
 class _Batch:
-    """What came of a batch of segments, and how long it took with the scores."""
+    """The results of a batch, and how long it took, scoring included."""
 
     results: list[SegmentResult]
     seconds: float
 
 
 def _run(packed: bytes, first: int, segments: Sequence[Segment]) -> _Batch:
-    """Run a batch, in a process of the pool, which ends it if it takes too long."""
+    """Run a batch in a process of the pool, which kills the process if it takes too long."""
     task, predict = _unpacked(packed)
     return _timed(
         run_segment(task, predict, index, segment, _resolved) for index, segment in enumerate(segments, first)
@@ -353,7 +353,7 @@ def _threads(packed: bytes) -> ModelThreads:
 
 
 def _run_on_cluster(packed: bytes, first: int, segments: Sequence[Segment]) -> _Batch:
-    """Run a batch, in a worker of the cluster, which must not be ended; it is free again if nobody waits for this."""
+    """Run a batch in a worker of the cluster, which must survive; stop when nobody waits for the batch any more."""
     from distributed import get_worker
 
     worker: Any = get_worker()  # has types only in part

@@ -1,4 +1,4 @@
-"""Explanations: what results say about where a model does well, by length of the source and by topic."""
+"""Explanations: where a model does well, by length of the source and by topic."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def explain(benchmark: Benchmark, dataset: Dataset, runs: Sequence[Results]) -> 
 
 
 class _Groups(NamedTuple):
-    """What the segments are told apart by, each in the order of the dataset."""
+    """The properties by which segments are grouped, each in the dataset's order."""
 
     words: list[int]
     lengths: list[str]

@@ -1,4 +1,4 @@
-"""The results of a job as a CSV file, and the signed address it is fetched from."""
+"""A job's results as a CSV file, and the signed URL to download it from."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def write_results(
 
 
 class Signer:
-    """Makes addresses that open a path for a while, and tells its own from others.
+    """Signs paths so that they can be fetched for a while, and verifies signatures.
 
     Args:
         secret: What the signatures are made with (HMAC-SHA256, RFC 2104).
@@ -79,12 +79,12 @@ class Signer:
         self._lifetime = lifetime
 
     def sign(self, path: str) -> str:
-        """Return the path with the query that opens it."""
+        """Return the path with a signature in its query."""
         expires = str(int(time.time() + self._lifetime))
         return f"{path}?expires={expires}&signature={self._signature(path, expires)}"
 
     def refusal(self, path: str, query: Mapping[str, str]) -> tuple[str, str] | None:
-        """Say why an address does not open the path, as a code and a sentence; None if it does."""
+        """Return why a query does not authorize the path, as a code and a sentence, or None if it does."""
         expires, signature = query.get("expires", ""), query.get("signature", "")
         if not self.genuine(path, expires, signature):
             return "SignatureDoesNotMatch", "The signature does not match the address"
@@ -93,11 +93,11 @@ class Signer:
         return None
 
     def genuine(self, path: str, expires: str, signature: str) -> bool:
-        """Tell whether this signer signed that path, expired or not."""
+        """Return whether this signer signed the path, expired or not."""
         return hmac.compare_digest(self._signature(path, expires).encode(), signature.encode())
 
     def expired(self, expires: str) -> bool:
-        """Tell whether the time of a genuine signature is over."""
+        """Return whether a genuine signature has expired."""
         return time.time() >= int(expires)
 
     def _signature(self, path: str, expires: str) -> str:

@@ -1,4 +1,4 @@
-"""Jobs: run in threads of their own, segment by segment, so that they can be watched, stopped and resumed."""
+"""Runs jobs in their own threads, segment by segment, so that they can be watched, stopped and resumed."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ _log = logging.getLogger("aiobench.local")
 
 
 class _HaltedError(Exception):
-    """Raised when a job is left where it stands: to be resumed by the next start, or for good if it is canceled."""
+    """Raised when a job is interrupted: by a shutdown, after which it resumes, or because it is canceled."""
 
 
 class Runner:
-    """Runs a workspace's jobs; those that an earlier backend left unfinished first.
+    """Runs a workspace's jobs, starting with those that an earlier backend left unfinished.
 
     Args:
         workspace: Where the jobs are.
@@ -60,7 +60,7 @@ class Runner:
         ]
 
     def start(self) -> None:
-        """Start working."""
+        """Start the worker threads."""
         with self._workspace.store() as store:
             for job_id in store.unfinished():
                 self._waiting.put(job_id)
@@ -68,11 +68,11 @@ class Runner:
             worker.start()
 
     def submit(self, job_id: str) -> None:
-        """Have a queued job run."""
+        """Schedule a queued job."""
         self._waiting.put(job_id)
 
     def cancel(self, store: Store, job_id: str) -> bool:
-        """Have a job end as it stands; segments that are done are kept.
+        """Cancel a job; results of finished segments are kept.
 
         Args:
             store: This thread's.
@@ -91,7 +91,7 @@ class Runner:
         return is_running
 
     def stop(self) -> None:
-        """Leave every job where it stands and wait for the threads to end."""
+        """Interrupt every job and wait for the threads to end."""
         with self._lock:
             self._stopping.set()
             for halt in self._halts.values():
@@ -130,7 +130,7 @@ class Runner:
             _log.info("job %s: canceled", job_id)
 
     def _set_aside(self, store: Store, job_id: str, error: Exception) -> None:
-        """Mark a job as failed; one for which the disk has no room goes on later, from the last segment on disk."""
+        """Mark a job as failed, or retry it later, from the last segment on disk, if the disk was full."""
         try:
             if not _is_full_disk(error):
                 _log.error("job %s failed: the backend could not run it", job_id, exc_info=error)
@@ -165,7 +165,7 @@ class Runner:
     def _iterate(
         self, store: Store, job: Job, number: int, run: ModelRun, dataset: Dataset, done: list[SegmentResult]
     ) -> None:
-        """Run a model on the segments that are not done, and add their results to those that are."""
+        """Run a model on the remaining segments and append their results."""
         unrecorded: list[SegmentResult] = []
         recorded_at = time.monotonic()
         halt = self._halts[job.id]
@@ -197,7 +197,7 @@ class Runner:
         return Task(model, run.configuration, dataset, benchmark.scorers)
 
     def _pause(self, result: SegmentResult) -> float:
-        """Return the seconds until the next segment: a run on several cores is not slowed."""
+        """Return the seconds until the next segment. Runs on several cores are not slowed down."""
         least = self._workspace.settings.segment_seconds if self._executor.is_paced else 0.0
         return max(least - result.runtime, 0.0)
 

@@ -1,4 +1,4 @@
-"""Scores: an iteration's segment scores, summed up the way the platform does it (docs/reference/wire.md#scores)."""
+"""Scores: an iteration's segment scores, summarized as the platform does it (docs/reference/wire.md#scores)."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ __all__ = ["score_entries", "status_of"]
 
 
 def status_of(results: Sequence[SegmentResult]) -> str:
-    """Say how an iteration ended: it has failed if all of its segments have."""
+    """Return how an iteration ended. It failed if all of its segments failed."""
     return "failed" if all(result.failure is not None for result in results) else "completed"
 
 
 def score_entries(
     scorers: Sequence[Scorer], results: Sequence[SegmentResult], segments: Sequence[Segment]
 ) -> list[dict[str, Any]]:
-    """Sum up all scores of one model's run, in the order of the scorers."""
+    """Summarize the scores of one model's run, in the order of the scorers."""
     words = np.array([len(segments[result.segment].reference.split()) for result in results])
     return [
         _score_entry(scorer, np.array([result.scores[column] for result in results], dtype=float), words)
@@ -36,7 +36,7 @@ def score_entries(
 
 
 def _score_entry(scorer: Scorer, scores: NDArray[np.float64], words: NDArray[np.int64]) -> dict[str, Any]:
-    """Sum up one score of one model's run.
+    """Summarize one score of one model's run.
 
     `average` and `mean` are the mean of the segment scores; `weightedAverage` weighs each by the words of its
     reference; `stdev` is the sample standard deviation; the percentiles interpolate linearly.

@@ -1,4 +1,4 @@
-"""One model on one segment: what it says, why it fails, and how its output is scored."""
+"""One model on one segment: its output, its failure and its scores."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _log = logging.getLogger("aiobench.local")
 
 @frozen
 class Task:
-    """A model to run, and how to score it.
+    """A model to run and how to score it.
 
     Attributes:
         model: The model.
@@ -49,11 +49,11 @@ class Task:
 
     @property
     def can_hang(self) -> bool:
-        """Whether a thread that runs it may have to be given up."""
+        """Whether a thread that runs it may have to be abandoned."""
         return self.model.can_hang or any(scorer.metric.can_hang for scorer in self.scorers)
 
     def prepared(self) -> Predict:
-        """Get the model ready; one that cannot do this dataset fails on each segment."""
+        """Prepare the model. One that does not support this dataset fails on each segment."""
         try:
             return self.model.prepared(self.configuration, self.dataset)
         except FAILURES as error:  # whatever it raises is its failure
@@ -67,7 +67,7 @@ class Task:
 
 
 def longest(model: Model) -> float:
-    """Return the most seconds that a segment may take with all its attempts."""
+    """Return the most seconds that a segment may take, including retries."""
     return (model.retries + 1) * model.timeout + sum(_pauses(model))
 
 
@@ -85,7 +85,7 @@ def run_segment(
     resolve: Resolve,
     begin: Callable[[], None] = lambda: None,
 ) -> SegmentResult:
-    """Run a model on a segment; a model or a metric that raises has failed on that segment alone.
+    """Run a model on a segment. A model or metric that raises fails on this segment alone.
 
     Args:
         task: What to run.
@@ -109,7 +109,7 @@ def run_segment(
 
 
 def failed(task: Task, index: int, reason: str) -> SegmentResult:
-    """Make the result of a segment that gave no output."""
+    """Return the result of a segment without output."""
     return SegmentResult(index, None, reason, (None,) * len(task.scorers), 0.0, 0.0)
 
 

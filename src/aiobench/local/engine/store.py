@@ -1,4 +1,4 @@
-"""What is kept of benchmarks and jobs, in one SQLite file.
+"""Benchmarks and jobs in one SQLite file.
 
 A `Store` belongs to the thread that opened it. The journal is a write-ahead log, so the server's reads never wait
 for the jobs' writes.
@@ -52,7 +52,7 @@ CREATE TABLE IF NOT EXISTS results (
 
 
 class SegmentResult(Struct, frozen=True):
-    """What one model made of one segment.
+    """The result of one model on one segment.
 
     Attributes:
         segment: The segment's index in its dataset.
@@ -72,7 +72,7 @@ class SegmentResult(Struct, frozen=True):
 
 @frozen
 class Iteration:
-    """One model's run within a job, so far; its scores are the text of a JSON list, which nobody reads on its way."""
+    """One model's run within a job, so far. Its scores stay encoded as JSON, since no code in between reads them."""
 
     number: int
     status: str
@@ -85,7 +85,7 @@ class Iteration:
 
 @frozen
 class Job:
-    """A job as it stands; times are seconds since the epoch, the explanation is JSON."""
+    """The present state of a job. Times are seconds since the epoch; the explanation is JSON."""
 
     id: str
     benchmark: Benchmark
@@ -100,7 +100,7 @@ class Job:
 
 
 class Store:
-    """The file, opened.
+    """The open file.
 
     Args:
         path: Where it is, or is to be.
@@ -128,16 +128,16 @@ class Store:
         self._db.close()
 
     def add_benchmark(self, benchmark: Benchmark) -> None:
-        """Keep a new benchmark."""
+        """Store a new benchmark."""
         self._db.execute("INSERT INTO benchmarks VALUES (?, ?)", (benchmark.id, benchmark.to_json()))
 
     def benchmark(self, benchmark_id: str) -> Benchmark | None:
-        """Find a benchmark, or None."""
+        """Return a benchmark, or None."""
         row = self._db.execute("SELECT body FROM benchmarks WHERE id = ?", (benchmark_id,)).fetchone()
         return Benchmark.from_json(row[0], self._metrics) if row else None
 
     def add_job(self, job_id: str, benchmark: Benchmark, segments: int) -> None:
-        """Keep a new job, queued."""
+        """Store a new job as queued."""
         now = time.time()
         with self._db:
             self._db.execute("BEGIN IMMEDIATE")
@@ -152,7 +152,7 @@ class Store:
             )
 
     def job(self, job_id: str) -> Job | None:
-        """Find a job, or None."""
+        """Return a job, or None."""
         row = self._db.execute(
             "SELECT body, status, segments, created, updated, started, ended, explanation"
             " FROM jobs JOIN benchmarks ON benchmarks.id = benchmark_id WHERE jobs.id = ?",
@@ -183,14 +183,14 @@ class Store:
         )
 
     def jobs_of(self, benchmark_id: str) -> list[tuple[str, str, float, float]]:
-        """List a benchmark's jobs, oldest first: id, status, created, updated."""
+        """Return a benchmark's jobs, oldest first: id, status, created, updated."""
         return self._db.execute(
             "SELECT id, status, created, updated FROM jobs WHERE benchmark_id = ? ORDER BY seq",
             (benchmark_id,),
         ).fetchall()
 
     def overview(self, since: float, latest: int | None = None) -> list[dict[str, Any]]:
-        """Describe in short the jobs that changed at that time or later, oldest first, or the latest of them."""
+        """Summarize the jobs that changed at that time or later, oldest first; with a limit, only the latest."""
         rows = self._db.execute(
             "SELECT jobs.id, json_extract(body, '$.name'), jobs.status, created, updated,"
             " segments * count(*), sum(done), sum(failed) FROM jobs"
@@ -202,12 +202,12 @@ class Store:
         return [dict(zip(names, row, strict=True)) for row in rows][::-1]
 
     def unfinished(self) -> list[str]:
-        """List the ids of the jobs that have not ended, oldest first."""
+        """Return the ids of unfinished jobs, oldest first."""
         rows = self._db.execute("SELECT id FROM jobs WHERE status NOT IN (?, ?, ?) ORDER BY seq", TERMINAL)
         return [job_id for (job_id,) in rows]
 
     def begin_job(self, job_id: str) -> bool:
-        """Note that a job runs; when it did before, its first start stands. Return false if it is canceled."""
+        """Record that a job runs, keeping its first start. Return False if it is canceled."""
         now = time.time()
         begun = self._db.execute(
             "UPDATE jobs SET status = 'in_progress', started = coalesce(started, ?), updated = ?"
@@ -217,7 +217,7 @@ class Store:
         return begun.rowcount == 1
 
     def cancel_job(self, job_id: str) -> bool:
-        """Note that a job is to be canceled; return false if it has ended."""
+        """Record that a job is to be canceled. Return False if it has ended."""
         wanted = self._db.execute(
             "UPDATE jobs SET status = 'canceling', updated = ?"
             " WHERE id = ? AND status IN ('queued', 'in_progress', 'canceling')",
@@ -226,7 +226,7 @@ class Store:
         return wanted.rowcount == 1
 
     def end_canceled(self, job_id: str) -> bool:
-        """End a job that is to be canceled, with its iterations; return whether it was."""
+        """End a job and its iterations if it is to be canceled; return whether it was."""
         now = time.time()
         with self._db:
             self._db.execute("BEGIN IMMEDIATE")
@@ -242,7 +242,7 @@ class Store:
         return ended.rowcount == 1
 
     def end_job(self, job_id: str, status: str, explanation: dict[str, Any] | None) -> None:
-        """Note how a job ended, unless it is to be canceled."""
+        """Record how a job ended, unless it is to be canceled."""
         now = time.time()
         self._db.execute(
             "UPDATE jobs SET status = ?, explanation = ?, ended = ?, updated = ?"
@@ -251,7 +251,7 @@ class Store:
         )
 
     def record(self, job_id: str, number: int, results: Sequence[SegmentResult]) -> None:
-        """Keep the results of some segments of an iteration, and move its counts, both or neither."""
+        """Store results of an iteration and update its counts, in one transaction."""
         rows = [
             (
                 job_id,
@@ -282,7 +282,7 @@ class Store:
             self._db.execute("UPDATE jobs SET updated = ? WHERE id = ?", (time.time(), job_id))
 
     def end_iteration(self, job_id: str, number: int, status: str, scores: list[dict[str, Any]]) -> None:
-        """Note how an iteration ended, with its scores."""
+        """Record how an iteration ended, with its scores."""
         with self._db:
             self._db.execute("BEGIN IMMEDIATE")
             self._db.execute(
@@ -292,7 +292,7 @@ class Store:
             self._db.execute("UPDATE jobs SET updated = ? WHERE id = ?", (time.time(), job_id))
 
     def results(self, job_id: str, number: int) -> Iterator[SegmentResult]:
-        """Yield an iteration's results in the order of the segments."""
+        """Yield an iteration's results in segment order."""
         rows = self._db.execute(
             "SELECT segment, hypothesis, failure, scores, credits, runtime FROM results"
             " WHERE job_id = ? AND number = ? ORDER BY segment",

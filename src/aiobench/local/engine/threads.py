@@ -1,4 +1,4 @@
-"""Threads that run a model on segments. One that the model keeps for too long is left to itself and replaced."""
+"""Threads that run a model on segments. A thread that the model blocks for too long is abandoned and replaced."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ GRACE = 0.5  # seconds in which a model that knows its limit can keep it by itse
 
 @define(eq=False)
 class Errand:
-    """A segment to run; `thread` and `begun`, the time of the latest attempt, are set by the thread that runs it."""
+    """A segment to run. The thread that runs it sets `thread` and `begun`, the time of the latest attempt."""
 
     index: int
     segment: Segment
@@ -38,16 +38,16 @@ class Errand:
     begun: float = 0.0
 
     def cancel(self) -> None:
-        """Do not run it, if it was not begun."""
+        """Cancel it, unless it has begun."""
         self.future.cancel()
 
     def begin(self) -> None:
-        """Note that an attempt begins."""
+        """Record that an attempt begins."""
         self.begun = time.monotonic()
 
 
 class ModelThreads:
-    """A number of threads, each with the model made ready for itself.
+    """A set of threads, each with its own prepared model.
 
     No thread can be ended from outside. So one that a model keeps beyond its limit goes on, but nobody waits for it,
     another takes its place, and the process can end without it.
@@ -67,7 +67,7 @@ class ModelThreads:
         weakref.finalize(self, self._errands.put, None)
 
     def submit(self, index: int, segment: Segment) -> Errand:
-        """Have a segment run."""
+        """Schedule a segment."""
         errand = Errand(index, segment)
         with self._lock:
             if not self._idle.acquire(blocking=False) and self._free:
@@ -77,7 +77,7 @@ class ModelThreads:
         return errand
 
     def result(self, errand: Errand, halted: Callable[[], bool] = lambda: False) -> SegmentResult:
-        """Wait for a segment's result.
+        """Wait for the result of a segment.
 
         Args:
             errand: What `submit()` returned.
@@ -102,7 +102,7 @@ class ModelThreads:
         return failed(self._task, errand.index, f"no output or score within {self._task.model.timeout:g} s")
 
     def close(self) -> None:
-        """Let the threads end when they are through with what they do."""
+        """Let the threads end after their current segments."""
         self._errands.put(None)
 
 

@@ -1,4 +1,4 @@
-"""The routes of docs/reference/wire.md: requests in, documents out. What they mean is decided elsewhere."""
+"""The routes of docs/reference/wire.md: requests in, documents out. Other modules decide what they mean."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _Asset = TypeVar("_Asset")
 
 
 def build_app(workspace: Workspace, runner: Runner, base_url: str, stopping: threading.Event) -> ASGIApp:
-    """Make the application of a workspace.
+    """Create the ASGI application for a workspace.
 
     Args:
         workspace: What it serves.
@@ -189,7 +189,7 @@ def _find(assets: Mapping[str, _Asset], asset_id: object, kind: str) -> _Asset:
 
 
 def _document(request: Request, content: object) -> Response:
-    """Answer with a document and its version; with 304 alone if that is the one the client has (RFC 9110, 13.1.2)."""
+    """Reply with a document and its ETag, or with 304 if the client has that version (RFC 9110, 13.1.2)."""
     body = msgspec.json.encode(content)
     etag = f'W/"{len(body):x}-{zlib.crc32(body):08x}"'
     known = {each.strip() for each in request.headers.get("if-none-match", "").split(",")}

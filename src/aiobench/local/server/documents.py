@@ -48,7 +48,7 @@ def _metrics(benchmark: Benchmark) -> list[dict[str, Any]]:
 
 
 def job_list_entry(job_id: str, benchmark_id: str, status: str, created: float, updated: float) -> dict[str, Any]:
-    """Describe a job as the list of a benchmark's jobs does: in short."""
+    """Describe a job briefly, as in the list of a benchmark's jobs."""
     return {
         "jobId": job_id,
         "status": status,

@@ -1,4 +1,4 @@
-"""What stands before every route: who may talk to the backend (F30), and how answers are marked."""
+"""Runs before every route: decides who may talk to the backend (F30) and marks replies."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _log = logging.getLogger("aiobench.local")
 
 
 class Guard:
-    """Lets a request through to the app, or answers it.
+    """Passes a request to the application or refuses it.
 
     A page of another site can reach a port of this machine, by its own name (DNS rebinding) or by ours. So a
     foreign `Host` and a foreign `Origin` are refused, no CORS header is ever sent, and nothing but signed results

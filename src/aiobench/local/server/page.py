@@ -1,4 +1,4 @@
-"""The page at `/`: what it is made of, and what it asks for. Its data need the key like everything else."""
+"""The page at `/` and the routes it uses. Its data require the key, like everything else."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ PRIVATE = {
 
 
 class Page:
-    """The routes of the page.
+    """The page's routes.
 
     Args:
         workspace: Whose jobs it shows.
@@ -72,7 +72,7 @@ class Page:
         self._boards: dict[str, list[dict[str, Any]]] = {}
 
     def routes(self) -> list[Route]:
-        """Return what belongs in the application."""
+        """Return the routes to add to the application."""
         return [
             Route("/", self.page),
             Route("/page/events", self.events),
@@ -82,14 +82,14 @@ class Page:
         ]
 
     async def page(self, _request: Request) -> Response:
-        """Answer with the page, which holds no data."""
+        """Reply with the page, which holds no data."""
         content, policy = _page()
         return Response(
             content, media_type="text/html; charset=utf-8", headers={**PRIVATE, "content-security-policy": policy}
         )
 
     async def events(self, _request: Request) -> Response:
-        """Send jobs as they change, as server-sent events."""
+        """Stream jobs as they change, as server-sent events."""
         return StreamingResponse(self._changes(), media_type="text/event-stream", headers={"cache-control": "no-store"})
 
     async def _changes(self) -> AsyncIterator[bytes]:
@@ -107,7 +107,7 @@ class Page:
             await anyio.sleep(LOOK)
 
     async def job(self, request: Request) -> Response:
-        """Answer with what the page shows of one job."""
+        """Reply with what the page shows about one job."""
         job = self._job(request)
         about, boards, links = _about(job), [], []
         if job.status == "completed":
@@ -136,7 +136,7 @@ class Page:
         return JSONResponse({"status": "canceling"}, status_code=202)
 
     async def report(self, request: Request) -> Response:
-        """Answer with the report of a job, written when it is first asked for."""
+        """Reply with a job's report, which is written when first requested."""
         refusal = self._signer.refusal(request.url.path, request.query_params)
         if refusal is not None:
             return JSONResponse({"statusCode": 403, "message": refusal[1]}, status_code=403)
@@ -165,7 +165,7 @@ def _about(job: Job) -> str:
 
 @cache
 def _page() -> tuple[bytes, str]:
-    """Return the page and its policy, which allows its own script and style by their hashes and nothing else."""
+    """Return the page and its content security policy, which allows only its own script and style, by hash."""
     content = files("aiobench.local.server").joinpath("page.html").read_bytes()
     script, style = (
         base64.b64encode(hashlib.sha256(_inside(tag, content)).digest()).decode() for tag in (b"script", b"style")

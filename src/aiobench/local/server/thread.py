@@ -1,4 +1,4 @@
-"""The HTTP server: uvicorn in a thread with an event loop of its own, on loopback only."""
+"""The HTTP server: uvicorn in a thread with its own event loop, on loopback only."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ GRACE = 1  # seconds that requests in flight have to end when the server stops
 
 
 def bind_loopback(port: int) -> socket.socket:
-    """Take a port of the loopback interface.
+    """Bind a port on the loopback interface.
 
     Args:
         port: Which; 0 for any free one.
@@ -50,11 +50,11 @@ def bind_loopback(port: int) -> socket.socket:
 
 class _Config(uvicorn.Config):
     def configure_logging(self) -> None:
-        """Leave the process's logging as it is; uvicorn would set levels and handlers for everybody."""
+        """Do nothing: uvicorn would change levels and handlers for the whole process."""
 
 
 class _Protocol(AutoHTTPProtocol):  # type: ignore[misc,valid-type]  # a variable: httptools, or h11
-    """uvicorn's, without its access log, whose lines hold the signatures of results (F18)."""
+    """uvicorn's protocol without the access log, whose lines would show the signatures of results (F18)."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -72,7 +72,7 @@ class _Server(uvicorn.Server):
 
 
 class ServerThread:
-    """Serves an application from a thread.
+    """Serves an application in a thread.
 
     Args:
         app: The ASGI application.
@@ -97,7 +97,7 @@ class ServerThread:
         self._thread = threading.Thread(target=self._serve, name="aiobench-local-server", daemon=True)
 
     def start(self) -> None:
-        """Start serving; return when requests are answered."""
+        """Start the server; return once it answers requests."""
         self._thread.start()
         self._ready.wait()
         if not self._server.started:
@@ -105,7 +105,7 @@ class ServerThread:
             raise RuntimeError("the local backend's server did not start; the log of uvicorn.error says why")
 
     def stop(self) -> None:
-        """Stop serving; return when the thread has ended."""
+        """Stop the server; return when the thread has ended."""
         self._server.should_exit = True
         self._thread.join()
 
