@@ -1,4 +1,4 @@
-"""What a client, its views, its jobs and its monitors share, and where jobs without a client find theirs."""
+"""What a client, its views, jobs and monitors share, including jobs without a client."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def new_context(
     allow_plain_http: bool = False,
     default_headers: Mapping[str, str] | None = None,
 ) -> Context:
-    """Make a context with a session of its own; the settings are those of `Client`.
+    """Create a context with its own session; the settings are those of `Client`.
 
     Raises:
         ConfigurationError: If a setting is invalid, or there is no key.
@@ -112,7 +112,7 @@ def new_context(
 
 
 class ClientBase:
-    """A client, as far as jobs, benchmarks and monitors know it: something with a context."""
+    """What jobs, benchmarks and monitors know of a client: it has a context."""
 
     _context: Context
 
@@ -127,7 +127,7 @@ _default: RunVar[Context] = RunVar("aiobench default context")
 
 
 def default_context() -> Context:
-    """Return this event loop's context for jobs without a client; made from the environment at first use.
+    """Return the event loop's context for jobs without a client, created from the environment at first use.
 
     Its session keeps no connection between calls, so nothing needs closing, and it does not keep the loop alive.
 

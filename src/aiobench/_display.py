@@ -30,7 +30,7 @@ def figure(value: float | None, unit: str | None = None) -> str:
 
 
 def counted(number: int, noun: str) -> str:
-    """Write a number of things, in the singular or the plural."""
+    """Format a count with its noun, in the singular or plural."""
     return f"{number:,d} {noun}{'' if number == 1 else 's'}"
 
 

@@ -1,4 +1,4 @@
-"""Keeping keys and signatures out of everything that is shown."""
+"""Keeps keys and signatures out of everything that is shown."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ def excerpt(text: str, length: int, *secrets: str) -> str:
 
 
 def printable(text: str, length: int = 200) -> str:
-    """Return the beginning of a text of the server, on one line and without control characters."""
+    """Return the beginning of a server's text, on one line and without control characters."""
     cut = text[:length] + "…" if len(text) > length else text
     return "".join(each if each.isprintable() else " " for each in cut)
 
 
 def secrets_of(url: str) -> tuple[str, ...]:
-    """Return what may be a secret in *url*: its query string, and each value in that, as it is sent and as it is meant.
+    """Return what may be secret in *url*: its query string and each value in it, both encoded and decoded.
 
     The longest come first, for others may be parts of them.
     """
@@ -67,7 +67,7 @@ def _without_secrets(text: str, secrets: Iterable[str]) -> str:
 
 @lru_cache(maxsize=64)
 def _spellings(secret: str) -> re.Pattern[str]:
-    """Match a secret in each spelling that a server could echo.
+    """Return a pattern for a secret in every spelling that a server could echo.
 
     In upper or lower case; percent-encoded, once or twice; escaped for JSON or HTML; within something in base64.
     """
@@ -80,7 +80,7 @@ def _spellings(secret: str) -> re.Pattern[str]:
 
 @frozen
 class _Hints:
-    """What is quick to search for: where none of it is, a long secret is not either, in any of its spellings.
+    """Byte strings that are fast to search for. A text without any of them has no spelling of the secret.
 
     Attributes:
         plain: The longest run of letters and digits, which nothing escapes in part, and the secret in base64.
@@ -103,7 +103,7 @@ class _Hints:
 
 
 def _hints(secret: str) -> _Hints:
-    """Make the hints of a secret."""
+    """Return the hints of a secret."""
     run = max(re.findall(r"[A-Za-z0-9]+", secret), key=len, default="")
     run = run if len(run) >= SHORTEST_RUN else secret
     code = ord(secret[0])
@@ -123,7 +123,7 @@ def _hints(secret: str) -> _Hints:
 
 
 class KeyEchoes:
-    """Finds one key in replies, in every spelling that a server could echo.
+    """Removes one key from replies, in every spelling that a server could echo.
 
     Every reply passes here, so the rule is first a search for bytes, which takes a microsecond or two. A key as short
     as a word, such as one typed to try things out, may be part of anything and is left where it is.
@@ -151,7 +151,7 @@ def _spellings_of_character(character: str) -> str:
 
 
 def _in_base64(secret: bytes) -> list[str]:
-    """Spell what base64 makes of the secret, at each of the three places where it may begin."""
+    """Return the secret's base64 encodings at each of the three offsets where it may begin."""
     found = []
     for before in range(3):
         whole = (len(secret) + before) // 3 * 3 - before

@@ -1,4 +1,4 @@
-"""Results to disk: tried again, resumed where they were cut, and whole or not there at the end."""
+"""Downloads results to disk: retried, resumed where they were cut, and complete or absent at the end."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ async def download(transfer: Transfer, target: Path, fresh_url: Callable[[], Awa
 
 
 async def _fill(part: PartFile, place: Place, url: str, transfer: Transfer) -> None:
-    """Receive the file in as many attempts as it takes, or as there may be."""
+    """Receive the file in as many attempts as needed and allowed."""
     session, options = transfer.source.session, transfer.source.options
     attempts = failures = 0
     farthest = place.done  # what is brought once more, by attempts that start over, is no progress

@@ -1,4 +1,4 @@
-"""A file that is whole or not there: written beside its target, then put in its place (F21). Blocking.
+"""A file that is complete or absent: written beside its target, then moved into place (F21). Blocking.
 
 Each part file is locked by its writer, so that one left behind by a killed process can be distinguished from one in
 use. Where there is no `flock` (Windows), a file in use cannot be removed anyway.
@@ -31,7 +31,7 @@ LONGEST_NAME = 180  # bytes of the target's name that go into the part file's: f
 
 
 class PartFile:
-    """A file in the making, beside *target*.
+    """An unfinished file beside *target*.
 
     Its steps run in worker threads, and asyncio can cancel the task that waits for one, which does not stop the step:
     so whichever comes last, the step or `discard()`, removes the file.
@@ -45,18 +45,18 @@ class PartFile:
         self._is_busy = self._is_discarded = False
 
     def open(self) -> None:
-        """Create the file; remove those that killed processes left behind."""
+        """Create the file, and remove those that killed processes left behind."""
         self._step(self._open)
 
     def write(self, data: bytes) -> None:
         self._step(lambda: self._write(data))
 
     def restart(self) -> None:
-        """Throw away what was written."""
+        """Discard what was written."""
         self._step(self._restart)
 
     def publish(self) -> None:
-        """Put the file in its place: from now on the target is whole and new."""
+        """Move the file into place: from now on the target is complete and new."""
         self._step(self._publish)
 
     def discard(self) -> None:
@@ -138,7 +138,7 @@ class PartFile:
 
 
 def _sync(descriptor: int) -> None:
-    """Wait until a file is on disk; on a file system that cannot say so, do without."""
+    """Wait until a file is on disk, if the file system supports that."""
     try:
         os.fsync(descriptor)
     except OSError as error:

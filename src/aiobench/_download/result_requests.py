@@ -1,4 +1,4 @@
-"""Asking for a results file: without the key, by safe URLs alone, through few redirects, in time."""
+"""Requests for a results file: without the key, only to safe URLs, with few redirects, and in time."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ MAX_REDIRECTS = 3
 
 
 class InterruptedTransferError(Exception):
-    """Raised when an attempt ended before the file did, and another may help.
+    """Raised when an attempt ended before the file did, and another attempt may help.
 
     Attributes:
         error: The error to raise if none does.
@@ -72,7 +72,7 @@ class RefusedError(Exception):
 
 @frozen
 class ResultSource:
-    """Where one job's results come from, and how they are asked for."""
+    """Where a job's results come from and how to request them."""
 
     session: Session
     options: CallOptions
@@ -81,12 +81,12 @@ class ResultSource:
 
     @asynccontextmanager
     async def opened(self, url: str, headers: Mapping[str, str]) -> AsyncIterator[httpx.Response]:
-        """Ask for the file; yield a success whose body is still to be read, or a 416.
+        """Request the file; yield a success whose body is yet to be read, or a 416.
 
         Raises:
             InterruptedTransferError: If the server cannot be reached or fails.
             RefusedError: If the server refuses.
-            DownloadError: If the file must not be had from there.
+            DownloadError: If the file may not be fetched from there.
         """
         target = self.rules.checked(url, job_id=self.job_id)
         for _ in range(MAX_REDIRECTS + 1):
@@ -140,7 +140,7 @@ class ResultSource:
         return await self.in_time(step, url)
 
     async def in_time(self, step: Callable[[], Awaitable[T]], url: str) -> T:
-        """Take a step on the network; give up when it takes longer than the timeout.
+        """Await a network step; give up when it takes longer than the timeout.
 
         Raises:
             InterruptedTransferError: If it fails or takes too long.
@@ -184,7 +184,7 @@ class ResultSource:
         return IntegrityError(f"the results of job {self.job_id} from {where}: {why}", job_id=self.job_id, url=where)
 
     async def on_disk(self, step: Callable[[], T], url: str) -> T:
-        """Run a blocking step with the file in a worker thread.
+        """Run a blocking file operation in a worker thread.
 
         Raises:
             LocalStorageError: If the disk says no.

@@ -1,4 +1,4 @@
-"""A job's results as a file or a frame: the job's document, the download and the parsing put together."""
+"""A job's results as a file or a frame: fetches the document, downloads and parses."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ async def of_job(
 
 @asynccontextmanager
 async def _target(save_path: str | os.PathLike[str] | None, *, is_temporary: bool, job_id: str) -> AsyncIterator[Path]:
-    """Choose the file's path: the user's, a new one in the working directory, or one that goes away again."""
+    """Choose the file's path: the user's, a new one in the working directory, or a temporary one."""
     if save_path is not None:
         yield Path(save_path)
         return

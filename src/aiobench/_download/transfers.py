@@ -1,4 +1,4 @@
-"""One attempt at receiving a results file: taken up where the last one was cut, capped, and at a least speed."""
+"""One attempt to receive a results file: resumed where the last one was cut, with a size cap and a minimum speed."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18}|\*)")
 
 @define
 class Place:
-    """How far the file is written, and which version of it that is.
+    """How much of the file is written, and of which version.
 
     Attributes:
         done: Bytes written.
@@ -53,14 +53,14 @@ class Place:
 
     @property
     def headers(self) -> dict[str, str]:
-        """What to ask for: the rest of the same version, or all of it."""
+        """The request's headers: for the rest of the same version, or for all of it."""
         asked = {"Accept-Encoding": "identity"}
         if self.done and self.etag:
             asked |= {"Range": f"bytes={self.done}-", "If-Range": self.etag}
         return asked
 
     def is_continued_by(self, response: httpx.Response) -> bool:
-        """Tell whether a 206 is the rest that was asked for; learn the total from it."""
+        """Return whether a 206 is the requested rest; learn the total from it."""
         found = CONTENT_RANGE.fullmatch(response.headers.get("content-range", ""))
         if not found or not self.etag or int(found[1]) != self.done or _is_encoded(response):
             return False
@@ -74,7 +74,7 @@ class Place:
 
 @frozen
 class Transfer:
-    """What all attempts at one download have in common."""
+    """What all attempts at one download share."""
 
     source: ResultSource
     max_bytes: int
@@ -98,7 +98,7 @@ class Transfer:
             await self.progress(place.done, place.total)
 
     async def _take_up(self, response: httpx.Response, url: str, part: PartFile, place: Place) -> None:
-        """Find out where in the file the body begins, and how long the file is."""
+        """Determine where in the file the body begins, and how long the file is."""
         headers, damaged = response.headers, self.source.damaged
         if headers.get("content-type", "").lower().startswith("text/html"):
             raise damaged(url, "the server sent a web page instead of the file")
@@ -168,7 +168,7 @@ class Transfer:
             )
 
     def _check_end(self, response: httpx.Response, last: bytes, url: str) -> None:
-        """Refuse a body that may be cut: one that ends with its connection, and not with a line."""
+        """Refuse a body that may be cut: one that ends with its connection and not with a complete line."""
         if ends_with_its_connection(response) and not _is_encoded(response) and last not in {b"\n", b"\r"}:
             why = "it ends with its connection and within a line: it may be cut"
             raise InterruptedTransferError(self.source.damaged(url, why))
@@ -185,7 +185,7 @@ class Transfer:
 
 
 class _Speed:
-    """Watches that the file grows at a least rate, in windows as long as the timeout."""
+    """Checks that the file grows at a minimum rate, in windows as long as the timeout."""
 
     def __init__(self, now: float, window: float) -> None:
         self._began, self._window, self._received = now, window, 0

@@ -102,7 +102,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
     async def _send_once(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
-        """Translate errors within aiohttp, which would send a failed GET again, past the retries that are ours."""
+        """Translate errors inside aiohttp, which would otherwise resend a failed GET, bypassing our own retries."""
         return await _translated(handler(request), self._proxy, self._resolver)
 
 
@@ -125,7 +125,7 @@ class _Stream(httpx.AsyncByteStream):
 
 
 async def _translated(step: Awaitable[T], proxy: ChosenProxy | None, resolver: _Resolver | None = None) -> T:
-    """Take a step; raise httpx's exceptions instead of aiohttp's, which hold the request and cannot be pickled."""
+    """Await a step; raise httpx's exceptions instead of aiohttp's, which hold the request and cannot be pickled."""
     try:
         return await step
     except (aiohttp.ClientError, OSError) as error:
@@ -161,7 +161,7 @@ def _as_httpx(
 
 
 class _Resolver(AbstractResolver):
-    """Looks names up as the other transport does; aiohttp's own takes the event loop's threads."""
+    """Resolves names as the other transport does. aiohttp's own resolver uses the event loop's threads."""
 
     def __init__(self, resolver: Resolver) -> None:
         self._resolver = resolver

@@ -1,4 +1,4 @@
-"""Reading a reply's body with a cap on what it decodes to, and telling a cut one from a whole one.
+"""Reads reply bodies, with a cap on the decoded size, and detects truncated ones.
 
 httpx decodes a chunk as a whole, so that 64 kB of a gzip bomb become 64 MB before anyone can count, and it takes a
 truncated stream for a whole one (F05, F06). zlib itself can do better on both counts.
@@ -57,7 +57,7 @@ class UnknownEncodingError(Exception):
 
 
 def encoding_of(response: httpx.Response) -> str:
-    """Return how a body is compressed; labels do not count."""
+    """Return how a body is compressed, ignoring labels that are not compressions."""
     value: str | None = response.headers.get("content-encoding")
     if not value:
         return "identity"
@@ -113,12 +113,12 @@ class _Inflate:
 
 
 def ends_with_its_connection(response: httpx.Response) -> bool:
-    """Return whether nothing but the end of the connection shows the end of a body (RFC 9112, 6.3): it may be cut."""
+    """Return whether only the end of the connection marks the end of a body (RFC 9112, 6.3), so that it may be cut."""
     return "content-length" not in response.headers and "transfer-encoding" not in response.headers
 
 
 class Content(httpx.AsyncByteStream):
-    """A request's body. httpx's own is a generator, which is left half read when sending is cancelled."""
+    """A request's body. httpx's own is a generator, which would be left suspended when sending is cancelled."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content
@@ -141,7 +141,7 @@ class _Once:
 
 
 class Body(httpx.AsyncByteStream):
-    """A response's stream that can be left half read.
+    """A response's stream that can be abandoned half read.
 
     httpx's and httpcore's streams are generators within generators: closing the outermost leaves the others to the
     garbage collector, of which trio complains. Once the connection is closed, they end when they are asked for more.
@@ -199,7 +199,7 @@ async def read_body(response: httpx.Response, limit: int) -> bytes:
 
 
 async def read_beginning(response: httpx.Response, limit: int) -> tuple[bytes, bool]:
-    """Read and decode the beginning of a body that is not worth an error of its own: that of an error reply.
+    """Read and decode the beginning of an error reply's body. Trouble with it is no error of its own.
 
     Returns:
         What could be read, at most *limit* bytes, and whether that is all of it.

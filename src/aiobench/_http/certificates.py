@@ -1,4 +1,4 @@
-"""The TLS settings of a client that is given none: certifi's authorities, or those that the environment names."""
+"""The default TLS settings: certifi's authorities, or those that the environment names."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KEY_LOG = "SSLKEYLOGFILE"
 
 
 def default_context(environ: Mapping[str, str], *, trust_env: bool) -> ssl.SSLContext:
-    """Make the TLS context; reads files, for 30 to 180 ms.
+    """Create the TLS context. This reads files for 30 to 180 ms.
 
     Args:
         environ: The environment.

@@ -49,14 +49,14 @@ class Lease:
 
     @property
     def is_dead(self) -> bool:
-        """Whether a kept connection brought no answer at all."""
+        """Whether a reused connection brought no reply at all."""
         return self.is_reused and self.is_spoilt and self.response is None
 
     def spoil(self) -> None:
         self.is_spoilt = True
 
     async def send(self, request: httpx.Request) -> httpx.Response:
-        """Send a request; the response's body is still to be read."""
+        """Send a request and return the response, whose body is yet to be read."""
         with without_replies_in_the_log():
             response = await self._transport.handle_async_request(request)
         response.stream = self._body = Body(cast("httpx.AsyncByteStream", response.stream))
@@ -68,7 +68,7 @@ class Lease:
         self.is_reused, self.is_spoilt = kept is not None, False
 
     async def renew(self) -> None:
-        """Put a transport that has no connection yet in the place of one whose connection turned out to be closed."""
+        """Replace a transport whose connection turned out to be closed by a new one."""
         self.spoil()
         await self.close()
         await self.open(None)
@@ -80,13 +80,13 @@ class Lease:
             await _close(self._transport)
 
     async def finish(self) -> None:
-        """End a response that was read to its end; only then can the connection be used again."""
+        """Finish a response that was read to its end, so that the connection can be reused."""
         if self._body is not None:
             await self._body.aclose()
             self._body = None
 
     def detach(self) -> httpx.AsyncBaseTransport:
-        """Hand over the transport, whose response is finished."""
+        """Return the transport, whose response is finished."""
         return self._transport
 
 
@@ -125,7 +125,7 @@ class Connections:
     async def borrow(
         self, url: httpx.URL, *, fresh: bool = False, timeout: float = float("inf")
     ) -> AsyncIterator[Lease]:
-        """Lend a transport until the block is left.
+        """Lend a transport for the duration of the block.
 
         Args:
             url: Where requests will go.
@@ -173,23 +173,23 @@ class Connections:
                 self._all_back.set()
 
     async def _close_surplus(self) -> None:
-        """Close idle connections that are too old, or more than there may be beside those in use."""
+        """Close idle connections that are too old or exceed the limit."""
         oldest = self._clock.now() - self.keep_idle
         while self._idle and (self._idle[0][1] < oldest or len(self._idle) + len(self._lent) > self._limit):
             await _close(self._idle.popleft()[0])
 
     async def _distrust_idle(self) -> None:
-        """Close the idle connections: what silently cut one of them, a firewall or a suspended machine, cut all."""
+        """Close the idle connections: whatever silently cut one of them, such as a firewall or a suspend, cut all."""
         while self._idle:
             await _close(self._idle.popleft()[0])
 
     def abandon(self) -> None:
-        """Forget every connection without closing it: the event loop that could do so is over."""
+        """Forget every connection without closing it, because its event loop has ended."""
         self._is_closed = True
         self._idle.clear()
 
     async def aclose(self) -> None:
-        """Close every connection; what is under way on one ends by `ClientClosedError`."""
+        """Close every connection. Requests in flight raise `ClientClosedError`."""
         self._is_closed = True
         for lease in self._lent:
             lease.scope.cancel()
@@ -204,7 +204,7 @@ class Connections:
 
 
 async def _close(closeable: httpx.AsyncBaseTransport | Body) -> None:
-    """Close a transport or a stream, also when we are being cancelled: a socket must not be left behind."""
+    """Close a transport or a stream even during cancellation: no socket may be left open."""
     with anyio.move_on_after(CLOSING, shield=True):
         try:
             await closeable.aclose()

@@ -1,4 +1,4 @@
-"""Where and when a client may be used: one event loop, one process, until it is closed."""
+"""Where a client may be used: in one event loop and one process, until it is closed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Guard"]
 
 
 class Guard:
-    """Remembers the loop and the process of the first use, and refuses every other.
+    """Remembers the loop and process of the first use and refuses all others.
 
     It does not keep the loop alive: that of `asyncio.run()` is to go when it is over.
     """
@@ -33,11 +33,11 @@ class Guard:
 
     @property
     def is_abandoned(self) -> bool:
-        """Whether the loop that was used is over, or belongs to the process that this one was forked from."""
+        """Whether the client's loop has ended or belongs to the parent process."""
         return self.is_forked or (self._loop is not None and _is_over(self._loop()))
 
     def check(self) -> None:
-        """Refuse a use that cannot work.
+        """Raise if the client cannot be used here and now.
 
         Raises:
             ClientClosedError: After the client was closed.

@@ -23,7 +23,7 @@ HTTPX = httpx.AsyncHTTPTransport.handle_async_request
 
 
 def directly(context: ssl.SSLContext, backend: httpcore.AsyncNetworkBackend) -> Connect:
-    """Make connections to the origin itself."""
+    """Return a function that connects directly to an origin."""
 
     def connect(origin: httpcore.Origin) -> httpcore.AsyncConnectionInterface:
         return httpcore.AsyncHTTPConnection(
@@ -34,7 +34,7 @@ def directly(context: ssl.SSLContext, backend: httpcore.AsyncNetworkBackend) -> 
 
 
 def through_proxy(context: ssl.SSLContext, proxy: httpx.Proxy, backend: httpcore.AsyncNetworkBackend) -> Connect:
-    """Make connections through a proxy; *context* holds for the TLS of the proxy, too.
+    """Return a function that connects through a proxy; *context* also applies to the proxy's TLS.
 
     Of httpcore's pools for proxies, only what makes their connections is used.
     """
@@ -114,7 +114,7 @@ class OneConnectionTransport(httpx.AsyncBaseTransport):
 
 
 class _StandIn(httpx.AsyncHTTPTransport):
-    """What httpx's method, where a tool has wrapped it, takes for one of its transports."""
+    """Poses as one of httpx's transports for the method of httpx that a tool has wrapped."""
 
     def __init__(self, send: Callable[[httpcore.Request], Awaitable[httpcore.Response]]) -> None:
         self._pool = _Pool(send)  # type: ignore[assignment]  # all that the method asks for

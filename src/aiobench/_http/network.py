@@ -1,4 +1,4 @@
-"""The network under httpcore: names looked up in threads of our own, sockets that no cancellation leaves open."""
+"""The network below httpcore: resolves names in our own threads and leaks no socket when cancelled."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ AddressCheck: TypeAlias = Callable[[str, Sequence[str]], None]
 
 
 class Resolver:
-    """Looks names up, in threads that the user's own cannot use up.
+    """Resolves names, in threads that the user's own work cannot exhaust.
 
     Args:
         threads: How many there may be at once.
@@ -38,7 +38,7 @@ class Resolver:
         self._check = check
 
     async def addresses(self, host: str, port: int) -> list[str]:
-        """Return the addresses of a host, each once.
+        """Return a host's addresses without duplicates.
 
         Raises:
             OSError: If it has none.
@@ -65,11 +65,11 @@ def _is_address(host: str) -> bool:
 
 
 class Network(httpcore.AsyncNetworkBackend):
-    """Dials for httpcore.
+    """Opens connections for httpcore.
 
     Args:
         resolver: Looks up the names.
-        whom: What errors call the host that is dialled, if it is not the server: the proxy.
+        whom: What errors call the host being dialled, if it is a proxy.
     """
 
     def __init__(self, resolver: Resolver, whom: str = "") -> None:
@@ -111,7 +111,7 @@ class Network(httpcore.AsyncNetworkBackend):
 
 
 def reasons_of(error: BaseException) -> str:
-    """Say why something failed, for a group of errors each reason once."""
+    """Describe why something failed; for a group of errors, each reason once."""
     if isinstance(error, BaseExceptionGroup):
         return "; ".join(dict.fromkeys(reasons_of(each) for each in error.exceptions))
     if error.__cause__ is not None:  # anyio's own says no more than that all attempts failed
@@ -120,7 +120,7 @@ def reasons_of(error: BaseException) -> str:
 
 
 class _Stream(httpcore.AsyncNetworkStream):
-    """A stream without limits of time, which the caller's scope sets; closed when its TLS handshake is cancelled.
+    """A stream without timeouts, which the caller's scope sets. A cancelled TLS handshake closes it.
 
     httpcore's own would be left open then, and makes a scope for each read and each write.
     """

@@ -1,4 +1,4 @@
-"""The platform's routes as calls: one session, with the options of one view of the client."""
+"""The platform's routes as calls, with one client view's options on a shared session."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ class Platform:
         return self.session.request("GET", routes.job(job_id), self.options, what=f"job {job_id}")
 
     async def job(self, request: ApiRequest, decode: Callable[[bytes], T]) -> T:
-        """Ask for a job document, again and again where that helps."""
+        """Request a job document, with retries."""
         return await self.session.call(request, decode, self.options)
 
     async def poll(
         self, request: ApiRequest, decode: Callable[[bytes], T], on_send: Callable[[], None] | None = None
     ) -> T:
-        """Ask once, after whatever pause the server has asked for: a schedule decides about asking again."""
+        """Request once, after any pause that the server asked for. The caller's schedule decides when to ask again."""
         await self.session.let_pause_pass()
         return await self.session.attempt(request, decode, timeout=self.options.timeout, on_send=on_send)
 
@@ -52,7 +52,7 @@ class Platform:
         on_send: Callable[[], None] | None = None,
         etag: str | None = None,
     ) -> Answer[T]:
-        """Ask once, as `poll()` does, and return what else the reply says: `Session.ask()`."""
+        """Request once, like `poll()`, and return what else the reply says: see `Session.ask()`."""
         await self.session.let_pause_pass()
         return await self.session.ask(request, decode, timeout=self.options.timeout, on_send=on_send, etag=etag)
 
@@ -74,7 +74,7 @@ class Platform:
         json: Any = None,
         is_idempotent: bool = True,
     ) -> T:
-        """Ask on any route, again and again where that helps; *what* names what is asked for in errors and the log."""
+        """Request any route, with retries; *what* describes the request in errors and the log."""
         request = self.session.request(method, path, self.options, what=what, json=json, is_idempotent=is_idempotent)
         return await self.session.call(request, decode, self.options)
 

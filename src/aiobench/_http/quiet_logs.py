@@ -1,4 +1,4 @@
-"""Keeping what servers send out of httpcore's debug log (F18).
+"""Keeps what servers send out of httpcore's debug log (F18).
 
 At DEBUG httpcore logs the headers of each reply, and the `Location` of a redirect to a results file holds a signature.
 This affects only our own requests: other users of httpcore in this process see their usual log. A program may have put
@@ -19,7 +19,7 @@ _is_ours: ContextVar[bool] = ContextVar("aiobench request", default=False)
 
 @contextmanager
 def without_replies_in_the_log() -> Iterator[None]:
-    """Cut the records of httpcore about requests that are made in this block."""
+    """Cut httpcore's log records about requests made in this block."""
     token = _is_ours.set(True)
     try:
         yield

@@ -1,4 +1,4 @@
-"""What an exchange means: (status, headers, body), or what a transport raised → nothing, or the error. No I/O."""
+"""The meaning of an exchange: maps a reply, or what a transport raised, to an error or to success. No I/O."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ MISTAKES = (AttributeError, ImportError, NameError, NotImplementedError, TypeErr
 
 @frozen(eq=False)
 class Reply:
-    """A reply that was read; `what` says in words what was asked for."""
+    """A reply that was read. `what` describes the request in words."""
 
     what: str
     status: int
@@ -82,7 +82,7 @@ class Reply:
 
 
 def error_of(reply: Reply, *secrets: str) -> APIError | None:
-    """Return the error that a reply stands for, or None if it is a success."""
+    """Return the error that a reply means, or None for a success."""
     status = reply.status
     if 200 <= status < 300:
         return None
@@ -113,7 +113,7 @@ def error_of(reply: Reply, *secrets: str) -> APIError | None:
 def invalid(
     reply: Reply, why: str, *secrets: str, too_large: bool = False, permanent: bool = False
 ) -> InvalidResponseError:
-    """Make the error of a reply that is not what its route promises."""
+    """Return the error for a reply that breaks its route's contract."""
     return InvalidResponseError(
         f"{reply.what}: HTTP {reply.status}, but {why}",
         body=_snippet(reply, *secrets),
@@ -173,7 +173,7 @@ def _chain(failure: BaseException) -> Iterator[BaseException]:
 
 
 def _reason(chain: list[BaseException]) -> str:
-    """Say why: httpx's and our own errors speak of the cause; of others, the innermost knows most."""
+    """Describe why. httpx's and our own errors name the cause; of others, the innermost one says most."""
     spoken = [each for each in chain if str(each)]
     ours = [each for each in spoken if isinstance(each, httpx.ConnectError | httpx.ProxyError)]
     return str((ours or spoken[::-1] or [type(chain[-1]).__name__])[0])
@@ -197,7 +197,7 @@ def _is_of_aiohttp(error: BaseException | None, name: str) -> bool:
 
 
 def safe_cause(failure: Exception, *secrets: str) -> Exception | None:
-    """Return *failure* as a cause that may be shown and sent to another process.
+    """Return *failure* as a cause that is safe to show and to pickle.
 
     Dask and other pools of processes pickle an error with its causes. So one that holds a secret or a signed URL, or
     that cannot be pickled, is none; nor is one that was raised because of such a one.
@@ -216,7 +216,7 @@ def safe_cause(failure: Exception, *secrets: str) -> Exception | None:
 
 
 def _behind(failure: BaseException) -> Iterator[BaseException]:
-    """Iterate over an error and all that led to it."""
+    """Iterate over an error and everything that led to it."""
     found = [failure]
     for each in found:
         yield each

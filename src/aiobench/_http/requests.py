@@ -1,4 +1,4 @@
-"""Requests, prepared once and sent as often as needed."""
+"""Requests, built once and sent any number of times."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ USER_AGENT = f"aiobench/{__version__}"
 
 @frozen(eq=False)
 class ApiRequest:
-    """A request to the platform that is ready to be sent, as often as needed.
+    """A request to the platform that can be sent any number of times.
 
     Attributes:
         what: What it asks for, in words, for errors and the log.
@@ -32,7 +32,7 @@ class ApiRequest:
     is_idempotent: bool = True
 
     def attempt(self, etag: str | None = None) -> httpx.Request:
-        """Make the request of one attempt: what a tracer adds to its headers must not stay for the next."""
+        """Create the request for one attempt. Headers that a tracer adds must not carry over to the next."""
         request = httpx.Request(self.method, self.url, headers=self.headers, stream=Content(self.content))
         if etag is not None:
             request.headers["If-None-Match"] = etag
@@ -49,7 +49,7 @@ def prepared(
     content: bytes,
     is_idempotent: bool,
 ) -> ApiRequest:
-    """Prepare a request to the platform: to parse its URL and to build its headers takes 10 to 30 µs."""
+    """Build a request to the platform. Parsing the URL and building headers takes 10 to 30 µs."""
     sent = httpx.Headers({"User-Agent": USER_AGENT, "Accept": "application/json", "Accept-Encoding": "gzip"})
     sent.update(headers)  # replaces ours, however theirs are spelled
     sent["Authorization"] = f"Token {key}"
@@ -60,5 +60,5 @@ def prepared(
 
 
 def file_request(url: httpx.URL, headers: Mapping[str, str]) -> httpx.Request:
-    """Make the request for a file of results, which shows no key."""
+    """Build the request for a results file, without the key."""
     return httpx.Request("GET", url, headers={"User-Agent": USER_AGENT, "Accept": "*/*", **headers})

@@ -32,7 +32,7 @@ HINT = "allow_result_hosts= can name a host for which that is fine"
 
 
 class UnsafeAddressError(Exception):
-    """Raised below a transport when a host is at an address where no results should be."""
+    """Raised inside a transport when a host has an address from which no results may be fetched."""
 
 
 @frozen(eq=False)
@@ -48,7 +48,7 @@ class ResultURLRules:
     allowed_hosts: Collection[str]
 
     def checked(self, text: str, *, job_id: str, before: httpx.URL | None = None) -> httpx.URL:
-        """Check what can be seen of a URL; *before* is where a redirect to it came from.
+        """Check the URL itself. *before* is the URL that redirected to it.
 
         Raises:
             UnsafeURLError: If it is not https (or plain http where that is fine), has user info, no host, or an
@@ -79,7 +79,7 @@ class ResultURLRules:
         return url
 
     def check_addresses(self, host: str, addresses: Sequence[str]) -> None:
-        """Check the addresses that a name was found at, all of which must be fine: one that is not shows a trap.
+        """Check a name's addresses. A single forbidden one is enough to refuse them all.
 
         Raises:
             UnsafeAddressError: If one is not.
@@ -117,7 +117,7 @@ def _literal(host: str) -> Address | None:
 
 
 def _unwrapped(address: Address) -> Address:
-    """Take an IPv4 address out of the IPv6 one that wraps it: mapped, 6to4, Teredo or NAT64."""
+    """Extract the IPv4 address embedded in an IPv6 address: mapped, 6to4, Teredo or NAT64."""
     if isinstance(address, IPv6Address):
         if address.ipv4_mapped is not None:
             return address.ipv4_mapped

@@ -1,4 +1,4 @@
-"""The one retry rule, and all it takes: what the server asks for, how long to wait, how often the client may.
+"""The one retry rule and what it needs: the server's wishes, backoff and the client's retry budget.
 
 Single calls, watches, monitors, starts and downloads decide by `retry_in()`. `docs/reference/retries.md` is the same
 rule as a table. No I/O: the time and the random generator are passed in.
@@ -59,7 +59,7 @@ def retry_in(
     is_idempotent: bool = True,
     budget: Callable[[], bool] = lambda: True,
 ) -> float | None:
-    """Decide what follows a failed attempt.
+    """Decide whether and when to try again after a failed attempt.
 
     Args:
         error: How the attempt failed.
@@ -97,14 +97,14 @@ def is_retried_status(status: int) -> bool:
 
 
 def was_surely_not_received(error: Exception) -> bool:
-    """Return whether a request that must not be received twice can be sent again."""
+    """Return whether the server surely did not act on the request, so that it can be sent again."""
     if isinstance(error, APIConnectionError):
         return not error.maybe_sent
     return isinstance(error, APIStatusError) and error.status_code in REFUSED_UNREAD
 
 
 def asked_wait(error: Exception | None) -> float | None:
-    """Return the seconds that the server asked to wait, if *error* is an answer that says so."""
+    """Return the seconds that the server asked to wait, if *error* is a reply that says so."""
     return error.retry_after if isinstance(error, APIStatusError) else None
 
 
@@ -120,7 +120,7 @@ SECONDS = re.compile(r"\d{1,9}(\.\d{1,9})?", re.ASCII)
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Read how many seconds the server asks to wait; None if it does not say, or what it says makes no sense.
+    """Return how many seconds the server asks to wait; None if it does not say so, or not sensibly.
 
     `retry-after-ms`, in milliseconds, is more exact than `Retry-After` (RFC 9110, section 10.2.3), which holds seconds
     or a date. A date is compared with the reply's own `Date`, so that this machine's clock does not matter; one that
@@ -151,7 +151,7 @@ def _timestamp(value: str) -> float | None:
 
 
 class Pauses:
-    """Until when each origin is left alone, in monotonic seconds: a 429 counts for the whole client."""
+    """The pauses that servers asked for, by origin, in monotonic seconds. A 429 pauses the whole client."""
 
     def __init__(self) -> None:
         self._until: dict[str, float] = {}
@@ -175,7 +175,7 @@ class Pauses:
 
 
 class RetryBudget:
-    """Says whether a failed request may be tried again; shared by everything that uses one client.
+    """Limits how many failed requests are retried; shared by everything that uses one client.
 
     Retries are never stopped while at most half of the last 100 requests failed, and 10 a second always pass.
     """
@@ -207,10 +207,10 @@ class RetryBudget:
 
 
 class FreshJobs:
-    """Until when a 404 is no answer, by the URL of the job.
+    """Jobs that were just started, by URL, for which a 404 may still pass.
 
     Attributes:
-        has_any: Whether any job was started of late: an attribute, as every reply asks.
+        has_any: Whether any job was started recently. An attribute, since it is read for every reply.
     """
 
     def __init__(self) -> None:
@@ -218,7 +218,7 @@ class FreshJobs:
         self.has_any: bool = False
 
     def note(self, url: str, now: float) -> None:
-        """Note that a job was started."""
+        """Record that a job was started."""
         self._until = {each: until for each, until in self._until.items() if until > now}
         self._until[url] = now + GRACE
         self.has_any = True

@@ -1,4 +1,4 @@
-"""Requests to the platform: sent, read, translated into values or errors, and tried again."""
+"""Requests to the platform: sent, retried, and translated into values or errors."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Answer(Generic[T]):
 
 
 class Session:
-    """Everything that the views of one client share: connections, the pauses and the retry budget."""
+    """What all views of one client share: connections, pauses and the retry budget."""
 
     def __init__(
         self,
@@ -103,13 +103,13 @@ class Session:
         return f"<Session {self._base} api={self._api!r} results={self.results!r}>"
 
     def starting(self, benchmark_id: str) -> anyio.Lock:
-        """Return the lock under which jobs of a benchmark are started; it is there as long as somebody holds it."""
+        """Return the lock for starting jobs of a benchmark. It exists as long as somebody holds it."""
         return self._starts.setdefault(benchmark_id, anyio.Lock())
 
     def request(
         self, method: str, path: str, options: CallOptions, *, what: str, json: Any = None, is_idempotent: bool = True
     ) -> ApiRequest:
-        """Prepare a request; *path* is relative to the base URL and quoted.
+        """Build a request; *path* is quoted and relative to the base URL.
 
         Raises:
             ConfigurationError: If *json* cannot be sent.
@@ -164,7 +164,7 @@ class Session:
             await self.sleep(delay)
 
     async def let_pause_pass(self, origin: str | None = None, *, longest: float = float("inf")) -> None:
-        """Wait until a server (by default the platform), which answered 429 to someone, may be asked again.
+        """Wait until a server that replied 429 may be asked again; by default the platform.
 
         Raises:
             RateLimitError: If that takes more than *longest* seconds; at once.
@@ -182,7 +182,7 @@ class Session:
             await self.sleep(remaining + self.random.uniform(0.0, min(1.0, 0.1 * remaining)))
 
     def pause(self, origin: str, seconds: float | None) -> None:
-        """Ask a server for nothing until so many seconds have passed; None: as long as 429 means by itself."""
+        """Send a server no requests for so many seconds; None means the default for a 429."""
         self.pauses.extend(origin, seconds, self.now())
         if self.observer is not None:
             self.observer.paused(self.pauses.remaining(origin, self.now()))
@@ -357,7 +357,7 @@ class Session:
     # -- the end -------------------------------------------------------------------------------------------------------
 
     def keep_no_connections(self) -> None:
-        """Close each connection after its request, so that nothing is left to be closed."""
+        """Close each connection after its request, so that none is left open."""
         self._api.keep_idle = 0.0
 
     async def aclose(self) -> None:

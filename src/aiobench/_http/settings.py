@@ -1,4 +1,4 @@
-"""Settings as people give them, checked: the API key, the base URL, seconds, and the options of calls."""
+"""Checks settings as people write them: the API key, the base URL, seconds and call options."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ OURS = frozenset({"accept-encoding", "authorization", "content-length", "content
 
 @frozen(eq=False)
 class CallOptions:
-    """What one view of a client asks of its calls; times in seconds."""
+    """The call options of one client view; times in seconds."""
 
     timeout: float
     max_retries: int
@@ -73,7 +73,7 @@ def resolved_api_key(argument: str | None, environ: Mapping[str, str]) -> str:
 
 
 def _bare_key(text: str) -> str:
-    """Return a key without what is copied along with it: blanks, quotes, the scheme of the header."""
+    """Return a key without what often gets copied with it: blanks, quotes, the header's scheme."""
     key = SCHEME_OF_THE_KEY.sub("", _unquoted(text), count=1) if SCHEME_OF_THE_KEY.match(_unquoted(text)) else text
     return _unquoted(key)
 
@@ -157,7 +157,7 @@ def checked_seconds(value: float | timedelta | None, what: str) -> float | None:
 
 
 def as_seconds(value: object) -> float | None:
-    """Read a number, one of numpy's or a `timedelta`; None if it is none of them, or too large."""
+    """Convert a number, numpy scalar or `timedelta` to seconds; None if it is none of these or too large."""
     if isinstance(value, timedelta):
         return value.total_seconds()
     if isinstance(value, bool) or not isinstance(value, Real):
@@ -190,7 +190,7 @@ def checked_options(
     max_retry_after: float | timedelta,
     headers: Mapping[str, str] | None,
 ) -> CallOptions:
-    """Make the options of a client's calls.
+    """Create the call options of a client.
 
     Raises:
         ConfigurationError: If one of them cannot be used.
@@ -204,10 +204,10 @@ def checked_options(
 
 
 def checked_hosts(value: Collection[str]) -> frozenset[str]:
-    """Return the names of hosts, if they can be some.
+    """Return host names, if they are valid.
 
     Raises:
-        ConfigurationError: If it is one string, or holds what is not the name of a host: a URL, a number.
+        ConfigurationError: If it is a single string, or contains anything but host names, such as a URL or a number.
     """
     if isinstance(value, str) or not isinstance(value, Collection):
         raise ConfigurationError(f"allow_result_hosts= must be a collection of host names, not {value!r}")

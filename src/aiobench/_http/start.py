@@ -1,4 +1,4 @@
-"""Starting a job exactly once, although the answer to a POST may be lost (F10)."""
+"""Starts a job exactly once, although the reply to a POST may be lost (F10)."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ async def start_job(
     Args:
         platform: The platform.
         benchmark_id: The benchmark.
-        about_to_send: Awaited before the request, with the ids of the jobs that there are; None if their list is too
+        about_to_send: Awaited before the request, with the ids of the existing jobs; None if their list is too
             long.
 
     Returns:
@@ -85,7 +85,7 @@ async def _new_job(platform: Platform, benchmark_id: str, before: frozenset[str]
         try:
             new = await _job_ids(platform, benchmark_id) - before
         except APIError as error:
-            why = f"the job list could not be had either ({error})"
+            why = f"the job list could not be fetched either ({error})"
             break
         if len(new) == 1:
             return next(iter(new))  # 4a
@@ -115,7 +115,7 @@ def _was_refused(error: APIError) -> bool:
 
 
 def _is_the_servers_word(error: APIError) -> bool:
-    """Tell whether the platform itself answered that it failed, rather than a gateway that it got no answer."""
+    """Return whether the platform itself reported the failure, rather than a gateway that got no reply."""
     return (
         isinstance(error, APIStatusError)
         and error.status_code in {500, 501, 503}

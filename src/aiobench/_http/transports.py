@@ -32,7 +32,7 @@ LOOKUPS = 8  # threads that look names up and read certificates: not those of th
 
 @frozen(eq=False)
 class TransportMaker:
-    """Makes transports of one connection each, all with the same settings and one TLS context.
+    """Creates one-connection transports with the same settings and a shared TLS context.
 
     Attributes:
         check_addresses: For results: refuses addresses that may not be dialled.
@@ -52,7 +52,7 @@ class TransportMaker:
     _threads: anyio.CapacityLimiter = field(factory=lambda: anyio.CapacityLimiter(LOOKUPS), repr=False)
 
     def check(self, url: httpx.URL) -> None:
-        """Refuse settings that could not work, and import what they take, before the first request.
+        """Reject settings that cannot work and import what they need, before the first request.
 
         An import holds up the event loop for 20 to 100 ms; httpx, too, puts it off until a client is made.
 
@@ -75,7 +75,7 @@ class TransportMaker:
             _import(f"aiobench._http.{module}")
 
     async def make(self, url: httpx.URL) -> httpx.AsyncBaseTransport:
-        """Make a transport for requests to *url*; no connection is opened yet.
+        """Create a transport for requests to *url*. It opens no connection yet.
 
         Raises:
             ConfigurationError: If the proxy, the certificates or the factory cannot be used.
@@ -143,7 +143,7 @@ class TransportMaker:
 
 
 def _import(module: str) -> None:
-    """Import a module, with a thread's own stack below it.
+    """Import a module in a thread, so that no frame of the caller is below it.
 
     While trio is imported, it makes a ring of frames that reaches down to the caller's. A client that is being made
     there would stay until the garbage collector comes by (F40).
@@ -156,5 +156,5 @@ def _import(module: str) -> None:
 
 @cache
 def _no_tls() -> ssl.SSLContext:
-    """Return a context for plain http: given so that none is made each time."""
+    """Return a dummy context for plain http, so that httpcore does not create one each time."""
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

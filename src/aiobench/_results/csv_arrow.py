@@ -26,12 +26,12 @@ Column = Any  # a pyarrow.ChunkedArray of strings, null where a field is empty; 
 
 
 def is_installed() -> bool:
-    """Tell whether there is a pyarrow."""
+    """Return whether pyarrow is installed."""
     return find_spec("pyarrow") is not None
 
 
 def split(path: Path, width: int) -> list[Column] | None:
-    """Split a plain file, known to be UTF-8, into columns of texts without the header; None if pyarrow cannot."""
+    """Split a plain UTF-8 file into text columns without the header; None if pyarrow cannot."""
     import pyarrow as pa
 
     for block in BLOCKS:
@@ -65,7 +65,7 @@ def _split(path: Path, width: int, block: int) -> list[Column]:
 
 
 def pieces(column: Column, rows: int) -> Iterator[list[str]]:
-    """Yield a column's texts, so many at a time: pyarrow lets no other thread run while it makes Python objects."""
+    """Yield a column's texts in batches, since pyarrow holds the GIL while it creates Python objects."""
     import pyarrow.compute as pc
 
     for start in range(0, len(column), rows):
@@ -83,7 +83,7 @@ def texts(column: Column) -> Any:
 
 
 def flags(column: Column) -> Any | None:
-    """Convert to flags; None if a field is none."""
+    """Convert to flags; None if a field is not one."""
     import numpy as np
     import pandas as pd
     import pyarrow as pa
@@ -97,7 +97,7 @@ def flags(column: Column) -> Any | None:
 
 
 def figures(column: Column) -> Any | None:
-    """Convert to floats; None if a field is no figure."""
+    """Convert to floats; None if a field is not a number."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -114,7 +114,7 @@ def figures(column: Column) -> Any | None:
 
 
 def any_column(column: Column) -> Any | None:
-    """Convert to what all fields are: flags, whole numbers, figures or texts; None if that takes a closer look."""
+    """Convert to the type of all fields: flags, integers, floats or texts; None if that takes a closer look."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -134,7 +134,7 @@ def any_column(column: Column) -> Any | None:
 
 
 def _whole_numbers(column: Column) -> Any | None:
-    """Convert to integers; None if they are none, or too large."""
+    """Convert to integers; None if a field is not one or too large."""
     import pandas as pd
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -149,7 +149,7 @@ def _whole_numbers(column: Column) -> Any | None:
 
 
 def _surely_figures(column: Column) -> Any | None:
-    """Convert to floats; None if a field is no figure, or may lose digits, or none has any."""
+    """Convert to floats; None if a field is not a number or may lose digits, or if all are missing."""
     import numpy as np
 
     array = figures(column)
@@ -160,7 +160,7 @@ def _surely_figures(column: Column) -> Any | None:
 
 
 def _may_hold_digits_of_texts(column: Column) -> bool:
-    """Tell whether there may be ids and phone numbers, such as 007 and +49, or a negative zero, which is no integer."""
+    """Return whether there may be ids or phone numbers, such as 007 and +49, or a negative zero."""
     import numpy as np
 
     for chunk in column.chunks:

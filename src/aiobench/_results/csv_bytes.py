@@ -1,4 +1,4 @@
-"""A first look at the bytes of a results file: is it a CSV at all, and does every reader of CSVs agree on it?
+"""A first look at a results file's bytes: is it a CSV at all, and would every CSV reader agree on it?
 
 Readers differ on what no writer should write, and on what old ones do: a carriage return outside quotes, a NUL, a quote
 within a field. A file without these is *plain*, and the fastest reader may read it.
@@ -52,7 +52,7 @@ class UnreadableError(Exception):
 
 @define
 class Look:
-    """What was seen.
+    """What the look has found.
 
     Attributes:
         line_end: How the header ends, and with it every record.
@@ -66,7 +66,7 @@ class Look:
 
 
 def look(path: Path) -> Look:
-    """Look at all of a file once, in short steps.
+    """Scan a whole file once, in short steps.
 
     Raises:
         UnreadableError: If it is no CSV in UTF-8.
@@ -86,7 +86,7 @@ def look(path: Path) -> Look:
 
 
 def _windows(path: Path) -> Iterator[tuple[bytes, bytes]]:
-    """Yield each block, and the same between the bytes around it; the file lies between line ends."""
+    """Yield each block, alone and with the bytes around it; the file lies between line ends."""
     with path.open("rb") as file:
         block = file.read(BLOCK)
         before, following = b"\n", block.removeprefix(codecs.BOM_UTF8)
@@ -129,7 +129,7 @@ class _Seen:
             self._look_at_quotes(window)
 
     def _look_at_quotes(self, window: bytes) -> None:
-        """Each other quote opens a field, the ones between close it; two in a row stand for one in the text."""
+        """Every other quote opens a field and the ones between close it; two in a row stand for one in the text."""
         import numpy as np
 
         data = np.frombuffer(window, np.uint8)
@@ -147,7 +147,7 @@ class _Seen:
 
 
 def _are_borders(data: np.ndarray) -> bool:
-    """Tell whether each byte ends a field or begins one, or is a quote beside a quote."""
+    """Return whether each byte ends or begins a field, or is a quote beside a quote."""
     return bool(((data == COMMA) | (data == LINE_FEED) | (data == QUOTE) | (data == RETURN)).all())
 
 

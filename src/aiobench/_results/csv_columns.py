@@ -1,4 +1,4 @@
-"""Columns of a results file: the texts of their fields → an array, in pieces, so that other threads run meanwhile.
+"""Turns the texts of a results file's columns into arrays, in pieces, so that other threads can run meanwhile.
 
 Only an empty field is missing. `NaN` is a figure among figures and a word among words.
 """
@@ -50,7 +50,7 @@ PHONE = re.compile(r"^[ \t]*\+[0-9]+[ \t]*$", re.MULTILINE)
 
 
 class WrongFlagError(Exception):
-    """Raised when a field of a column of flags is none.
+    """Raised when a field in a column of flags is not a flag.
 
     Attributes:
         row: Which record, counted from 0.
@@ -63,22 +63,22 @@ class WrongFlagError(Exception):
 
 
 class Column(Protocol):
-    """A column that is being read."""
+    """A column being read."""
 
     def add(self, texts: Sequence[str]) -> None:
-        """Take the texts of the next records."""
+        """Add the texts of the next records."""
 
     def finish(self) -> Any:
-        """Return the whole as an array of pandas or numpy."""
+        """Return the column as an array of pandas or numpy."""
 
 
 def is_a_figure(text: str) -> bool:
-    """Tell whether a text is a number, or one of the words for what is none."""
+    """Return whether a text is a number or a word such as `NaN`."""
     return FIGURE.fullmatch(text) is not None
 
 
 def in_turns(pieces: Iterable[T]) -> Iterator[T]:
-    """Yield each piece, and let other threads run after it.
+    """Yield each piece and let other threads run in between.
 
     A thread that waits for the interpreter demands it after 5 ms; but it counts anew each time this one lets go of it,
     if only for the microsecond in which numpy copies an array.
@@ -89,7 +89,7 @@ def in_turns(pieces: Iterable[T]) -> Iterator[T]:
 
 
 def text_dtype() -> Any:
-    """Return the type of texts in this version of pandas."""
+    """Return the text type of this version of pandas."""
     import pandas as pd
 
     return pd.Series(dtype="str").dtype
@@ -115,7 +115,7 @@ class Texts:
 
 @define
 class Figures:
-    """A column of figures: what is none is missing.
+    """A column of numbers; anything else counts as missing.
 
     Attributes:
         faults: How many fields are no figures.
@@ -187,7 +187,7 @@ class Flags:
 
 @define
 class Inferred:
-    """A column of whatever all of its fields are: flags, whole numbers, figures; otherwise texts.
+    """A column whose type is inferred: flags, integers or floats if all fields are, otherwise texts.
 
     Keeps the texts of each piece as one string until all is known, as a late word makes texts of all the numbers.
     """
@@ -231,7 +231,7 @@ class Inferred:
         return texts
 
     def _whole_numbers(self) -> Any:
-        """Return integers, of a type that can hold what is missing if need be; None if they are too large for one."""
+        """Return integers, nullable if necessary; None if they are too large."""
         import numpy as np
         import pandas as pd
 
@@ -248,7 +248,7 @@ class Inferred:
         return None
 
     def _figures(self) -> Any:
-        """Return floats; None if there is only the word NaN, or a whole number that would lose digits."""
+        """Return floats; None if all fields are NaN, or if an integer would lose digits."""
         import numpy as np
 
         if self.kinds == {"word"}:
@@ -268,7 +268,7 @@ class Inferred:
 
 
 def _kinds(joined: str, texts: Sequence[str]) -> set[str]:
-    """Return what the fields are: nothing if all are missing."""
+    """Return the kinds of the fields; none if all are missing."""
     if joined.count("\n") != len(texts):
         return {"text"}
     if len(joined) == len(texts):

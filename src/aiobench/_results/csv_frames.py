@@ -1,4 +1,4 @@
-"""The results CSV → a frame (`docs/reference/wire.md#results-csv`): an open schema, of which some columns are known.
+"""Reads the results CSV (`docs/reference/wire.md#results-csv`) into a frame. Only some of its columns are known.
 
 A plain file is split by pyarrow, if that is installed, and its columns are converted as a whole. Columns for which that
 might not be exact, and files that are not plain, are read by Python's own reader, field by field.
@@ -51,7 +51,7 @@ def read_frame(
     metrics: Collection[str],
     options: ReadOptions = DEFAULT,
 ) -> pd.DataFrame:
-    """Read a results file into a frame; blocking, for a worker thread.
+    """Read a results file into a frame. Blocking: call it in a worker thread.
 
     Args:
         path: The CSV file, in UTF-8.
@@ -85,7 +85,7 @@ def read_frame(
 
 @define
 class _Reading:
-    """A results file that is being read.
+    """A results file being read.
 
     Attributes:
         path: The file.
@@ -129,7 +129,7 @@ class _Reading:
         return self._checked(arrays)
 
     def told_faults(self) -> UnreadableError:
-        """Say how many fields are no figures, and which is the first."""
+        """Describe how many fields are not numbers, and where the first is."""
         count = sum(column.faults for column in self.faults.values())
         firsts = ((*column.first_fault, name) for name, column in self.faults.items() if column.first_fault)
         row, text, name = min(firsts, key=lambda first: first[0])
@@ -157,7 +157,7 @@ class _Reading:
         return [column.finish() for column in columns]
 
     def _checked(self, arrays: list[Any]) -> list[Any]:
-        """Refuse a line of text that is no header: an error message has no rows."""
+        """Refuse a lone line that is not a header, such as an error message."""
         name = self.header[0]
         is_known = self.kinds[0] is not Inferred or name in OTHER_COLUMNS
         if len(self.header) == 1 and not len(arrays[0]) and not is_known:
@@ -190,7 +190,7 @@ def _frame(header: list[str], arrays: list[Any], dtype_backend: DtypeBackend | N
 
 
 def _converted(array: Any, dtype_backend: DtypeBackend) -> Any:
-    """Give an array the type that this backend has for it."""
+    """Convert an array to the type that the backend uses for it."""
     import pandas as pd
 
     kind = array.dtype.kind
@@ -201,7 +201,7 @@ def _converted(array: Any, dtype_backend: DtypeBackend) -> Any:
 
 
 def _unique(header: list[str]) -> list[str]:
-    """Name the columns as pandas does: what is repeated gets a number, what has no name a place."""
+    """Name the columns as pandas does: repeated names get a number, missing names their position."""
     names = [name or f"Unnamed: {place}" for place, name in enumerate(header)]
     taken, given = set(names), set[str]()
     counts: dict[str, int] = {}

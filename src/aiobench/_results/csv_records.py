@@ -1,4 +1,4 @@
-"""The records of a results file, exactly as they were written: what the fast reader is measured against.
+"""Reads the records of a results file exactly as written: the reference for the fast reader.
 
 Python's own reader of CSVs, in its strict mode. It ends a record at any carriage return outside quotes; many writers do
 not quote one, so those are hidden from it where the file's lines do not end with them.
@@ -24,7 +24,7 @@ MIXED = "the line ends with CR LF where the header's ends with LF: the CR may be
 
 
 def read_header(path: Path, seen: Look) -> list[str]:
-    """Read the first record; blank lines before it do not count.
+    """Read the first record, skipping blank lines.
 
     Raises:
         UnreadableError: If there is none.
@@ -38,7 +38,7 @@ def read_header(path: Path, seen: Look) -> list[str]:
 
 
 def read_columns(path: Path, seen: Look, width: int, rows: int, *, text_ends: bool) -> Iterator[list[list[str]]]:
-    """Yield the columns of the records behind the header, so many records at a time; blank lines do not count.
+    """Yield the columns of the records after the header, in batches, skipping blank lines.
 
     Args:
         path: The file.
@@ -93,7 +93,7 @@ def line_of_record(path: Path, seen: Look, width: int, index: int) -> int | None
 
 
 class _Disguise:
-    """Hides carriage returns behind characters that the file does not have.
+    """Hides carriage returns behind characters that do not occur in the file.
 
     One at a line's end has a disguise of its own: where the header ends with LF alone, nobody can say whether it is
     part of the last field.
@@ -122,7 +122,7 @@ class _Disguise:
         ]
 
     def strip_end(self, record: list[str]) -> bool:
-        """Take a line's end off the last field; tell whether there was one."""
+        """Strip the line end from the last field; return whether there was one."""
         if not record[-1].endswith(self._at_end):
             return False
         record[-1] = record[-1][:-1].replace(self._at_end, "\r")
@@ -130,7 +130,7 @@ class _Disguise:
 
 
 def _spare(path: Path) -> tuple[str, str]:
-    """Choose two characters that the file does not have."""
+    """Choose two characters that do not occur in the file."""
     spare = SPARE
     with path.open(encoding="utf-8-sig", newline="\n") as file:
         while spare and (block := file.read(BLOCK)):
@@ -141,7 +141,7 @@ def _spare(path: Path) -> tuple[str, str]:
 
 
 def _numbered(path: Path, seen: Look) -> Iterator[tuple[int, list[str]]]:
-    """Yield each record with the line on which it begins."""
+    """Yield each record with its line number."""
     with _opened(path, seen) as file:
         disguise = _Disguise(path, seen) if seen.has_lone_returns else None
         reader = csv.reader(map(disguise.hide, file) if disguise else file, strict=True)

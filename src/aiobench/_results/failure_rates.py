@@ -15,7 +15,7 @@ __all__ = ["failure_rates"]
 
 
 def failure_rates(document: Mapping[str, Any]) -> dict[str, float]:
-    """Compute `{model name: percent}`; `nan` where the document does not tell.
+    """Compute `{model name: percent}`; `nan` where the document does not say.
 
     The figure is `failed * 100 / (count + failed)` of the first score that has both and a sum over 0, otherwise
     `failedSegments * 100 / totalSegments` of the model's run, if any segment failed (`docs/reference/job.md`).

@@ -12,14 +12,14 @@ __all__ = ["failure_rate_frame", "score_frame"]
 
 
 def score_frame(rows: Sequence[ScoreRow]) -> pd.DataFrame:
-    """Make a frame with the column `Model` and one column per metric; a missing average is `NaN`."""
+    """Return a frame with the column `Model` and one column per metric; a missing average is `NaN`."""
     frame = pd.DataFrame(rows) if rows else pd.DataFrame({MODEL: pd.Series(dtype="str")})
     nothing = [name for name in frame.columns if name != MODEL and frame[name].dtype == object]
     return frame.astype(dict.fromkeys(nothing, "float64")) if nothing else frame
 
 
 def failure_rate_frame(rates: Mapping[str, float]) -> pd.DataFrame:
-    """Make a frame with the columns `Model` and `Failure Rate` (percent, `NaN` for unknown)."""
+    """Return a frame with the columns `Model` and `Failure Rate` (percent, `NaN` for unknown)."""
     return pd.DataFrame(
         {
             MODEL: pd.Series(list(rates), dtype="str"),

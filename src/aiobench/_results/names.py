@@ -16,7 +16,7 @@ MODEL = "Model"  # the column with the models' names, which no metric may replac
 
 
 class Names:
-    """Names given so far, each only once."""
+    """Hands out unique names."""
 
     def __init__(self, *taken: str) -> None:
         self._given = dict.fromkeys(taken, 1)  # and how often each was asked for, so that a thousand cost no search
@@ -44,7 +44,7 @@ def named_iterations(document: Mapping[str, Any]) -> Iterator[tuple[str, Mapping
 
 
 def named_scores(scores: Iterable[Score]) -> Iterator[tuple[str, Score]]:
-    """Yield each score of one model that names its metric, with a name that is unique among them and is no `Model`."""
+    """Yield each score of a model that names its metric, under a unique name other than `Model`."""
     names = Names(MODEL)
     for score in scores:
         if score.long_name is not None:

@@ -1,4 +1,4 @@
-"""How results become a frame: the choices of the caller, checked before anything is downloaded."""
+"""The caller's options for frames, checked before anything is downloaded."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Engine: TypeAlias = Literal["pyarrow", "python"]
 
 @frozen
 class ReadOptions:
-    """What the caller chose.
+    """The caller's options.
 
     Attributes:
         strict: Refuse a field of a metric that is not a number; otherwise it is missing, with a warning.
@@ -32,7 +32,7 @@ class ReadOptions:
     engine: Engine | None = None
 
     def __attrs_post_init__(self) -> None:
-        """Refuse what is not a choice.
+        """Reject invalid options.
 
         Raises:
             ConfigurationError: If a value is not one of those there are.

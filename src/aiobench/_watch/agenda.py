@@ -1,4 +1,4 @@
-"""What is asked for next: a benchmark's list if that is cheaper, single jobs otherwise, and the documents of ends."""
+"""What to request next: a benchmark's job list if that is cheaper, else single jobs, and documents of ended jobs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["Agenda"]
 
 
 class Agenda:
-    """The groups of a monitor, their members, and who has a turn.
+    """A monitor's groups and their members, and whose turn it is.
 
     A job that is said to have ended waits in a queue of its own until its document can be fetched: no more documents
     at once than the consumer's queue has room for.
@@ -55,7 +55,7 @@ class Agenda:
     # -- turns -------------------------------------------------------------------------------------------------
 
     def next(self) -> Unit | None:
-        """Take out the next unit to ask for, if one is due; `answered()` and `done()` give it back."""
+        """Take out the next unit to request, if one is due; `answered()` and `done()` return it."""
         self._is_ends_turn = not self._is_ends_turn  # in turn: neither ends nor states shall wait for the other
         sources = [self._next_due, self._next_end]
         for source in reversed(sources) if self._is_ends_turn else sources:
@@ -64,25 +64,25 @@ class Agenda:
         return None
 
     def answered(self, unit: Unit) -> None:
-        """Note that a unit is no longer being asked for; where it goes next is decided after this."""
+        """Record that a unit's request is over. The caller then decides where it goes next."""
         unit.is_asked = False
 
     def done(self, unit: Unit) -> None:
-        """Note that a turn is over, whatever came of it."""
+        """Record that a turn is over, whatever its result."""
         if isinstance(unit, WatchedJob):
             self._end_requests.discard(unit)
 
     @property
     def next_due(self) -> float:
-        """When `next()` brings a unit, unless something happens before; infinity for never."""
+        """When `next()` will return a unit, unless something happens before; infinity for never."""
         return float("-inf") if self._ends and self._has_room else self._queue.next_due
 
     def note_disturbance(self) -> None:
-        """Note that polls are held up: for one longest wait from now, those that are late are spread."""
+        """Record that polls are held up: for the longest wait from now, late ones are spread out."""
         self._queue.hold_up(self._now() + self._waits.drawn(self._waits.longest))
 
     def note_document(self, size: int) -> None:
-        """Remember what a document weighed."""
+        """Remember the size of a document."""
         self._document_bytes += 0.1 * (size - self._document_bytes)
 
     def _next_due(self) -> Unit | None:
@@ -101,7 +101,7 @@ class Agenda:
     # -- ends --------------------------------------------------------------------------------------------------
 
     def confirm(self, watched: WatchedJob) -> None:
-        """Have the document of a job that is said to have ended asked for, unless that is under way."""
+        """Schedule the document of a job that seems to have ended, unless it is already requested."""
         if not watched.is_asked:
             watched.is_asked = True
             self._ends.append(watched)

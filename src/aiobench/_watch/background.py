@@ -1,4 +1,4 @@
-"""The tasks that run while a monitor is entered."""
+"""The background tasks of an entered monitor."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Background:
             self._tasks = self.failure = None  # they hold what refers to this
 
     async def _run(self, scope: anyio.CancelScope, work: tuple[Callable[[], Awaitable[None]], ...]) -> None:
-        """Run the tasks in a scope of our own: stopping that does not cancel the task that entered."""
+        """Run the tasks in their own scope, so that stopping them does not cancel the user's task."""
         try:
             with scope:
                 async with anyio.create_task_group() as tasks:

@@ -1,4 +1,4 @@
-"""Polls of one job's document: one that is the last is not read again."""
+"""Polls one job's document. A reply identical to the last one is not decoded again."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["DocumentPolls"]
 
 
 class DocumentPolls:
-    """Asks for a job's document, once each time that it is called.
+    """Requests a job's document, once per call.
 
     Args:
         platform: The platform to ask.
@@ -35,7 +35,7 @@ class DocumentPolls:
         self._snapshot: JobSnapshot | None = None
 
     async def __call__(self) -> tuple[JobSnapshot, float | None]:
-        """Ask once.
+        """Request the document once.
 
         Returns:
             The snapshot, and the seconds that the server asks to wait before the next poll, or None.

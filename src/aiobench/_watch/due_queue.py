@@ -1,4 +1,4 @@
-"""What is due when: a heap of times. No clock: times go in and come out."""
+"""What is due when: a heap of times. It has no clock; times are passed in."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LEAST_PATIENCE = 1.0  # seconds of it, for machines are busy
 
 
 class DueQueue:
-    """Units in the order in which they are due.
+    """Units ordered by when they are due.
 
     Args:
         wait_of: Returns the seconds from one turn of a unit to the next.
@@ -35,7 +35,7 @@ class DueQueue:
         self._held_up_until = float("-inf")
 
     def put(self, unit: Unit, due: float) -> None:
-        """Give *unit* a time; an earlier entry of it is void."""
+        """Set when *unit* is due, replacing any earlier entry."""
         self._tickets += 1
         unit.ticket = self._tickets
         heapq.heappush(self._heap, (due, unit.ticket, unit))
@@ -51,11 +51,11 @@ class DueQueue:
         return self._heap[0][0] if self._heap else float("inf")
 
     def hold_up(self, until: float) -> None:
-        """Note that polls are held up, by an outage, a pause or a suspended machine, and that this shows until then."""
+        """Record that polls are held up, by an outage, a pause or a suspended machine, with effects until *until*."""
         self._held_up_until = until
 
     def pop(self, now: float) -> Unit | None:
-        """Take out a unit that is due at *now*, the longest overdue first.
+        """Take out the unit that is most overdue at *now*.
 
         When polls were held up, a unit that is late by more than a little was so as all others were. So that they do
         not all come at once, it gets a new time.

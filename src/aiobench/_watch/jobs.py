@@ -1,4 +1,4 @@
-"""What is kept of a watched job, and of the benchmark whose list answers for many."""
+"""The state of a watched job, and of a benchmark whose list covers many jobs."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ ROUNDS_BARRED = 10
 
 
 class Job(Protocol):
-    """What a watch needs of a job."""
+    """What watching requires of a job."""
 
     id: str
     benchmark_id: str
 
     def observe(self, status: str, benchmark_id: str = "") -> None:
-        """Take in what a poll returned."""
+        """Take in the result of a poll."""
 
 
 class WatchedJob:
-    """One job that is watched; a million of these may exist at once, so it holds little.
+    """A watched job. A million of these may exist at once, so it holds little.
 
     Attributes:
         job: The job.
@@ -77,11 +77,11 @@ class WatchedJob:
         self.quiet_from = self.group.round if self.group is not None else 0
 
     def count_quiet_poll(self) -> None:
-        """Count a poll of this job alone that changed nothing."""
+        """Count a single poll of this job that changed nothing."""
         self.quiet_from -= 1
 
     def leave_out_round(self) -> None:
-        """Do not count the present round of the group: it said nothing about this job."""
+        """Do not count the group's present round, which said nothing about this job."""
         self.quiet_from += 1
 
     def move(self, group: Group | None) -> None:
@@ -90,7 +90,7 @@ class WatchedJob:
 
 
 class Group:
-    """The watched jobs of one benchmark, and what asking for its job list costs.
+    """The watched jobs of one benchmark, and the cost of its job list.
 
     Attributes:
         benchmark_id: The benchmark.
@@ -135,7 +135,7 @@ class Group:
         self._list_bytes: int | None = None
 
     def forget_list(self) -> None:
-        """See that the next list is read, even if it is the same: something else has changed."""
+        """Make sure that the next list is decoded even if it is identical, because something else has changed."""
         self.reply.forget()
 
     def note_list(self, size: int) -> None:
@@ -143,12 +143,12 @@ class Group:
         self._list_bytes, self.failures, self.is_new = size, 0, False
 
     def bar_list(self) -> None:
-        """Do without the list for ten rounds: the route answers 403 or 404, or more than the cap."""
+        """Do without the list for ten rounds, because its route replies 403 or 404, or more than the cap."""
         self._barred = ROUNDS_BARRED * len(self.members)
         self.failures = 0
 
     def note_single(self) -> None:
-        """Count the poll of one member towards the rounds after which a barred list is tried again."""
+        """Count a member's single poll towards the rounds after which a barred list is tried again."""
         self._barred = max(0, min(self._barred, ROUNDS_BARRED * len(self.members)) - 1)
 
     def prefers_list(self, document_bytes: float) -> bool:

@@ -90,7 +90,7 @@ class Wish:
 
 @frozen
 class Contents:
-    """What an earlier process left: jobs to go on with, how many ends it handled, and starts to clear up."""
+    """What an earlier process left: jobs to resume, how many ends it handled, and starts to clear up."""
 
     pending: tuple[Record, ...]
     handled: int
@@ -112,7 +112,7 @@ class JournalFile:
         self._files: dict[Path, tuple[int, int]] = {}
 
     def open(self) -> Contents:
-        """Open or make the file, lock it, and read what an earlier process left."""
+        """Open or create the file, lock it, and read what an earlier process left."""
         try:
             with self._errors():
                 self._take_lock()
@@ -171,7 +171,7 @@ class JournalFile:
         return Wish(number or 0, benchmark_id, note, before, now)
 
     def end_start(self, number: int, job: Record | None) -> None:
-        """Record what came of a start: a job to watch, or none."""
+        """Record the outcome of a start: a job to watch, or none."""
         with self._transaction() as database:
             database.execute("DELETE FROM starts WHERE number = ?", (number,))
             if job is not None and not self._is_in(database, "handled", job.job_id):
@@ -187,7 +187,7 @@ class JournalFile:
             }
 
     def close(self) -> None:
-        """Close the file and give up the lock."""
+        """Close the file and release the lock."""
         try:
             if self._database is not None:
                 self._database.close()
@@ -215,7 +215,7 @@ class JournalFile:
             return
 
     def _sync_folder(self) -> None:
-        """See that a new file has its name in the folder, even after a power cut."""
+        """Make sure that a new file's directory entry survives a power cut."""
         if os.name != "posix":
             return
         with contextlib.suppress(OSError):  # a file system that refuses it
@@ -271,7 +271,7 @@ class JournalFile:
     # -- what is in it -----------------------------------------------------------------------------------------
 
     def _check(self, database: sqlite3.Connection) -> None:
-        """Make the tables of a new file, take over those of an old one, and refuse a file that is not ours."""
+        """Create the tables of a new file, upgrade those of an old one, and refuse a file that is not ours."""
         (application,) = database.execute("PRAGMA application_id").fetchone()
         (version,) = database.execute("PRAGMA user_version").fetchone()
         (tables,) = database.execute("SELECT count(*) FROM sqlite_master").fetchone()

@@ -1,4 +1,4 @@
-"""What is kept of the last reply to a request that is sent again and again: enough to know it again."""
+"""What is kept of the last reply to a repeated request: enough to recognize it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FULL_REQUEST_EVERY = 20  # requests: a server that keeps an ETag for a changed d
 
 
 class LastReply:
-    """The digest and the ETag of the last good reply, whose content has been taken in.
+    """The digest and ETag of the last good reply.
 
     The digest is Python's own hash of bytes: 64 bits under a key of this process (SipHash), at a quarter of the cost of
     a cryptographic one. A server that could make two bodies collide would only hide its own news.
@@ -39,19 +39,19 @@ class LastReply:
         return self._etag
 
     def note(self, digest: int | None, etag: str | None) -> None:
-        """Take in what a whole reply had; one ETag for two contents is not asked with again."""
+        """Take in a whole reply. An ETag that stood for two contents is not used again."""
         etag = etag if etag is not None and ENTITY_TAG.fullmatch(etag) else None
         if etag is not None and etag == self._etag and None is not self.digest != digest:
             self._is_etag_wrong = True
         self.digest, self._etag = digest, etag
 
     def forget(self) -> None:
-        """See that the next reply is read, even if it is the same: something else has changed."""
+        """Make sure that the next reply is decoded even if it is identical, because something else has changed."""
         self.digest = None
 
 
 class Reading(Generic[T]):
-    """Decodes a body, unless it is byte for byte the last one: most polls bring nothing new."""
+    """Decodes a body unless it is byte for byte the last one, as most are."""
 
     def __init__(self, last: LastReply | None, decode: Callable[[bytes], T]) -> None:
         self._last = last.digest if last is not None else None

@@ -1,4 +1,4 @@
-"""A mapping that shows what is, moment by moment, and may change while somebody iterates over it."""
+"""A live view of a mapping, which may change during iteration."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ V = TypeVar("V")
 
 
 class LiveMapping(Mapping[str, V], Generic[V]):
-    """A read-only view; values are made when they are asked for, and keys that go meanwhile are passed over.
+    """A read-only view. Values are created on access, and keys that vanish during iteration are skipped.
 
     Args:
         keys: Returns the present keys.

@@ -1,4 +1,4 @@
-"""News of jobs, and the queue in which they wait for a consumer that may be slow.
+"""News of jobs, and the queue where they wait for a consumer that may be slow.
 
 News are named tuples, as every import pays for these classes, and attrs takes ten times as long to make one.
 """
@@ -29,7 +29,7 @@ class Ended(NamedTuple):
 
 
 class Lost(NamedTuple):
-    """A job cannot be asked for."""
+    """A job can no longer be polled."""
 
     job: Job
     error: APIError
@@ -44,7 +44,7 @@ class Changed(NamedTuple):
 
 
 class Moved(NamedTuple):
-    """A job shows other progress."""
+    """A job's progress has changed."""
 
     job: Job
     progress: Progress
@@ -116,10 +116,10 @@ class NewsQueue:
         self._news.pop((Unanswered, subject), None)
 
     def wake(self) -> None:
-        """Let the consumer have a look."""
+        """Wake the consumer up."""
         self._arrived.set()
 
     async def wait(self) -> None:
-        """Wait until something was put in, or `wake()` was called, since the last wait."""
+        """Wait until something is put in or `wake()` is called."""
         await self._arrived.wait()
         self._arrived = anyio.Event()

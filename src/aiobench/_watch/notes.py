@@ -58,9 +58,9 @@ class Notes:
         return self._texts.get(job_id)
 
     def of(self, job_id: str) -> JSON:
-        """Return the note of a job: a value of the caller's own."""
+        """Return a job's note as a fresh value."""
         return parsed_note(self._texts.get(job_id))
 
     def drop(self, job_id: str) -> None:
-        """Forget the note of a job that is over."""
+        """Forget the note of a job that has ended."""
         self._texts.pop(job_id, None)

@@ -30,7 +30,7 @@ FAILED_LISTS = 3  # in a row that make no sense, after which the single jobs are
 
 
 class Polls:
-    """Asks the platform, notes what a reply says in the states, and gives each job its next turn.
+    """Sends requests, passes what replies say to the states, and schedules each job's next turn.
 
     Args:
         platform: The platform to ask.
@@ -48,7 +48,7 @@ class Polls:
         self.requests = self.list_requests = 0
 
     async def ask(self, unit: Unit) -> None:
-        """Let a unit have its turn.
+        """Poll a unit.
 
         Raises:
             AuthenticationError: If the key is not accepted.
@@ -97,7 +97,7 @@ class Polls:
             self._agenda.ask_again(watched, hint=answer.retry_after)
 
     def _take_same_document(self, watched: WatchedJob, hint: float | None) -> None:
-        """Take in a document that is the one before: it was not terminal, and changed nothing."""
+        """Take in a document identical to the one before, which was not terminal: nothing changed."""
         if watched.reply is None or watched.reply.digest is None:  # a list has said otherwise meanwhile
             self._agenda.ask_alone(watched)
             return
@@ -159,7 +159,7 @@ class Polls:
         self._agenda.next_round(group, group.round - newest, hint=answer.retry_after)
 
     def _take_same_list(self, group: Group) -> None:
-        """Take in a list that is the one before: of the members that it shows plainly, only their round counts."""
+        """Take in a list identical to the one before: its members only count another round."""
         self._states.note_success(group, polls=group.covered)
         now = self._now()
         for watched, status in group.odd:
@@ -169,7 +169,7 @@ class Polls:
             self._agenda.ask_alone(watched)
 
     async def _take_list(self, group: Group, entries: Sequence[ListEntry], size: int) -> None:
-        """Compare a list with what is known.
+        """Take in a list.
 
         The loop sees every entry of every list that differs from the one before: this is the hot path.
         """
@@ -201,7 +201,7 @@ class Polls:
             self._agenda.ask_alone(watched)
 
     def _take_news(self, watched: WatchedJob, status: str | None, now: float) -> bool:
-        """Take in an entry that does not say what is known already; return whether that settles it.
+        """Take in an entry with news; return whether that settles it.
 
         What is not settled needs another look each time that the list says so.
         """

@@ -1,4 +1,4 @@
-"""The journal of a monitor, written by a thread of its own: no job is watched before it is recorded."""
+"""Writes a monitor's journal in its own thread. No job is watched before it is recorded."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Recorder:
         return self._unrecorded
 
     async def open(self) -> Contents:
-        """Take up what an earlier process left, and record the jobs that were added so far.
+        """Resume what an earlier process left, and record the jobs added so far.
 
         Raises:
             JournalError: If the journal cannot be used.
@@ -101,7 +101,7 @@ class Recorder:
         return given if given is not None else self._make_job(record.job_id, record.benchmark_id)
 
     def add(self, jobs: list[Job | str]) -> None:
-        """Have jobs recorded and then watched; wait for that, but only a moment.
+        """Record jobs and have them watched. Waits for that only briefly.
 
         Raises:
             JournalError: If the journal cannot be written.
@@ -120,7 +120,7 @@ class Recorder:
             self._unrecorded.setdefault(_id(job), job)
 
     async def run(self) -> None:
-        """Hand on the jobs whose recording took longer, until cancelled.
+        """Hand on jobs whose recording took longer, until cancelled.
 
         Raises:
             JournalError: If the journal cannot be written.
@@ -148,7 +148,7 @@ class Recorder:
         return await self._done(lambda: self._file.begin_start(benchmark_id, note, before))
 
     async def end_start(self, wish: Wish, job_id: str | None) -> None:
-        """Record what came of a start: a job, or none."""
+        """Record the outcome of a start: a job, or none."""
         job = None if job_id is None else Record(job_id, wish.benchmark_id, wish.note)
         await self._done(lambda: self._file.end_start(wish.number, job))
 
@@ -190,7 +190,7 @@ class Recorder:
         return await self._until(self._soon(step))
 
     async def _until(self, future: Future[T]) -> T:
-        """Wait for what the thread does; it is not cancelled with the one who waits."""
+        """Wait for the thread. Cancelling the wait does not cancel its work."""
         with self._busy():
             return await anyio.to_thread.run_sync(future.result, limiter=self._threads)
 

@@ -1,4 +1,4 @@
-"""The loop of a monitor: it takes in jobs, and asks for what is due with a bounded number of requests at once.
+"""A monitor's loop: it takes in jobs and requests what is due, with bounded concurrency.
 
 Each request in flight is a task, of which there are at most as many as connections. What is due is the agenda's
 business, and what a turn does that of the polls.
@@ -29,7 +29,7 @@ __all__ = ["Scheduler"]
 
 
 class Scheduler:
-    """Polls the jobs it is given until each has ended.
+    """Polls jobs until each has ended.
 
     Args:
         platform: The platform to ask.
@@ -61,33 +61,33 @@ class Scheduler:
         self._sleeps_until = float("-inf")
 
     def add(self, jobs: Iterable[Job | str]) -> None:
-        """Watch jobs; those that are watched already, or have ended here, are left as they are."""
+        """Watch jobs, except those that are already watched or have ended here."""
         self._incoming.extend(jobs)
         self.wake()
 
     @property
     def has_incoming(self) -> bool:
-        """Whether jobs were added that are not taken in yet."""
+        """Whether there are added jobs that were not taken in yet."""
         return bool(self._incoming)
 
     @property
     def incoming(self) -> dict[str, Job | str]:
-        """The jobs that were added and are not taken in yet, by id."""
+        """The added jobs that were not taken in yet, by id."""
         return {job if isinstance(job, str) else job.id: job for job in reversed(self._incoming)}
 
     @property
     def has_polled_all(self) -> bool:
-        """Whether every job was asked for at least once."""
+        """Whether every job was polled at least once."""
         return self._states.has_polled_all and not self._incoming
 
     def wake(self) -> None:
-        """Look again whether something can be done: jobs have come, or the consumer has room."""
+        """Check again for work: jobs were added, or the consumer has room."""
         self._wake.set()
 
     # -- the loop ----------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Poll until cancelled, or until an error that concerns every job.
+        """Poll until cancelled, or until an error that affects every job.
 
         Raises:
             AuthenticationError: If the key is not accepted.
@@ -116,7 +116,7 @@ class Scheduler:
             del first  # else it and this frame would hold each other
 
     async def _admit(self) -> None:
-        """Take in what was added, in slices: thousands of jobs at once must not hold the event loop."""
+        """Take in added jobs in slices, so that thousands at once do not hold up the event loop."""
         while self._incoming:
             now = self._session.now()
             batch = [self._incoming.popleft() for _ in range(min(SLICE, len(self._incoming)))]
@@ -137,7 +137,7 @@ class Scheduler:
         return self._session.pauses.remaining(self._session.origin, self._session.now())
 
     def _next_turn(self, now: float) -> float:
-        """Return when there is something to do, unless something happens before."""
+        """Return when there will be something to do, unless something happens before."""
         due = max(self._agenda.next_due, now + self._paused_for()) if self._free_slots else float("inf")
         return min(due, self._states.next_stall)
 

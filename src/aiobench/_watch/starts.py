@@ -1,4 +1,4 @@
-"""Starting jobs that are then watched, so that a crash between the two loses none and doubles none (F37).
+"""Starts jobs and watches them, so that a crash in between neither loses nor repeats one (F37).
 
 With a journal, the wish is on disk before the request is sent. A wish whose outcome is not recorded, because the
 process was killed or the call cancelled, is cleared up with the job list.
@@ -35,7 +35,7 @@ AFTER_FAILURE = 5.0  # seconds until a list that could not be asked for is asked
 
 
 class Starts:
-    """Starts jobs, and clears up starts that were interrupted.
+    """Starts jobs and clears up interrupted starts.
 
     Args:
         platform: The platform to ask.
@@ -69,7 +69,7 @@ class Starts:
 
     @property
     def is_busy(self) -> bool:
-        """Whether a job is being started, or a start to be cleared up."""
+        """Whether a job is being started or a start is to be cleared up."""
         return bool(self._under_way or self._interrupted or self._unhandled)
 
     async def start(self, benchmark_id: str, note: str | None) -> Job:
@@ -104,18 +104,18 @@ class Starts:
             self._news.wake()  # perhaps there is nothing left to wait for
 
     def clear_up(self, wishes: Iterable[Wish]) -> None:
-        """Find out what became of starts, soon."""
+        """Schedule finding out what became of starts."""
         self._interrupted += wishes
         self._came_in.set()
 
     async def handled(self, news: Interrupted) -> None:
-        """Note that the consumer has handled news of an interrupted start."""
+        """Record that the consumer has handled the news of an interrupted start."""
         self._unhandled -= 1
         if self._recorder is not None:
             await self._recorder.end_start(news.wish, None)
 
     async def run(self) -> None:
-        """Clear up what was interrupted, until cancelled.
+        """Clear up interrupted starts, until cancelled.
 
         Raises:
             AuthenticationError: If the key is not accepted.
@@ -160,7 +160,7 @@ class Starts:
             self._news.put(Interrupted(wish, tuple(sorted(new))), wish.number)
 
     async def _new_jobs(self, wish: Wish) -> set[str]:
-        """Return the jobs of the benchmark that it could be; none only after they have had time to be listed."""
+        """Return the benchmark's jobs that a start may have created; none only after enough time to be listed."""
         assert self._recorder is not None
         session = self._platform.session
         settled_at = session.now() + min(max(SETTLED - (time.time() - wish.at), 0.0), SETTLED)

@@ -1,4 +1,4 @@
-"""The last state of each job, and what of a new one is news."""
+"""The last state of each job, and which changes are news."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MANY_STATUSES = 1000
 
 
 class States:
-    """Compares each job's last state with the next, and puts what differs into the queue of news.
+    """Compares each job's last state with the next and queues differences as news.
 
     Args:
         policy: Which statuses are terminal.
@@ -59,15 +59,15 @@ class States:
 
     @property
     def has_polled_all(self) -> bool:
-        """Whether every job was asked for at least once."""
+        """Whether every job was polled at least once."""
         return self._unpolled == 0
 
     def knows(self, job_id: str) -> bool:
-        """Return whether a job is watched, or was and has ended."""
+        """Return whether a job is watched or has ended here."""
         return job_id in self.jobs or job_id in self.ended
 
     def enter(self, job: Job, *, now: float) -> WatchedJob | None:
-        """Take in a job; None for one that is watched already, or has ended here."""
+        """Take in a job; return None if it is already watched or has ended here."""
         if self.knows(job.id):
             return None
         watched = self.jobs[job.id] = WatchedJob(job, now=now)
@@ -80,7 +80,7 @@ class States:
     def compare(
         self, watched: WatchedJob, status: str, progress: Progress | None = None, *, now: float | None = None
     ) -> bool:
-        """Take in a state that is not terminal; return whether anything changed.
+        """Take in a non-terminal state; return whether anything changed.
 
         *progress* is what a document shows; None for a job list, which shows none. A *now* that is passed in is one
         object for all jobs of a list.
@@ -115,7 +115,7 @@ class States:
             warn_of_unknown_status(watched.job.id, status, watched.unknown)
 
     def finish(self, watched: WatchedJob, snapshot: JobSnapshot) -> None:
-        """Take out a job that has ended."""
+        """Remove a job that has ended."""
         watched.job.observe(snapshot.status, snapshot.benchmark_id)
         self.failed += not snapshot.succeeded
         self._take_out(watched)
@@ -124,7 +124,7 @@ class States:
         self._news.put(Ended(watched.job, snapshot), watched.job.id)
 
     def abandon(self, watched: WatchedJob, error: APIError) -> None:
-        """Take out a job that cannot be asked for."""
+        """Remove a job that can no longer be polled."""
         self.failed += 1
         self._take_out(watched)
         if self._observer is not None:
@@ -132,7 +132,7 @@ class States:
         self._news.put(Lost(watched.job, error), watched.job.id)
 
     def note_failure(self, members: Collection[WatchedJob], subject: WatchedJob | Group, error: APIError) -> None:
-        """Report a request that brought no usable reply."""
+        """Report a request without a usable reply."""
         for watched in members:
             self._note_poll(watched)
         self.failed_polls += 1
@@ -141,7 +141,7 @@ class States:
         self._news.put(Unanswered(tuple(each.job for each in members), error), subject)
 
     def note_success(self, subject: WatchedJob | Group, polls: int) -> None:
-        """Count the job states that a good reply brought; an unread failure of *subject* is dropped."""
+        """Count the job states in a good reply; drop an unread failure of *subject*."""
         self.polls += polls
         if self._observer is not None:
             self._observer.learned(polls)
@@ -163,7 +163,7 @@ class States:
             self._observer.moved(watched.status or "", None)
 
     def leave(self) -> None:
-        """Stop watching: whatever comes after this is nobody's business."""
+        """Stop watching; ignore whatever comes after this."""
         if self._observer is not None:
             for watched in self.jobs.values():
                 self._observer.moved(watched.status or "", None)
@@ -178,13 +178,13 @@ class States:
 
     @property
     def next_stall(self) -> float:
-        """When the next job has been quiet for too long, unless it changes; infinity for never."""
+        """When the next job will have been quiet for too long, unless it changes; infinity for never."""
         if self._stall_after is None or not self._quiet:
             return float("inf")
         return next(iter(self._quiet)).changed_at + self._stall_after
 
     def report_stalled(self) -> None:
-        """Report the jobs that have been quiet for too long, once each: a change puts them back."""
+        """Report jobs that have been quiet for too long, once each until they change."""
         now = self._now()
         while self.next_stall <= now:
             watched = next(iter(self._quiet))

@@ -1,4 +1,4 @@
-"""When to poll next. Pure: the outcome of polls goes in, seconds come out."""
+"""When to poll next: a pure function of the polls so far."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ GAP = 5.0  # seconds by which a sleep that lasts too long shows that this machin
 
 
 class Waits:
-    """The arithmetic of a policy: the wait `after()` so many polls without a change, and what is `drawn()` from it."""
+    """A policy's arithmetic: the wait `after()` so many polls without a change, and the delay `drawn()` from it."""
 
     def __init__(self, policy: PollPolicy, random: random.Random) -> None:
         self.first = max(policy.interval, SHORTEST)
@@ -34,7 +34,7 @@ class Waits:
             self._last_growth = growth / math.log(policy.backoff)
 
     def after(self, quiet: float) -> float:
-        """Return the wait after *quiet* polls in a row that changed nothing; 0 of them after a change."""
+        """Return the wait after *quiet* polls in a row without a change."""
         if quiet >= self._last_growth:
             return self.longest if self._last_growth else self.first
         return min(self.first * math.pow(self._backoff, quiet), self.longest)
@@ -44,7 +44,7 @@ class Waits:
         return _asked(wait, hint) * (1.0 + self._jitter * self._random.random())
 
     def due(self, now: float, wait: float, hint: float | None = None) -> float:
-        """Draw when a wait that begins at *now* ends: on a tick if the jitter leaves room for one.
+        """Draw when a wait that begins at *now* ends: on a tick if the jitter allows it.
 
         Polls that share a tick cost half the CPU of polls for which the process wakes up one by one: its caches stay
         warm, and the system wakes it once (`docs/performance.md`). A platform sees no difference in twentieths of a
@@ -57,7 +57,7 @@ class Waits:
         return next((tick for tick in (before, before + TICK) if least <= tick <= most), drawn)
 
     def spread(self, wait: float) -> float:
-        """Draw a delay, up to the longest that *wait* can be drawn to, that spreads what would all come at once."""
+        """Draw a delay up to the longest draw of *wait*, to spread what would otherwise all come at once."""
         return self._random.uniform(0.0, wait * (1.0 + self._jitter))
 
 

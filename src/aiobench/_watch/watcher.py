@@ -1,4 +1,4 @@
-"""The watch of one job."""
+"""Watches one job."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Watcher:
         self._unknown = self._failed = 0
 
     async def step(self) -> JobSnapshot | None:
-        """Poll until there is something to report; None after the terminal snapshot.
+        """Poll until there is something to report; return None after the terminal snapshot.
 
         Raises:
             WaitTimeoutError: When the time is up.

@@ -1,4 +1,4 @@
-"""What goes over the wire, without a wire: routes, statuses, documents and their decoding.
+"""The wire format, without I/O: routes, statuses, documents and their decoding.
 
 Pure functions and plain values belong here; nothing that opens a socket, reads a clock or knows a client.
 """

@@ -1,4 +1,4 @@
-"""Benchmarks on the wire: what is sent to make one, and what is read of one."""
+"""Benchmarks on the wire: what is sent to create one, and what is read back."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = [
 
 @frozen(eq=False)
 class BenchmarkDocument:
-    """What a benchmark is made of."""
+    """What a benchmark consists of."""
 
     id: str
     name: str
@@ -159,7 +159,7 @@ def benchmark_document(body: bytes) -> BenchmarkDocument:
 
 
 def created_document(benchmark_id: str, payload: Mapping[str, Any]) -> BenchmarkDocument:
-    """Tell what a benchmark is made of from what was sent to create it."""
+    """Return what a benchmark consists of, from what was sent to create it."""
     return BenchmarkDocument(
         id=benchmark_id,
         name=payload["name"],

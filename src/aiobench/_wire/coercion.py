@@ -1,4 +1,4 @@
-"""A value of an open document as the type we read it as, or None: a wrong type counts as null."""
+"""Reads values of an open document as the expected type; a wrong type counts as null."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""JSON bytes → values, with every way this can fail translated into one error."""
+"""Decodes JSON; every way this can fail becomes one error."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _any = msgspec.json.Decoder()
 
 
 class MalformedDocumentError(ValueError):
-    """Raised when bytes are not the document they should be; the text says why."""
+    """Raised when bytes are not the expected document; the text says why."""
 
 
 def decoded(body: bytes) -> Any:
@@ -32,7 +32,7 @@ def decoded(body: bytes) -> Any:
 
 
 def decoded_as(decoder: msgspec.json.Decoder[T], body: bytes) -> T | None:
-    """Decode the type that *decoder* knows; None where *body* is not that, or has a value of another type."""
+    """Decode *body* as the decoder's type; None if it does not match."""
     try:
         return decoder.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

@@ -1,4 +1,4 @@
-"""What polling reads of a job document: its status, whose it is, and what shows that something moved.
+"""What polling reads of a job document: its status, its benchmark, and what shows progress.
 
 The types here are msgspec's own, not attrs classes: they can rename a reply's camelCase fields, and a poll
 decodes straight into them. The rest of a document is skipped without being built.
@@ -37,7 +37,7 @@ class ProgressHead(msgspec.Struct, frozen=True, gc=False, rename="camel"):
 
 
 class JobHead(msgspec.Struct, frozen=True, rename="camel"):
-    """The moving part of a job document."""
+    """The part of a job document that changes while the job runs."""
 
     status: str
     benchmark: _BenchmarkHead | None = None
@@ -54,7 +54,7 @@ class JobHead(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class ListEntry(msgspec.Struct, frozen=True, rename="camel"):
-    """One job as a job list shows it; a status of None is one that could not be read."""
+    """A job in a job list. A status of None could not be read."""
 
     job_id: str
     status: str | None
@@ -66,7 +66,7 @@ class ListEntry(msgspec.Struct, frozen=True, rename="camel"):
 
 
 def _usable_id(benchmark: _BenchmarkHead | None) -> str:
-    """Read a benchmark's id; one that could not be asked for counts as none."""
+    """Read a benchmark's id; an unusable one counts as none."""
     found = benchmark.id if benchmark is not None else None
     return found if found and found.strip() and len(found) <= LONGEST_ID else ""
 

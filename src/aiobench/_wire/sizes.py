@@ -1,4 +1,4 @@
-"""What a JSON document becomes in memory, estimated before it is decoded."""
+"""Estimates how much memory a JSON document will take, before it is decoded."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WEIGHTS = {
 
 
 def decoded_size(text: bytes) -> int:
-    """Estimate the bytes of memory that a piece of JSON takes when it is decoded, beside its own text.
+    """Estimate how many bytes of memory a piece of JSON takes once decoded, besides its own text.
 
     What stands between quotes is counted as if it were structure. Jobs as the platform lists them come to about six
     times their own size, empty lists to thirty times.
