@@ -294,7 +294,8 @@ class BenchmarkJob(Displayed):
 
         context = self._asking_context()
         return await results_file.of_job(
-            self,
+            self.id,
+            self.fetch,
             context.platform,
             context.rules,
             save_path=save_path,

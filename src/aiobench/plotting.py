@@ -1,4 +1,4 @@
-"""Pictures of results, with their uncertainty (extra `plot`).
+"""Plots of results with their uncertainty (extra `plot`).
 
 Each function takes a frame and draws on one matplotlib `Axes`: on yours, or on a new figure that no global state knows.
 Colours are those of Okabe and Ito, which people with any colour vision tell apart, on light and on dark backgrounds.
@@ -215,7 +215,7 @@ def over_time(
 
 
 class _Figure(Figure):
-    """A figure that notebooks show, which ask pyplot for others."""
+    """A figure that notebooks show by itself; for others they ask pyplot."""
 
     def _repr_png_(self) -> bytes:  # hundreds of jobs make an SVG of megabytes
         image = io.BytesIO()

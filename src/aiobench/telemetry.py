@@ -75,7 +75,7 @@ def instrument(client: ClientBase | SyncClient, *, meter_provider: MeterProvider
 
 @define(eq=False)
 class _Metrics(Observer):
-    """Turns what the client does into measurements."""
+    """Turns the client's activity into measurements."""
 
     provider: MeterProvider
 

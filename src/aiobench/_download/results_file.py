@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
 
     from aiobench._http.platform import Platform
     from aiobench._http.result_urls import ResultURLRules
-    from aiobench.job import BenchmarkJob
     from aiobench.snapshot import JobSnapshot
 
 __all__ = ["of_job"]
 
 
 async def of_job(
-    job: BenchmarkJob,
+    job_id: str,
+    fetch: Callable[[], Awaitable[JobSnapshot]],
     platform: Platform,
     rules: ResultURLRules,
     *,
@@ -54,26 +54,26 @@ async def of_job(
 
     async def fresh_url() -> str:
         nonlocal snapshot
-        snapshot = await job.fetch()
+        snapshot = await fetch()
         if snapshot.report_url is None:
             raise ResultsNotReadyError(
-                f"job {job.id} has no results yet, its status is {shown(snapshot.status)!r}; wait() for it first",
-                job_id=job.id,
+                f"job {job_id} has no results yet, its status is {shown(snapshot.status)!r}; wait() for it first",
+                job_id=job_id,
                 status=snapshot.status,
             )
         return snapshot.report_url
 
     session = platform.session
-    async with _target(save_path, is_temporary=save_path is None and return_dataframe, job_id=job.id) as target:
-        label = f"results of job {job.id}"
+    async with _target(save_path, is_temporary=save_path is None and return_dataframe, job_id=job_id) as target:
+        label = f"results of job {job_id}"
         async with _progress.of_download(lambda: label, progress) as show:
-            source = ResultSource(session, platform.options, rules, job.id)
+            source = ResultSource(session, platform.options, rules, job_id)
             path = await download(Transfer(source, max_bytes, show), target, fresh_url)
         if not return_dataframe:
             return path
         assert snapshot is not None  # the download asked for it
         metrics = {score.long_name for run in snapshot.iterations for score in run.scores or () if score.long_name}
-        read = partial(read_frame, path, job_id=job.id, metrics=metrics, options=options)
+        read = partial(read_frame, path, job_id=job_id, metrics=metrics, options=options)
         return await anyio.to_thread.run_sync(read, limiter=session.disk)
 
 

@@ -1,4 +1,4 @@
-"""What a report says: sentences, tables and pictures, before any HTML."""
+"""A report's content: sentences, tables and pictures, before any HTML."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Table:
 
 @frozen
 class Contents:
-    """Everything that the page shows, in its order."""
+    """Everything that the page shows, in order."""
 
     title: str
     verdicts: tuple[str, ...]
@@ -71,7 +71,7 @@ class Contents:
 def contents_of(
     snapshots: Sequence[JobSnapshot], segments: pd.DataFrame | None, *, baseline: str | None, title: str | None
 ) -> Contents:
-    """Gather what there is to say."""
+    """Gather a report's content."""
     names = [snapshot.benchmark_name for snapshot in snapshots if snapshot.benchmark_name]
     heading = title or " and ".join(dict.fromkeys(names)) or "Benchmark report"
     if segments is None:

@@ -1,4 +1,4 @@
-"""Pictures as SVG that can stand in a page: no comments, no ids twice, and a text alternative."""
+"""Pictures as SVG for embedding in a page: without comments or duplicate ids, and with a text alternative."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MOST_MODELS = 40
 
 @frozen
 class Picture:
-    """A picture: what it is called, what it shows in words, and its SVG."""
+    """A picture: its title, a description in words, and its SVG."""
 
     title: str
     description: str

@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 class Owner:
-    """What a client and everything that came from it have in common: a place on the loop, from the first call on.
+    """What a client shares with everything that came from it: a place on the loop, from the first call on.
 
     Args:
         aclose: Closes the core client.
@@ -45,11 +45,11 @@ class Owner:
         raise TypeError("this belongs to a client and cannot be pickled; pass an id instead")
 
     def call(self, make: Callable[[], Awaitable[T]]) -> T:
-        """Await what *make* returns, on the loop and in a copy of this thread's context; return it here."""
+        """Await what *make* returns, on the loop in a copy of this thread's context, and return the result."""
         return self.do(Step(make), Tenant.start_step)
 
     def run(self, function: Callable[[], T]) -> T:
-        """Call a plain function on the loop, where what it touches lives."""
+        """Call a plain function on the loop, where its data live."""
 
         async def run() -> T:
             return function()
@@ -57,14 +57,14 @@ class Owner:
         return self.call(run)
 
     def read(self, function: Callable[[], T]) -> T:
-        """Call a plain function on the loop; once that is closed nothing moves any more, and here will do."""
+        """Call a plain function on the loop; or directly once the loop is closed, when nothing changes any more."""
         try:
             return self.run(function)
         except ClientClosedError:
             return function()
 
     def do(self, step: Step[T], start: Callable[[Tenant, Step[T]], object]) -> T:
-        """Start a step on the loop and wait for it; an interrupt cancels it, waits for its clean-up, and is raised."""
+        """Start a step on the loop and wait for it. An interrupt cancels it and is raised after its cleanup."""
         _warn_in_a_running_loop()
         try:
             self._post(step, start)
@@ -85,7 +85,7 @@ class Owner:
             return
 
     def close(self) -> None:
-        """End what is under way, the connections, and with its last client the thread; closing twice is fine."""
+        """End calls in flight, the connections, and with the last client the thread. Closing twice is fine."""
         with here.lock:
             loop = self._loop
             if loop is not None and not loop.is_inherited:
@@ -105,7 +105,7 @@ class Owner:
                 loop.thread.join(GRACE)
 
     def _post(self, step: Step[T], start: Callable[[Tenant, Step[T]], object]) -> None:
-        """Post a step, under the lock: what closes comes either before it, or after it and ends it."""
+        """Post a step under the lock, so that closing comes either before it, or after it and ends it."""
         with here.lock:
             if self._is_closed:
                 raise ClientClosedError("this client is closed; make a new one")

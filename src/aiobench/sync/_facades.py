@@ -1,4 +1,4 @@
-"""What the generated classes are made of: each is a view of one object of the core."""
+"""Base classes of the generated classes, each of which is a view of one core object."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ T = TypeVar("T")
 
 
 class Counterpart:
-    """Something of this world that stands for something of the core: a view of it, or an event."""
+    """A blocking object that stands for one of the core: a view or an event."""
 
     __slots__ = ()
 
@@ -45,7 +45,7 @@ class Counterpart:
 
 
 class Facade(Counterpart, Displayed, Generic[C]):
-    """A view of one object of the core, the only one: facades are compared by identity, as what they show is."""
+    """The only view of one core object. Facades are compared by identity, as their core objects are."""
 
     __slots__ = ("__weakref__", "_owner", "_core")  # noqa: RUF023 - pickling begins with the owner, which says why not
 
@@ -54,7 +54,7 @@ class Facade(Counterpart, Displayed, Generic[C]):
         _views.add(core, self)
 
     def _sibling(self, core: C) -> Self:
-        """Return a view of *core* that has whatever else a subclass has set."""
+        """Return a view of *core* with the attributes that a subclass has set."""
         sibling: Self = copy.copy(self)
         sibling._core = core
         _views.add(core, sibling)
@@ -71,7 +71,7 @@ class Facade(Counterpart, Displayed, Generic[C]):
 
 
 class _Views:
-    """The facade of each object of the core that has one."""
+    """The facades by core object."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -102,7 +102,7 @@ R = TypeVar("R", bound=_Closable)
 
 
 class ClientFacade(Facade[R]):
-    """A view of a client; the one that was opened, not made from another, closes what all of them share."""
+    """A view of a client. Only the one that was opened, not derived, closes what they all share."""
 
     _is_opened = False
 
@@ -139,7 +139,7 @@ S = TypeVar("S", bound=_Stream)
 
 
 class StreamFacade(Facade[S]):
-    """A view of what is entered, iterated over and left by one task."""
+    """A view of a core object that one task enters, iterates over and leaves."""
 
     _is_entered = False
 
@@ -202,7 +202,7 @@ def view_of(cls: type[F], core: Any, owner: Owner) -> F:
 
 
 def core_of(value: Any) -> Any:
-    """Return what *value* stands for; anything else as it is, for the core knows best what to say of it.
+    """Return the core object of a facade; anything else unchanged, for the core to judge.
 
     Raises:
         ConfigurationError: If it is a job of the core, which belongs to an event loop of the user's.
@@ -214,7 +214,7 @@ def core_of(value: Any) -> Any:
 
 
 def cores_of(values: Any) -> Any:
-    """Return what each of *values* stands for; what is no collection as it is, for the core refuses it.
+    """Return the core object of each value; what is not a collection unchanged, for the core to refuse.
 
     Raises:
         ConfigurationError: If one is a job of the core.
@@ -225,7 +225,7 @@ def cores_of(values: Any) -> Any:
 
 
 def mapping_of(core: Mapping[str, C], make: Callable[[C], T], owner: Owner) -> Mapping[str, T]:
-    """Return a live view of a mapping of the core, read on its event loop."""
+    """Return a live view of a core mapping, read on its event loop."""
 
     def find(key: str) -> T | None:
         value = owner.read(lambda: core.get(key))
@@ -238,7 +238,7 @@ def mapping_of(core: Mapping[str, C], make: Callable[[C], T], owner: Owner) -> M
 
 
 def owner_of(client: Any) -> Owner:
-    """Return the owner of what is built with *client*.
+    """Return the owner of objects built with *client*.
 
     Raises:
         TypeError: If it is not a client of this world.

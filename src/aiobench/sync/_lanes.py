@@ -1,4 +1,4 @@
-"""Iterations: many steps of one thing on the loop, by one task and in one context.
+"""Iterations: many steps of one iterator on the loop, by one task in one context.
 
 What a step opens, a later one may close: cancel scopes and context variables belong to a task.
 """
@@ -52,7 +52,7 @@ class Lane:
             self._in_use.release()
 
     def close(self) -> None:
-        """Finish, and wait for that."""
+        """Finish and wait."""
         self._is_done = True
         if self._is_begun and not self._track.last.is_over:
             try:
@@ -61,7 +61,7 @@ class Lane:
                 return  # the client's end was this one's, too
 
     def drop(self) -> None:
-        """Finish, soon: without waiting or locking, for finalizers use it."""
+        """Finish soon, without waiting or locking, since finalizers use it."""
         self._is_done = True
         if self._is_begun and not self._track.last.is_over:
             self._owner.drop(self._track.end)
@@ -90,7 +90,7 @@ class _Track:
             tenant.start(self._run(), self._ended)
 
     def end(self) -> None:
-        """Cancel what runs and let *finish* follow, on the loop."""
+        """Cancel the running step and then run *finish*, on the loop."""
         if not self._is_ending:
             self._is_ending = True
             self._steps.put_nowait(None)

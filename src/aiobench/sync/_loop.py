@@ -1,4 +1,4 @@
-"""The one event loop in a background thread, which all blocking clients of a process share.
+"""The event loop in a background thread that all blocking clients of a process share.
 
 Three rules keep this safe: nothing waits for the loop while it holds the lock; a finalizer neither waits nor takes the
 lock, for it may run in any thread at any line; and a forked child touches nothing of its parent's loop.
@@ -27,7 +27,7 @@ Arguments = TypeVarTuple("Arguments")
 
 
 class _Process:
-    """What exists once in a process: the loop, if a client is in use, and the lock for all that leads to it."""
+    """What exists once per process: the loop, if a client is in use, and the lock for everything around it."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -51,7 +51,7 @@ class _Process:
         return self.loop
 
     def forget(self, tenant: Tenant) -> None:
-        """Undo that a tenant came, which has done nothing yet; the lock is held."""
+        """Remove a tenant that has done nothing yet; the lock is held."""
         loop = self.loop
         if loop is not None:
             loop.tenants.discard(tenant)
@@ -66,7 +66,7 @@ class _Process:
         self.loop = None
 
     def at_exit(self) -> None:
-        """Let what is still open clean up, before the interpreter takes the thread away."""
+        """Let open clients clean up before the interpreter ends the thread."""
         with self.lock:
             exiting.set()
             loop, self.loop = self.loop, None
@@ -116,7 +116,7 @@ class _EventLoop(_Kind):
 
 
 class Loop:
-    """An event loop in a daemon thread. All of it but the thread is made in that thread, which no signal interrupts."""
+    """An event loop in a daemon thread. It is created in that thread, which no signal interrupts."""
 
     def __init__(self) -> None:
         # Here rather than later in the new thread: a fork while that imports something would hang the child.
@@ -138,7 +138,7 @@ class Loop:
         self._gate.acquire()
 
     def discard(self) -> None:
-        """Let the thread end, whether it runs by now or not."""
+        """Let the thread end, whether it is already running or not."""
         self.is_ending = self._is_discarded = True  # first this, then the loop: the thread looks the other way round
         if self._loop is not None:
             self.end()
@@ -165,15 +165,15 @@ class Loop:
 
     @property
     def is_inherited(self) -> bool:
-        """Whether it is the parent process's, whose thread is not here."""
+        """Whether it belongs to the parent process, whose thread does not exist here."""
         return self._process != os.getpid()
 
     def is_loop(self, loop: asyncio.AbstractEventLoop) -> bool:
-        """Return whether *loop* is the one that runs here."""
+        """Return whether *loop* is this loop."""
         return loop is self._loop
 
     def refuse_own_thread(self) -> None:
-        """Refuse a call that would wait for itself."""
+        """Refuse a call from the loop's own thread, which would wait for itself."""
         if threading.current_thread() is self.thread:
             raise ClientStateError(
                 "a blocking call from aiobench's own event loop would wait for itself for ever: "
@@ -190,7 +190,7 @@ class Loop:
         self._loop.call_soon_threadsafe(function, *args)
 
     def part(self, tenant: Tenant) -> bool:
-        """Take a tenant off the list; return whether it was the last, so that `end()` is due."""
+        """Remove a tenant; return whether it was the last one, so that `end()` is due."""
         with here.lock:
             self.tenants.discard(tenant)
             if self.tenants or self.is_ending:
@@ -213,7 +213,7 @@ class Loop:
             return
 
     def abandon(self, tenant: Tenant) -> None:
-        """Clear up after an `Owner` that was dropped: a finalizer, so see the module's rules."""
+        """Clean up after an `Owner` that was dropped. A finalizer: see the module's rules."""
         if self.is_inherited:
             return
 
@@ -236,7 +236,7 @@ class Loop:
 
 
 async def _cancel_all() -> None:
-    """Cancel what is left on the loop, and wait for it."""
+    """Cancel the remaining tasks and wait for them."""
     tasks = asyncio.all_tasks() - {asyncio.current_task()}
     for task in tasks:
         task.cancel()

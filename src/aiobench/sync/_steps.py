@@ -1,4 +1,4 @@
-"""A call on its way through the loop, and a client's place on it."""
+"""Calls on the loop, and a client's place on it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ exiting = threading.Event()
 
 
 class Step(Generic[T]):
-    """A coroutine function on its way through the loop; it exists before its task, so it can always be cancelled."""
+    """A coroutine function to run on the loop. It exists before its task, so it can always be cancelled."""
 
     __slots__ = ("_error", "_gate", "_make", "_task", "_value", "is_over", "is_posted")
 
@@ -38,7 +38,7 @@ class Step(Generic[T]):
     # -- on the loop -------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Run the coroutine; whatever it raises, SystemExit and the like included, is the caller's, not the loop's."""
+        """Run the coroutine. Whatever it raises, SystemExit included, goes to the caller and not to the loop."""
         if self.is_over:
             return
         self._task = asyncio.current_task()
@@ -50,7 +50,7 @@ class Step(Generic[T]):
             self.end(None)
 
     def end(self, error: BaseException | None) -> None:
-        """Hand the outcome over, unless one was handed over before."""
+        """Set the outcome, unless one was set before."""
         self._task = None
         if self.is_over or (exiting.is_set() and isinstance(error, asyncio.CancelledError)):
             return  # at exit, daemon threads alone still wait: they end with the process, without a word
@@ -59,7 +59,7 @@ class Step(Generic[T]):
         self._gate.release()
 
     def cancel(self) -> None:
-        """Cancel it while it runs; before that, end it, so that it never will."""
+        """Cancel it while it runs; before that, end it so that it never runs."""
         if self._task is not None:
             self._task.cancel()
         else:
@@ -82,7 +82,7 @@ class Step(Generic[T]):
         return self._value
 
     def settle(self) -> None:
-        """Wait until what was cancelled has cleaned up, within reason."""
+        """Wait a limited time until what was cancelled has cleaned up."""
         if not self.is_over:
             self._gate.acquire(timeout=GRACE)
 
@@ -106,7 +106,7 @@ class Tenant:
         task.add_done_callback(ended)
 
     def start_step(self, step: Step[Any]) -> None:
-        """Start a step as a task of its own, on the loop."""
+        """Start a step as its own task, on the loop."""
         self.start(step.run(), lambda: step.end(asyncio.CancelledError()))
 
     async def leave(self) -> None:

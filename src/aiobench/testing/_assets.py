@@ -1,4 +1,4 @@
-"""What a fake platform has: benchmarks and their jobs."""
+"""The benchmarks and jobs of a fake platform."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Assets"]
 
 
 class Assets:
-    """Benchmarks and jobs by id; ids are numbered, so that a test's are the same each time."""
+    """Benchmarks and jobs by id. Ids are numbered, so that every run of a test has the same ones."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
@@ -44,7 +44,7 @@ class Assets:
         return job, self._benchmarks[job.benchmark_id]
 
     def start(self, benchmark_id: str, job_id: str | None = None) -> FakeJob:
-        """Start a job of a benchmark, which follows the benchmark's course."""
+        """Start a job of a benchmark; it follows the benchmark's course."""
         benchmark = self.benchmark(benchmark_id)
         job = FakeJob(
             job_id or self.new_id("job"), benchmark.id, self._now(), benchmark.course, benchmark.outcome, self._now
@@ -54,7 +54,7 @@ class Assets:
         return job
 
     def create(self, payload: dict[str, Any]) -> FakeBenchmark:
-        """Make a benchmark of the body of a `POST sdk/benchmarks`; its models all score 50."""
+        """Create a benchmark from the body of a `POST sdk/benchmarks`; all of its models score 50."""
         name, datasets = payload.get("name"), payload.get("datasets")
         metrics = [str(each.get("id")) for each in payload.get("metrics") or () if isinstance(each, dict)]
         named: dict[str, Any] = {

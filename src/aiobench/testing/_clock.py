@@ -1,4 +1,4 @@
-"""Time that jumps: to the next deadline, as soon as nothing but time could change anything."""
+"""A clock that jumps to the next deadline as soon as only time could change anything."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class VirtualClock(Clock):
 
     @contextmanager
     def move_on_after(self, seconds: float) -> Iterator[anyio.CancelScope]:
-        """Cancel the block when *seconds* have passed on this clock."""
+        """Cancel the block once *seconds* have passed on this clock."""
         with anyio.CancelScope() as scope:
             if seconds <= 0:
                 scope.cancel()
@@ -92,7 +92,7 @@ class VirtualClock(Clock):
 
     @contextmanager
     def idle(self) -> Iterator[None]:
-        """Mark a block, inside of a `busy()` one of this event loop, that does wait for time."""
+        """Mark a block within a `busy()` block of this event loop that does wait for time."""
         self._busy.change(-1)
         try:
             yield
@@ -101,7 +101,7 @@ class VirtualClock(Clock):
 
     @contextmanager
     def idle_until(self, seconds: float, ring: Callable[[], object]) -> Iterator[None]:
-        """As `alarm()`, while some loop's `busy()` block waits for this thread: it is busy again when this rings."""
+        """Like `alarm()`, while a loop's `busy()` block waits for this thread. It is busy again when this rings."""
         is_idle = True
 
         def end() -> None:
@@ -123,13 +123,13 @@ class VirtualClock(Clock):
                 end()
 
     def advance(self, seconds: float) -> None:
-        """Move the clock, and wake whoever has waited for that long; it may wake late, as after a suspension."""
+        """Move the clock ahead and wake whoever waits. They may wake late, as after a suspend."""
         with self._lock:
             self._jump(self._now + seconds)
         self.look_again()
 
     def look_again(self) -> None:
-        """Let every loop that waits find out whether it has run out of things to do."""
+        """Have every waiting loop check again whether it has nothing left to do."""
         with self._lock:
             if self._busy.count or not self._timers:
                 return
@@ -186,7 +186,7 @@ class VirtualClock(Clock):
         return _Timer(self, self._now + seconds if seconds > 0 else math.inf, fire, observer)
 
     def start(self, timer: _Timer) -> None:
-        """Fire *timer* when its time has come."""
+        """Fire *timer* when it is due."""
         with self._lock:
             self._timers.add(timer)
         self.look_again()
@@ -217,7 +217,7 @@ class _Busy:
             self._changed()
 
     def come_back(self) -> None:
-        """Count a block again that waited for time, unless it was left meanwhile."""
+        """Count a block as busy again after it waited for time, unless it was left meanwhile."""
         with self._lock:
             if self._left:
                 self._left -= 1

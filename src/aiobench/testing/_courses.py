@@ -39,7 +39,7 @@ class Course:
 
 
 def checked_course(statuses: Sequence[object], every: object) -> Course:
-    """Check a history; without any status, it is the usual one.
+    """Check a history; an empty one becomes the usual one.
 
     Raises:
         ConfigurationError: If it goes backwards, or is no history at all.
@@ -64,7 +64,7 @@ def _phase(status: str) -> int:
 
 @frozen
 class Outcome:
-    """What a job brings: `scores` by model and metric, `failures` by model, a CSV, explanations."""
+    """A job's results: `scores` by model and metric, `failures` by model, a CSV, explanations."""
 
     scores: Mapping[str, Mapping[str, Any]] = Factory(dict)
     failures: Mapping[str, int] = Factory(dict)
@@ -79,7 +79,7 @@ def outcome_of(
     segments: pd.DataFrame | None,
     explanation: Mapping[str, Any] | None,
 ) -> Outcome:
-    """Put together what a job brings; scores and failures that are not given come from the segments, if there are any.
+    """Assemble a job's results. Scores and failures that are not given are computed from the segments, if any.
 
     Raises:
         ConfigurationError: If an argument has another shape.

@@ -1,4 +1,4 @@
-"""The documents of the fake platform, in the shapes of the wire page."""
+"""The fake platform's documents, in the shapes of docs/reference/wire.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes wrong, on request: refusals, dropped connections, lost replies, delays."""
+"""Faults on request: refusals, dropped connections, lost replies, delays."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ START = "sdk/benchmarks/{id}/start"
 
 @define
 class Fault:
-    """Something that happens to the next *times* requests of a kind.
+    """A fault that affects the next *times* requests of a kind.
 
     Attributes:
         instead: The reply to send instead of asking the platform; None: ask it.
@@ -34,7 +34,7 @@ class Fault:
 
 @frozen
 class Faults:
-    """The faults still to come, the oldest first; one request meets one of them."""
+    """The pending faults, oldest first; each request meets at most one."""
 
     _coming: list[Fault] = field(factory=list[Fault])
     _delays: list[tuple[float, float]] = field(factory=list[tuple[float, float]])
@@ -43,7 +43,7 @@ class Faults:
         self._coming.append(fault)
 
     def delay(self, seconds: float, times: float) -> None:
-        """Have the next *times* replies take *seconds*; replaces the delay there was."""
+        """Delay the next *times* replies by *seconds*, replacing any earlier delay."""
         self._delays[:] = [(seconds, times)]
 
     def clear(self) -> None:
@@ -51,7 +51,7 @@ class Faults:
         self._delays.clear()
 
     def reply(self, request: FakeRequest, ask: Callable[[], Reply]) -> Reply:
-        """Answer a request: by *ask*, unless a fault concerns it."""
+        """Answer a request by *ask*, unless a fault affects it."""
         after = self._next_delay()
         fault = next((each for each in self._coming if each.concerns(request)), None)
         if fault is None:

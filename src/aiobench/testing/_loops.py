@@ -1,4 +1,4 @@
-"""Finding out that an event loop has nothing left to do but wait: asyncio's and trio's, each in its own way."""
+"""Detects that an event loop has nothing left to do but wait, on asyncio and on trio."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ PATIENCE_SECONDS = 0.05  # the same for trio, which counts no rounds
 
 
 class LoopClosedError(Exception):
-    """Raised when a loop that is no longer running is asked for something."""
+    """Raised when a loop that no longer runs is asked to do something."""
 
 
 def prepare() -> None:
-    """Import what trio's loops are watched with, if trio is in use: that takes a quarter of a second."""
+    """Import what watching trio's loops takes, if trio is in use. That takes a quarter of a second."""
     if "trio" in sys.modules:
         import trio.testing  # noqa: F401
 
@@ -48,7 +48,7 @@ _observers: WeakKeyDictionary[Any, Observer] = WeakKeyDictionary()
 
 
 class Observer(ABC):
-    """Watches one event loop, for any number of clocks; from any thread."""
+    """Watches one event loop for any number of clocks, from any thread."""
 
     def __init__(self) -> None:
         self._is_settled = False
@@ -58,7 +58,7 @@ class Observer(ABC):
 
     @property
     def is_settled(self) -> bool:
-        """Whether the loop has come to rest since it was last disturbed; one that is not running has."""
+        """Whether the loop has settled since it was last disturbed. One that does not run has."""
         return self._is_settled or not self._is_running
 
     @property
@@ -66,7 +66,7 @@ class Observer(ABC):
     def _is_running(self) -> bool: ...
 
     def watch(self, settled: Callable[[], None]) -> None:
-        """Start over with finding out whether the loop has come to rest, and call *settled* when it has.
+        """Start checking anew whether the loop has settled, and call *settled* when it has.
 
         Raises:
             LoopClosedError: If the loop is closed.
@@ -96,7 +96,7 @@ class Observer(ABC):
         """Forget how quiet the loop has been."""
 
     def _come_to_rest(self) -> set[Callable[[], None]]:
-        """Return whom to tell; with the lock held."""
+        """Return the callbacks to call. The lock must be held."""
         self._is_watching, self._is_settled = False, True
         waiting, self._waiting = self._waiting, set()
         return waiting

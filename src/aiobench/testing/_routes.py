@@ -1,4 +1,4 @@
-"""The routes of the wire page: which one a request is for, and what it answers."""
+"""The routes of docs/reference/wire.md: which one a request is for, and its reply."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Incoming:
 
 
 class Routes:
-    """Answers requests out of what a platform has."""
+    """Answers requests from a platform's assets."""
 
     def __init__(self, assets: Assets, api_key: str, now: Callable[[], float]) -> None:
         self._assets = assets
@@ -64,7 +64,7 @@ class Routes:
         return list(dict.fromkeys(route for _, route in self._table))
 
     def find(self, incoming: Incoming) -> FakeRequest:
-        """Find out what a request is for."""
+        """Return the route of a request."""
         parts = _parts(incoming.target)
         if parts[:1] == ["results"]:
             return FakeRequest(incoming.method, RESULTS, parts[-1].removesuffix(".csv"), at=self._now())
@@ -168,7 +168,7 @@ def _parts(target: str) -> list[str]:
 
 
 def _match(route: list[str], parts: list[str]) -> str | None:
-    """Return what stands for the route's parameter ("" if it has none), or None if this is not the route."""
+    """Return the value of the route's parameter ("" if it has none), or None if this is not the route."""
     if len(route) != len(parts):
         return None
     if any(wanted not in (part, *PARAMETERS) for wanted, part in zip(route, parts, strict=True)):

@@ -1,4 +1,4 @@
-"""The fake platform behind a socket on loopback, for code that makes its own client."""
+"""The fake platform on a loopback socket, for code that creates its own client."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["serving"]
 
 @contextmanager
 def serving(respond: Callable[[Incoming], Reply], clock: VirtualClock) -> Iterator[str]:
-    """Serve in threads of its own until the block is left; yield the base URL."""
+    """Serve in threads for the duration of the block; yield the base URL."""
 
     class Handler(_Handler):
         pass
@@ -63,7 +63,7 @@ class _Server(ThreadingTCPServer):
                 continue
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing: a client that hangs up is no error here."""
+        """Do nothing: a client that hangs up is not an error here."""
 
 
 class _Handler(StreamRequestHandler):
@@ -104,7 +104,7 @@ class _Handler(StreamRequestHandler):
         return Incoming(method, target, headers, body, f"http://{headers.get('host', '127.0.0.1')}")
 
     def _let_pass(self, seconds: float, *, is_ours: bool) -> bool:
-        """Wait by the platform's clock; return whether the client is still there then."""
+        """Wait by the platform's clock; return whether the client is still connected afterwards."""
         if seconds <= 0:
             return True
         mine, other = socket.socketpair()

@@ -16,7 +16,7 @@ RESULTS_ORIGIN = "https://results.test"
 
 
 class FakeTransport(httpx.AsyncBaseTransport):
-    """Takes requests to a fake platform, in this process."""
+    """Passes requests to a fake platform in this process."""
 
     def __init__(self, respond: Callable[[Incoming], Reply], clock: VirtualClock) -> None:
         self._respond = respond

@@ -52,7 +52,7 @@ class FakeJob:
 
     @property
     def percentage(self) -> int:
-        """How much of its history the job has gone through, in percent."""
+        """How much of its history the job has completed, in percent."""
         if self.has_ended:
             return 100
         return 100 * self._index // max(1, len(self.course.statuses) - 1)
@@ -64,7 +64,7 @@ class FakeJob:
 
     @property
     def state(self) -> tuple[object, ...]:
-        """What the job's document depends on."""
+        """Everything that the job's document depends on."""
         return id(self.course), self._since, self._index
 
     @property
@@ -72,7 +72,7 @@ class FakeJob:
         return self.course.index_at(self._now() - self._since)
 
     def set_status(self, *statuses: str, every: float = 5.0) -> None:
-        """Take the job to another status now, and from there through further ones.
+        """Set the job's status now, and the statuses that follow.
 
         Args:
             *statuses: The status from now on, and those that follow.

@@ -1,4 +1,4 @@
-"""The fake platform: jobs that move by a clock of their own, and trouble on request."""
+"""The fake platform: jobs that follow a virtual clock, and faults on request."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ BASE_URL = "https://platform.test"
 
 
 class FakePlatform:
-    """A benchmark platform for tests, in this process, with a clock of its own.
+    """A benchmark platform for tests, in this process, with its own clock.
 
     It speaks the wire protocol that the client speaks, and its job list and job documents always agree. The clock
     stands still while anything can happen, and jumps ahead when everything waits: an hour passes in a moment. Your
@@ -109,7 +109,7 @@ class FakePlatform:
         metrics: Sequence[str] = ("bleu",),
         id: str | None = None,
     ) -> FakeBenchmark:
-        """Add a benchmark that has no job yet; the jobs started of it follow the history given here.
+        """Add a benchmark without jobs. Jobs started of it follow the history given here.
 
         Args:
             *statuses: The history of its jobs; see `job()`, here and for the next five.
@@ -144,11 +144,11 @@ class FakePlatform:
 
     @property
     def now(self) -> float:
-        """Seconds that have passed on the platform's clock."""
+        """The platform's clock, in seconds."""
         return self._clock.now()
 
     def advance(self, seconds: float) -> None:
-        """Move the clock ahead at once, as a laptop's when it wakes up.
+        """Move the clock ahead at once, as when a laptop wakes up.
 
         Args:
             seconds: How far.
@@ -170,7 +170,7 @@ class FakePlatform:
         await self._clock.sleep(_checked_seconds(seconds))
 
     def stopped(self) -> AbstractContextManager[None]:
-        """Stop the clock for a block, in which it moves by `advance()` alone.
+        """Stop the clock for the duration of the block, where only `advance()` moves it.
 
         Returns:
             The context manager for the block.
@@ -215,7 +215,7 @@ class FakePlatform:
         self._add(Fault(times, reply, route=route))
 
     def drop_connection(self, times: float = 1, *, route: str | None = None) -> None:
-        """Drop the connections of the next requests, which do nothing.
+        """Drop the connections of the next requests, which have no effect.
 
         A client that finds a kept connection dropped asks once more by itself, as after any connection that has idled
         for too long.
@@ -230,7 +230,7 @@ class FakePlatform:
         self._add(Fault(times, Reply(is_lost=True), route=route))
 
     def lose_start_reply(self, times: float = 1) -> None:
-        """Start the jobs of the next requests for that, and drop the connections before the replies.
+        """Start the jobs that the next requests ask for, but drop the connections before the replies.
 
         Args:
             times: How many requests.
@@ -241,7 +241,7 @@ class FakePlatform:
         self._add(Fault(times, is_lost=True, route=START))
 
     def delay(self, seconds: float, times: float = math.inf) -> None:
-        """Take time for each reply, by the platform's clock.
+        """Delay each reply, by the platform's clock.
 
         Args:
             seconds: How long; 0 ends a delay, `math.inf` never replies.
@@ -255,7 +255,7 @@ class FakePlatform:
         self._faults.delay(seconds, _checked_times(times))
 
     def recover(self) -> None:
-        """End all trouble: answers, drops and losses still to come, and delays."""
+        """Cancel all faults: pending answers, drops and losses, and delays."""
         self._faults.clear()
 
     # -- ways in -----------------------------------------------------------------------------------------------
@@ -270,7 +270,7 @@ class FakePlatform:
         poll: PollPolicy = PollPolicy(),  # noqa: B008 - frozen
         default_headers: Mapping[str, str] | None = None,
     ) -> Client:
-        """Make a client of this platform, without sockets and on its clock.
+        """Create a client of this platform, without sockets and on its clock.
 
         Args:
             timeout: Seconds for one attempt, by the platform's clock.
@@ -306,7 +306,7 @@ class FakePlatform:
         poll: PollPolicy = PollPolicy(),  # noqa: B008 - frozen
         default_headers: Mapping[str, str] | None = None,
     ) -> sync.Client:
-        """Make a blocking client of this platform, without sockets and on its clock.
+        """Create a blocking client of this platform, without sockets and on its clock.
 
         Args:
             timeout: Seconds for one attempt, by the platform's clock.
@@ -334,7 +334,7 @@ class FakePlatform:
 
     @contextmanager
     def served(self) -> Iterator[dict[str, str]]:
-        """Serve on loopback, for code that makes its own client from the environment.
+        """Serve on loopback, for code that creates its own client from the environment.
 
         Until the block is left, `BACKEND_URL` and `TEAM_API_KEY` are set in this process, and every client made in it
         is on this platform's clock. A client in another process has its own clock: move this one by `advance()`.
@@ -382,7 +382,7 @@ def _checked_times(times: object) -> float:
 
 @contextmanager
 def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Set variables of this process, and what would get in their way, until the block is left."""
+    """Set environment variables for the duration of the block, and unset those that would interfere."""
     bypass = ",".join(filter(None, [os.environ.get("NO_PROXY") or os.environ.get("no_proxy"), "127.0.0.1"]))
     before = dict(os.environ)
     os.environ.update(variables, NO_PROXY=bypass, no_proxy=bypass)

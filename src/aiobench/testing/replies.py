@@ -1,4 +1,4 @@
-"""Requests to the fake platform and its replies, whatever carries them."""
+"""Requests to the fake platform and its replies, independent of the transport."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class FakeRequest:
 
 @frozen
 class Reply:
-    """A reply; `is_lost`: the connection drops instead.
+    """A reply. If `is_lost`, the connection drops instead.
 
     Attributes:
         after: Seconds, on the platform's clock, until it is sent.
@@ -47,7 +47,7 @@ class Reply:
 
 
 class RefusedError(Exception):
-    """Raised when a request breaks a rule of the wire page.
+    """Raised when a request breaks a rule of docs/reference/wire.md.
 
     Attributes:
         status: The status to answer with.
@@ -59,5 +59,5 @@ class RefusedError(Exception):
 
 
 def json_reply(document: Any, status: int = 200, headers: tuple[tuple[str, str], ...] = ()) -> Reply:
-    """Make a reply of a JSON document."""
+    """Create a reply with a JSON document."""
     return Reply(status, json.dumps(document).encode(), (*JSON, *headers))
