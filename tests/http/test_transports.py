@@ -11,6 +11,7 @@ import anyio
 import anyio.abc
 import httpx
 import pytest
+import respx
 
 from aiobench import APIConnectionError, Client, ConfigurationError
 from aiobench._http import certificates
@@ -211,6 +212,21 @@ async def test_a_connection_is_made_anew_when_it_is_closed(server: LoopbackServe
         await response.aread()
         await response.aclose()
         await transport.aclose()
+    assert server.asked == [JOB, JOB]
+
+
+@pytest.mark.anyio
+async def test_a_mock_takes_over_an_open_connection(server: LoopbackServer) -> None:
+    """A mock that starts after the connection was opened answers all the same, and the server again once it ends."""
+    server.route(JOB, job_document(status="running"))
+    async with Client("key", base_url=server.url) as client:
+        before = await client.get_job("J")
+        with respx.mock(base_url=server.url) as mock:
+            mock.get("/sdk/benchmarks/jobs/J").respond(json=job_document(status="failed"))
+            meanwhile = await client.get_job("J")
+        after = await client.get_job("J")
+
+    assert [each.status for each in (before, meanwhile, after)] == ["running", "failed", "running"]
     assert server.asked == [JOB, JOB]
 
 

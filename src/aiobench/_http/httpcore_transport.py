@@ -18,19 +18,37 @@ from aiobench._http.connections import KEEPALIVE
 
 __all__ = ["OneConnectionTransport", "directly", "through_proxy"]
 
-Connect = Callable[[httpcore.Origin], httpcore.AsyncConnectionInterface]
+Connect = Callable[[httpcore.Origin], Awaitable[httpcore.AsyncConnectionInterface]]
 HTTPX = httpx.AsyncHTTPTransport.handle_async_request
+HTTPCORE = httpcore.AsyncHTTPConnection.handle_async_request
 
 
 def directly(context: ssl.SSLContext, backend: httpcore.AsyncNetworkBackend) -> Connect:
-    """Return a function that connects directly to an origin."""
+    """Return a function that connects directly to an origin.
 
-    def connect(origin: httpcore.Origin) -> httpcore.AsyncConnectionInterface:
-        return httpcore.AsyncHTTPConnection(
-            origin, ssl_context=context, keepalive_expiry=KEEPALIVE, network_backend=backend
-        )
+    It opens the connection itself: httpcore's `AsyncHTTPConnection`, which opens itself, takes a lock before every
+    request, and so a turn of the event loop. Mocking libraries replace a method of that class, so it is used while they
+    do.
+    """
+
+    async def connect(origin: httpcore.Origin) -> httpcore.AsyncConnectionInterface:
+        if is_mocked():
+            return httpcore.AsyncHTTPConnection(
+                origin, ssl_context=context, keepalive_expiry=KEEPALIVE, network_backend=backend
+            )
+        host = origin.host.decode("ascii")
+        stream = await backend.connect_tcp(host, origin.port)
+        if origin.scheme == b"https":
+            context.set_alpn_protocols(["http/1.1"])
+            stream = await stream.start_tls(context, server_hostname=host)
+        return httpcore.AsyncHTTP11Connection(origin, stream, keepalive_expiry=KEEPALIVE)
 
     return connect
+
+
+def is_mocked() -> bool:
+    """Return whether a mocking library has replaced httpcore's own sending."""
+    return httpcore.AsyncHTTPConnection.handle_async_request is not HTTPCORE
 
 
 def through_proxy(context: ssl.SSLContext, proxy: httpx.Proxy, backend: httpcore.AsyncNetworkBackend) -> Connect:
@@ -39,19 +57,26 @@ def through_proxy(context: ssl.SSLContext, proxy: httpx.Proxy, backend: httpcore
     Of httpcore's pools for proxies, only what makes their connections is used.
     """
     url, auth = str(proxy.url), proxy.raw_auth
+    pool: httpcore.AsyncConnectionPool
     if proxy.url.scheme.startswith("socks"):
-        return httpcore.AsyncSOCKSProxy(
+        pool = httpcore.AsyncSOCKSProxy(
             url, proxy_auth=auth, ssl_context=context, keepalive_expiry=KEEPALIVE, network_backend=backend
-        ).create_connection
-    return httpcore.AsyncHTTPProxy(
-        url,
-        proxy_auth=auth,
-        proxy_headers=proxy.headers.raw,
-        proxy_ssl_context=context if proxy.url.scheme == "https" else None,
-        ssl_context=context,
-        keepalive_expiry=KEEPALIVE,
-        network_backend=backend,
-    ).create_connection
+        )
+    else:
+        pool = httpcore.AsyncHTTPProxy(
+            url,
+            proxy_auth=auth,
+            proxy_headers=proxy.headers.raw,
+            proxy_ssl_context=context if proxy.url.scheme == "https" else None,
+            ssl_context=context,
+            keepalive_expiry=KEEPALIVE,
+            network_backend=backend,
+        )
+
+    async def connect(origin: httpcore.Origin) -> httpcore.AsyncConnectionInterface:
+        return pool.create_connection(origin)
+
+    return connect
 
 
 class OneConnectionTransport(httpx.AsyncBaseTransport):
@@ -66,6 +91,7 @@ class OneConnectionTransport(httpx.AsyncBaseTransport):
     def __init__(self, connect: Connect) -> None:
         self._connect = connect
         self._connection: httpcore.AsyncConnectionInterface | None = None
+        self._is_mocked = False
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request.
@@ -103,9 +129,15 @@ class OneConnectionTransport(httpx.AsyncBaseTransport):
             httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException: If no response comes.
         """
         connection = self._connection
-        if connection is None or connection.is_closed() or connection.has_expired():
+        if (
+            connection is None
+            or connection.is_closed()
+            or connection.has_expired()
+            or is_mocked() is not self._is_mocked
+        ):
             await self.aclose()
-            connection = self._connection = self._connect(request.url.origin)
+            self._connection, self._is_mocked = None, is_mocked()
+            connection = self._connection = await self._connect(request.url.origin)
         return await connection.handle_async_request(request)
 
     async def aclose(self) -> None:
