@@ -15,18 +15,11 @@ import msgspec
 from attrs import frozen
 
 from aiobench._clock import Clock
-from aiobench._errors import APIError, APITimeoutError, ConfigurationError, RateLimitError
-from aiobench._http.bodies import (
-    ERROR_BODY,
-    BodyTooLargeError,
-    CutBodyError,
-    UnknownEncodingError,
-    read_beginning,
-    read_body,
-)
-from aiobench._http.connections import KEEPALIVE, Connections, Lease
+from aiobench._errors import APIError, ConfigurationError, RateLimitError
+from aiobench._http.connections import KEEPALIVE, Connections
+from aiobench._http.exchange import Exchange
 from aiobench._http.guards import Guard
-from aiobench._http.replies import Reply, connection_error, error_of, invalid, safe_cause
+from aiobench._http.replies import Reply, error_of, invalid
 from aiobench._http.requests import ApiRequest, prepared
 from aiobench._http.retries import FreshJobs, Pauses, RetryBudget, backoff, is_retried, retry_after, retry_in
 from aiobench._http.settings import CallOptions
@@ -95,6 +88,7 @@ class Session:
             result_transports.make, limit=max_connections, keep_idle=0.0, clock=clock
         )
         self.disk: anyio.CapacityLimiter = anyio.CapacityLimiter(4)  # threads for files: not those of the user
+        self._exchange = Exchange(self._api, self.origin, api_key, max_document)
         self._api_key = api_key
         self._echoes = KeyEchoes(api_key)
         self._base = str(base_url)
@@ -243,7 +237,7 @@ class Session:
         self.guard.check()
         started = self.now()
         try:
-            reply = await self._exchange(request, timeout, on_send, etag)
+            reply = await self._exchange.send(request, timeout, on_send, etag)
         except APIError as failure:
             self.budget.record(failed=True)
             logger.debug("%s", failure)
@@ -293,66 +287,6 @@ class Session:
             raise invalid(reply, str(failure), self._api_key) from failure
         self.budget.record(failed=False)
         return value
-
-    async def _exchange(
-        self, request: ApiRequest, timeout: float, on_send: Callable[[], None] | None, etag: str | None
-    ) -> Reply:
-        # A request that is not idempotent gets a connection of its own: on one that was kept, nobody could tell whether
-        # the server had closed it before or after it read the request.
-        lease: Lease | None = None
-        try:
-            async with self._api.borrow(request.url, fresh=not request.is_idempotent, timeout=timeout) as lease:
-                while True:
-                    if on_send is not None:
-                        on_send()
-                    reply = await self._reply(request, lease, etag)
-                    if reply is not None:
-                        return reply
-                    await lease.renew()
-        except TimeoutError:
-            if lease is not None and lease.response is not None and not lease.response.is_success:
-                return Reply(request.what, lease.response.status_code, lease.response.headers, b"")
-            raise APITimeoutError(
-                f"{request.what}: no complete reply from {self.origin} within {timeout:g} s"
-            ) from None
-
-    async def _reply(self, request: ApiRequest, lease: Lease, etag: str | None) -> Reply | None:
-        """Send a request once; None if a kept connection turned out to be closed (F03)."""
-        response: httpx.Response | None = None
-        try:
-            response = await lease.send(request.attempt(etag))
-            if response.is_success:
-                body, is_whole = await read_body(response, self.max_document), True
-            else:
-                body, is_whole = await read_beginning(response, ERROR_BODY)
-            if is_whole:
-                await lease.finish()
-            else:
-                lease.spoil()
-        except (BodyTooLargeError, CutBodyError, UnknownEncodingError) as failure:
-            assert response is not None  # these are about its body
-            lease.spoil()
-            reply = Reply(request.what, response.status_code, response.headers, b"")
-            is_too_large = isinstance(failure, BodyTooLargeError)
-            why = f"{failure}; see max_document=" if is_too_large else str(failure)
-            raise invalid(reply, why, self._api_key, too_large=is_too_large) from failure
-        except AssertionError:  # a mocking library speaks to its user
-            lease.spoil()
-            raise
-        except Exception as failure:  # noqa: BLE001 - whatever a transport raises: kept as the cause
-            lease.spoil()
-            if response is not None and not response.is_success:  # its status says enough
-                return Reply(request.what, response.status_code, response.headers, b"")
-            if lease.is_reused and response is None:
-                return None
-            error = connection_error(request.what, self.origin, failure, self._api_key)
-            cause = safe_cause(failure, self._api_key)
-        else:
-            return Reply(request.what, response.status_code, response.headers, body)
-        try:
-            raise error from cause  # not above, where the failure would be its context
-        finally:
-            del error, cause  # nor shall this frame hold them
 
     # -- the end -------------------------------------------------------------------------------------------------------
 

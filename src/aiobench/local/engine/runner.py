@@ -21,7 +21,7 @@ from aiobench.local.engine.store import TERMINAL
 if TYPE_CHECKING:
     from aiobench.local.datasets import Dataset
     from aiobench.local.engine.benchmarks import Benchmark, ModelRun
-    from aiobench.local.engine.executors import Executor
+    from aiobench.local.engine.executor import Executor
     from aiobench.local.engine.store import Job, SegmentResult, Store
     from aiobench.local.workspace import Workspace
 
