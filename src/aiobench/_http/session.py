@@ -88,7 +88,7 @@ class Session:
             result_transports.make, limit=max_connections, keep_idle=0.0, clock=clock
         )
         self.disk: anyio.CapacityLimiter = anyio.CapacityLimiter(4)  # threads for files: not those of the user
-        self._exchange = Exchange(self._api, self.origin, api_key, max_document)
+        self._exchange: Exchange = Exchange(self._api, self.origin, api_key, max_document)
         self._api_key = api_key
         self._echoes = KeyEchoes(api_key)
         self._base = str(base_url)

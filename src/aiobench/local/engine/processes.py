@@ -123,7 +123,7 @@ class Processes(_Elsewhere):
     def __init__(self, count: int) -> None:
         # Not fork: this process has threads.
         self._pool: Any = ProcessPool(max_workers=count, context=multiprocessing.get_context("spawn"))
-        self.ahead = AHEAD * count
+        self.ahead: int = AHEAD * count
 
     def sender(self, task: Task) -> Callable[[range], Any]:
         """Send batches to the pool, which kills a process that takes too long."""
