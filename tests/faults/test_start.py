@@ -188,15 +188,15 @@ async def test_two_new_jobs_are_one_too_many(server: FaultServer, new_client: Ca
         await new_client().start_job("b1")
 
 
-async def test_a_list_that_cannot_be_had_afterwards(server: FaultServer, new_client: Callable[..., Client]) -> None:
+async def test_a_list_that_cannot_be_fetched_afterwards(server: FaultServer, new_client: Callable[..., Client]) -> None:
     """F10, case 4c: without a list there is nothing to compare."""
     server.script(LIST, None, always=answer(500, b""))
     server.script(START, always=after_creating(LOSSES["reset"]))
-    with raises(StartOutcomeUnknownError, match="could not be had"):
+    with raises(StartOutcomeUnknownError, match="could not be fetched"):
         await new_client(max_retries=1).start_job("b1")
 
 
-async def test_a_list_that_cannot_be_had_before(server: FaultServer, new_client: Callable[..., Client]) -> None:
+async def test_a_list_that_cannot_be_fetched_before(server: FaultServer, new_client: Callable[..., Client]) -> None:
     """F10: without a list from before nothing is started."""
     server.script(LIST, always=answer(404, {"message": "no such benchmark"}))
     with raises(NotFoundError):
