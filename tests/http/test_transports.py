@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import ssl
+import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -228,6 +229,46 @@ async def test_a_mock_takes_over_an_open_connection(server: LoopbackServer) -> N
 
     assert [each.status for each in (before, meanwhile, after)] == ["running", "failed", "running"]
     assert server.asked == [JOB, JOB]
+
+
+MOCKS = {
+    "httpcore": """
+import respx
+mock = respx.mock(base_url="http://127.0.0.1:9")
+mock.get("/sdk/benchmarks/jobs/J").respond(json={"jobId": "J", "status": "failed"})
+mock.start()
+""",
+    "httpx": """
+import httpx
+async def answer(transport, request):
+    return httpx.Response(200, json={"jobId": "J", "status": "failed"})
+httpx.AsyncHTTPTransport.handle_async_request = answer
+""",
+    "wrapt": """
+import httpx, wrapt
+async def answer(wrapped, transport, arguments, keywords):
+    return httpx.Response(200, json={"jobId": "J", "status": "failed"})
+wrapt.wrap_function_wrapper(httpx.AsyncHTTPTransport, "handle_async_request", answer)
+""",
+}
+
+
+@pytest.mark.parametrize("mock", MOCKS)
+def test_a_mock_is_seen_though_it_was_there_first(mock: str) -> None:
+    """A mock that starts before anything of the client's network was imported answers all the same."""
+    program = f"""
+import asyncio
+{MOCKS[mock]}
+from aiobench import Client
+async def main():
+    async with Client("key", base_url="http://127.0.0.1:9", max_retries=0) as client:
+        print((await client.get_job("J")).status)
+asyncio.run(main())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, encoding="utf-8", timeout=60, check=False
+    )
+    assert (done.stdout, done.stderr) == ("failed\n", "")
 
 
 def test_repr_shows_no_password() -> None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
-from typing import NoReturn, cast
+from types import FunctionType
+from typing import Any, NoReturn, cast
 
 import httpcore
 import httpx
@@ -19,8 +20,6 @@ from aiobench._http.connections import KEEPALIVE
 __all__ = ["OneConnectionTransport", "directly", "through_proxy"]
 
 Connect = Callable[[httpcore.Origin], Awaitable[httpcore.AsyncConnectionInterface]]
-HTTPX = httpx.AsyncHTTPTransport.handle_async_request
-HTTPCORE = httpcore.AsyncHTTPConnection.handle_async_request
 
 
 def directly(context: ssl.SSLContext, backend: httpcore.AsyncNetworkBackend) -> Connect:
@@ -48,7 +47,16 @@ def directly(context: ssl.SSLContext, backend: httpcore.AsyncNetworkBackend) -> 
 
 def is_mocked() -> bool:
     """Return whether a mocking library has replaced httpcore's own sending."""
-    return httpcore.AsyncHTTPConnection.handle_async_request is not HTTPCORE
+    return _is_replaced(httpcore.AsyncHTTPConnection.handle_async_request, httpcore.AsyncHTTPConnection.__init__)
+
+
+def _is_replaced(method: Any, neighbour: Any) -> bool:
+    """Return whether another library has replaced a method, which otherwise lives in one module with its neighbour.
+
+    Not by comparing it with what it was when this module was imported: it may have been replaced by then. And by its
+    very type, for wrapt's wrappers pass for functions.
+    """
+    return type(method) is not FunctionType or method.__globals__ is not neighbour.__globals__
 
 
 def through_proxy(context: ssl.SSLContext, proxy: httpx.Proxy, backend: httpcore.AsyncNetworkBackend) -> Connect:
@@ -101,7 +109,7 @@ class OneConnectionTransport(httpx.AsyncBaseTransport):
         """
         # Tracers and mocking libraries replace this method of httpx's own transport, to see requests or to answer them.
         seen_by = httpx.AsyncHTTPTransport.handle_async_request
-        if seen_by is not HTTPX:
+        if _is_replaced(seen_by, httpx.AsyncHTTPTransport.__init__):
             return await seen_by(_StandIn(self.send), request)
         url = request.url
         sent = httpcore.Request(
