@@ -85,7 +85,7 @@ def test_workspace_and_port_are_kept(folder: Folder, until: Until) -> None:
 
 
 @pytest.mark.parametrize("what", ["port", "workspace"])
-def test_what_cannot_be_fetched_is_told_in_a_sentence(folder: Folder, what: str) -> None:
+def test_what_cannot_be_used_is_told_in_a_sentence(folder: Folder, what: str) -> None:
     """A port in use and a folder that is none are one line on stderr and exit status 2."""
     (folder.work / "file").touch()
     with socket.create_server(("127.0.0.1", 0)) as taken:

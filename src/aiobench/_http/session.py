@@ -79,7 +79,6 @@ class Session:
         self.now: Callable[[], float] = clock.now
         self.sleep: Callable[[float], Awaitable[None]] = clock.sleep
         self.max_connections = max_connections
-        self.max_document = max_document
         self.random: random.Random = random.Random(clock.seed)  # noqa: S311 - jitter, not a secret
         self.observer: Observer | None = None
         self.origin: str = str(base_url.copy_with(path="/"))
