@@ -9,6 +9,8 @@ import threading
 from typing import Any, Self
 from urllib.parse import urlsplit
 
+from faults.server import close_listener
+
 
 class Proxy:
     """A proxy on loopback, in a thread of its own.
@@ -36,7 +38,7 @@ class Proxy:
 
     def __exit__(self, *_: object) -> None:
         async def stop() -> None:
-            self._server.close()
+            await close_listener(self._server)
             others = asyncio.all_tasks() - {asyncio.current_task()}
             for task in others:
                 task.cancel()

@@ -45,6 +45,7 @@ class Received:
 
 
 Answer = Callable[["Exchange"], Awaitable[None]]
+TURNS = 4  # of the event loop, from a connection's being accepted to its handler
 
 
 @define
@@ -179,6 +180,15 @@ def then_close(first: Answer | None = None) -> Answer:
     return say
 
 
+async def close_listener(server: asyncio.Server) -> None:
+    """Close a server once all that it has accepted has its handler: asyncio forgets a connection between the two."""
+    for listener in server.sockets:
+        asyncio.get_running_loop().remove_reader(listener.fileno())
+    for _ in range(TURNS):
+        await asyncio.sleep(0)
+    server.close()
+
+
 class FaultServer:
     """A platform in a thread, on loopback.
 
@@ -219,7 +229,7 @@ class FaultServer:
         self._loop.close()
 
     async def _stop(self) -> None:
-        self._server.close()
+        await close_listener(self._server)
         for writer in list(self.open):
             writer.transport.abort()
         others = asyncio.all_tasks() - {asyncio.current_task()}
