@@ -36,7 +36,7 @@ def test_import_brings_the_foundation_alone(statement: str) -> None:
 
 def test_a_first_poll_imports_nothing_that_it_does_not_use() -> None:
     """What draws progress, splits a CSV or keeps a journal is imported by who uses it."""
-    unused = "_progress.drawing", "_progress.lines", "_progress.screens", "_results.csv_frames", "_watch.journal"
+    unused = "_progress.drawing", "_progress.lines", "_progress.screens", "_results.csv_frames", "_journal.journal"
 
     imported = output_of("import sys; from aiobench import Client; print(*sys.modules)").split()
 

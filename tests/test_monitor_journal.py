@@ -35,8 +35,8 @@ from aiobench import (
     sync,
 )
 from aiobench import monitor as monitor_module
+from aiobench._journal.journal import Journal
 from aiobench._watch import starts
-from aiobench._watch.journal import JournalFile
 from faults.server import FaultServer, answer, reset, running
 
 pytestmark = pytest.mark.anyio
@@ -78,7 +78,7 @@ async def events_of(monitor: Monitor) -> list[MonitorEvent]:
 
 def wish(server: FaultServer, path: Path, note: str | None, before: frozenset[str] | None) -> None:
     """Leave a journal as a process does that was killed while it started a job of b1."""
-    file = JournalFile(path, server.base_url.rstrip("/") + "/")
+    file = Journal(path, server.base_url.rstrip("/") + "/")
     file.open()
     file.begin_start("b1", note, before)
     file.close()

@@ -7,8 +7,8 @@ from typing import TypeAlias, Union, assert_never, cast
 
 from attrs import frozen
 
+from aiobench._journal.notes import parsed_note
 from aiobench._watch import news as _news
-from aiobench._watch.notes import parsed_note
 from aiobench.documents import JSON, Progress
 from aiobench.errors import APIError
 from aiobench.job import BenchmarkJob

@@ -13,12 +13,12 @@ from aiobench import _progress
 from aiobench._context import ClientBase, Context, context_of, default_context
 from aiobench._display import Card, Displayed
 from aiobench._errors import ConfigurationError
-from aiobench._http.requests import ApiRequest
+from aiobench._http.exchange import ApiRequest
 from aiobench._http.session import Session
 from aiobench._http.settings import checked_seconds
 from aiobench._results import lazy_pandas as pd
 from aiobench._results.options import DtypeBackend, Engine, ReadOptions
-from aiobench._watch.document_polls import DocumentPolls
+from aiobench._watch.unchanged import DocumentPolls
 from aiobench._watch.watcher import Watcher
 from aiobench._wire.heads import job_head
 from aiobench._wire.routes import checked_id

@@ -6,23 +6,20 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from functools import partial
-from itertools import chain
-from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, NoReturn, Self, cast
+from typing import Literal, NoReturn, Self, cast
 
 from aiobench import _progress
 from aiobench._context import ClientBase, context_of
 from aiobench._display import Card, Displayed, figure
 from aiobench._http.settings import checked_seconds
+from aiobench._journal.exclusive_file import checked_path
 from aiobench._watch.background import Background
+from aiobench._watch.intake import Intake
 from aiobench._watch.jobs import Job
 from aiobench._watch.live import LiveMapping
-from aiobench._watch.log import logger
 from aiobench._watch.news import Ended, Interrupted, Lost, News, NewsQueue
-from aiobench._watch.notes import Notes, checked_note
 from aiobench._watch.scheduler import Scheduler
-from aiobench._watch.starts import Starts
 from aiobench._watch.states import States
 from aiobench._wire.routes import checked_id
 from aiobench.documents import JSON
@@ -30,9 +27,6 @@ from aiobench.errors import ClientStateError, ConfigurationError, JobsWaitTimeou
 from aiobench.events import Abandoned, Finished, JobState, MonitorEvent, MonitorStats, event_of
 from aiobench.job import BenchmarkJob, as_job, client_of, several_jobs
 from aiobench.policy import PollPolicy, checked_policy
-
-if TYPE_CHECKING:
-    from aiobench._watch.recorder import Recorder
 
 __all__ = ["Monitor"]
 
@@ -70,7 +64,7 @@ class Monitor(Displayed):
         context = context_of(client)
         platform, session = context.platform, context.platform.session
         policy = checked_policy(poll, context.poll)
-        path = None if journal is None else _checked_path(journal)
+        path = None if journal is None else checked_path(journal)
         self._client, self._session = client, session
         self._now = session.now
         self._timeout = checked_seconds(timeout, "timeout")
@@ -80,7 +74,6 @@ class Monitor(Displayed):
         self._show: Callable[..., None] | None = None
         self._exits = AsyncExitStack()
         self._news = NewsQueue()
-        self._notes = Notes()
         self._states = States(
             policy,
             stall_after=checked_seconds(stall_after, "stall_after"),
@@ -90,22 +83,10 @@ class Monitor(Displayed):
         )
         # none of what follows holds this monitor, so that it goes, with the client, when it is dropped
         self._make_job = make_job = partial(_job_of, client)
-        self._scheduler = scheduler = Scheduler(platform, policy, self._states, self._news, make_job=make_job)
-        self._watch = watch = partial(_watch, scheduler, self._news)
-        self._recorder: Recorder | None = None
-        if path is not None:
-            from aiobench._watch.journal import JournalFile  # brings sqlite3
-            from aiobench._watch.recorder import Recorder
-
-            self._recorder = Recorder(
-                JournalFile(path, str(session.base_url)),
-                self._notes,
-                watch=watch,
-                make_job=make_job,
-                replay=replay,
-                busy=session.clock.busy,
-            )
-        self._starts = Starts(platform, self._recorder, self._notes, self._news, watch=watch, make_job=make_job)
+        self._scheduler = Scheduler(platform, policy, self._states, self._news, make_job=make_job)
+        self._intake = Intake(
+            platform, self._scheduler, self._states, self._news, make_job=make_job, journal=path, replay=replay
+        )
         self._background = Background(self._news.wake)
         self._deadline: float | None = None
         self._unhandled: News | None = None  # the end that the consumer is handling
@@ -131,7 +112,7 @@ class Monitor(Displayed):
     def stats(self) -> MonitorStats:
         """The monitor in figures, as it stands."""
         states, polls = self._states, self._scheduler.polls
-        pending = len(states.jobs) + len(self._newcomers)
+        pending = len(states.jobs) + len(self._intake.newcomers)
         return MonitorStats(
             jobs=pending + len(states.ended),
             finished=len(states.ended),
@@ -140,7 +121,7 @@ class Monitor(Displayed):
             requests=polls.requests,
             list_requests=polls.list_requests,
             failed_polls=states.failed_polls,
-            handled_before=self._recorder.handled_before if self._recorder is not None else 0,
+            handled_before=self._intake.handled_before,
         )
 
     @property
@@ -149,19 +130,19 @@ class Monitor(Displayed):
         return LiveMapping(self._watched_ids, self._state_of)
 
     def _watched_ids(self) -> list[str]:
-        return [*self._states.jobs, *self._newcomers]
+        return [*self._states.jobs, *self._intake.newcomers]
 
     def _state_of(self, job_id: str) -> JobState | None:
         watched = self._states.jobs.get(job_id)
         if watched is not None:
             quiet = max(0.0, self._now() - watched.changed_at)
             job = cast("BenchmarkJob", watched.job)
-            return JobState(job, watched.status or "", watched.progress, quiet, self._notes.of(job_id))
-        newcomer = self._newcomers.get(job_id)
+            return JobState(job, watched.status or "", watched.progress, quiet, self._intake.note_of(job_id))
+        newcomer = self._intake.newcomers.get(job_id)
         if newcomer is None:
             return None
         job = self._make_job(newcomer) if isinstance(newcomer, str) else cast("BenchmarkJob", newcomer)
-        return JobState(job, "", None, 0.0, self._notes.of(job_id))
+        return JobState(job, "", None, 0.0, self._intake.note_of(job_id))
 
     # -- jobs in -----------------------------------------------------------------------------------------------
 
@@ -182,15 +163,7 @@ class Monitor(Displayed):
             JournalError: If the journal cannot be written.
         """
         self._check_open()
-        text = checked_note(note)
-        found = self._checked(jobs)
-        if text is not None:
-            for job in found:
-                self._notes.put_text(job if isinstance(job, str) else job.id, text)
-        if self._recorder is None:
-            self._watch(found)
-        else:
-            self._recorder.add(found)
+        self._intake.add(self._checked(jobs), note)
 
     async def start(self, benchmark_id: str, *, note: JSON = None) -> BenchmarkJob:
         """Start a job of a benchmark, exactly once, and watch it; works from any task.
@@ -216,8 +189,7 @@ class Monitor(Displayed):
         self._check_open()
         if not self._background.is_entered:
             raise ClientStateError("enter the monitor first: async with client.monitor(...) as monitor")
-        checked_id(benchmark_id, "benchmark id")
-        return cast("BenchmarkJob", await self._starts.start(benchmark_id, checked_note(note)))
+        return cast("BenchmarkJob", await self._intake.start(benchmark_id, note))
 
     def drain(self) -> None:
         """End the iteration when the present jobs have ended, although the monitor was made with `keep_open`."""
@@ -252,19 +224,6 @@ class Monitor(Displayed):
     def _is_ours(self, client: ClientBase | None) -> bool:
         return client is None or context_of(client).platform.session is self._session
 
-    @property
-    def _is_taking_in(self) -> bool:
-        """Whether there are newcomers, or will be."""
-        is_recording = self._recorder is not None and bool(self._recorder.pending)
-        return self._scheduler.has_incoming or is_recording or self._starts.is_busy
-
-    @property
-    def _newcomers(self) -> dict[str, Job | str]:
-        """The jobs that were handed over and are not watched yet, by id: none, most of the time."""
-        unrecorded = self._recorder.pending if self._recorder is not None else {}
-        handed_over = chain(unrecorded.items(), self._scheduler.incoming.items())
-        return {job_id: job for job_id, job in handed_over if not self._states.knows(job_id)}
-
     # -- events out --------------------------------------------------------------------------------------------
 
     def __aiter__(self) -> Self:
@@ -295,10 +254,10 @@ class Monitor(Displayed):
                 if isinstance(news, Ended | Lost | Interrupted):
                     self._unhandled = news
                 self._scheduler.wake()
-                return event_of(news, self._notes.of)
+                return event_of(news, self._intake.note_of)
             if self._background.failure is not None:
                 raise self._background.failure
-            if self._is_over or not (self._is_open or self._states.jobs or self._is_taking_in):
+            if self._is_over or not (self._is_open or self._states.jobs or self._intake.is_busy):
                 raise StopAsyncIteration
             if patience <= 0:
                 raise self._timed_out()
@@ -309,15 +268,10 @@ class Monitor(Displayed):
         """Note that the consumer, who asks for more, has handled the event before."""
         last = self._unhandled
         if isinstance(last, Interrupted):
-            await self._starts.handled(last)
+            await self._intake.cleared_up(last)
         elif isinstance(last, Ended | Lost) and self._acks_by_next:
-            await self._handle(last.job)
+            await self._intake.handled(last.job)
         self._unhandled = None
-
-    async def _handle(self, job: Job) -> None:
-        if self._recorder is not None:
-            await self._recorder.handle(job.id, job.benchmark_id)
-        self._notes.drop(job.id)
 
     def _patience(self) -> float:
         """Return the seconds that are left: until the deadline, and a little longer for the first round."""
@@ -326,7 +280,7 @@ class Monitor(Displayed):
         return left if self._scheduler.has_polled_all else left + FIRST_ROUND
 
     def _timed_out(self) -> JobsWaitTimeoutError:
-        finished, pending = frozenset(self._states.ended), self._states.jobs.keys() | self._newcomers.keys()
+        finished, pending = frozenset(self._states.ended), self._states.jobs.keys() | self._intake.newcomers.keys()
         some = ", ".join(sorted(pending)[:3]) + (" and others" if len(pending) > 3 else "")
         return JobsWaitTimeoutError(
             f"{len(pending)} of {len(pending) + len(finished)} jobs are not done after {self._timeout:g} s: {some}",
@@ -337,7 +291,7 @@ class Monitor(Displayed):
     def _update_progress(self) -> None:
         if self._show is not None:
             ended = len(self._states.ended)
-            self._show(ended, ended + len(self._states.jobs) + len(self._newcomers), self._states.failed)
+            self._show(ended, ended + len(self._states.jobs) + len(self._intake.newcomers), self._states.failed)
 
     async def ack(self, event: Finished | Abandoned) -> None:
         """Record in the journal that an event was handled, so that it does not come again after a restart.
@@ -356,24 +310,15 @@ class Monitor(Displayed):
             raise TypeError(f"only Finished and Abandoned are acknowledged, not {type(event).__name__}")
         if isinstance(self._unhandled, Ended | Lost) and self._unhandled.job is event.job:
             self._unhandled = None
-        await self._handle(event.job)
+        await self._intake.handled(event.job)
 
     # -- lifecycle ---------------------------------------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
         if self._background.is_entered or self._is_over:
             raise ClientStateError("a monitor is entered once; make another with client.monitor()")
-        work = [self._scheduler.run]
-        if self._recorder is not None:
-            contents = await self._recorder.open()
-            work += [self._recorder.run, self._starts.run]
-            self._starts.clear_up(contents.starts)
-            if self._recorder.handled_before:
-                logger.info(
-                    "%d jobs of this journal ended and were handled before; monitor(replay=True) reports them again",
-                    self._recorder.handled_before,
-                )
-        await self._background.start(*work)
+        work = await self._intake.open()
+        await self._background.start(self._scheduler.run, *work)
         if self._progress:
             self._show = await self._exits.enter_async_context(_progress.of_jobs("jobs", progress=True))
         return self
@@ -392,8 +337,7 @@ class Monitor(Displayed):
                 await self._background.leave(exc_value)
         finally:
             self._show = None
-            if self._recorder is not None:
-                await self._recorder.aclose()
+            await self._intake.aclose()
 
     def __enter__(self) -> NoReturn:
         raise TypeError("this Monitor is asynchronous: use `async with`, or aiobench.sync.Client's with `with`")
@@ -411,26 +355,3 @@ class Monitor(Displayed):
 
 def _job_of(client: ClientBase, job_id: str, benchmark_id: str = "") -> BenchmarkJob:
     return BenchmarkJob(job_id, "", benchmark_id, client=client)
-
-
-def _watch(scheduler: Scheduler, news: NewsQueue, jobs: Iterable[Job | str]) -> None:
-    scheduler.add(jobs)
-    news.wake()  # perhaps there is nothing to watch
-
-
-def _checked_path(journal: object) -> Path:
-    """Return the path of a journal.
-
-    Raises:
-        ConfigurationError: If it is not a path of a file.
-    """
-    if not isinstance(journal, str | os.PathLike) or not isinstance(os.fspath(journal), str):
-        raise ConfigurationError(f"journal= must be the path of a file, not {journal!r}")
-    if os.fspath(journal) == ":memory:":
-        raise ConfigurationError(
-            "journal=':memory:' would be lost with the process, and a journal is what must outlive it: name a file"
-        )
-    try:
-        return Path(journal).expanduser()
-    except RuntimeError as error:  # no such user
-        raise ConfigurationError(f"journal={os.fspath(journal)!r}: {error}") from error

@@ -153,10 +153,10 @@ async def test_f26_an_end_is_handled_when_the_next_is_asked_for(
 
 ADDER = """
 import os, sys, anyio
-import aiobench._watch.recorder
+import aiobench._journal.recorder
 from aiobench import Client
 
-aiobench._watch.recorder.MOMENT = 30.0  # a busy machine may take longer than the event loop is held
+aiobench._journal.recorder.MOMENT = 30.0  # a busy machine may take longer than the event loop is held
 
 async def main(url, journal):
     async with Client("key", base_url=url, trust_env=False) as client:
@@ -187,8 +187,8 @@ async def test_f26_a_job_added_while_the_journal_opens(
     for job_id in ("b1-0", "b1-1"):
         server.add_job(job_id, "completed", "b1")
     monitor = new_client().monitor(["b1-0"], journal=tmp_path / "journal", timeout=30)
-    assert monitor._recorder is not None
-    recorder = monitor._recorder
+    assert monitor._intake._recorder is not None
+    recorder = monitor._intake._recorder
     record = recorder._recording
 
     def record_and_add(jobs: list[Any]) -> object:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aiobench import ConfigurationError
-from aiobench._http.proxies import environment_proxy, explicit_proxy, goes_without
+from aiobench._http.environment import environment_proxy, explicit_proxy, goes_without
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,7 @@ import pytest
 import respx
 
 from aiobench import APIConnectionError, Client, ConfigurationError
-from aiobench._http import certificates
+from aiobench._http import environment
 from aiobench._http.httpcore_transport import OneConnectionTransport
 from aiobench._http.transports import TransportMaker
 from job_documents import job_document
@@ -33,7 +33,7 @@ JOB = "GET /sdk/benchmarks/jobs/J"
 @pytest.fixture(autouse=True)
 def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
-        if name.lower().endswith("_proxy") or name in certificates.VARIABLES:
+        if name.lower().endswith("_proxy") or name in environment.AUTHORITIES:
             monkeypatch.delenv(name)
 
 
@@ -117,13 +117,13 @@ async def test_one_tls_context_for_all_connections(tls: ssl.SSLContext, monkeypa
     assert made == [{"trust_env": False}]
 
 
-@pytest.mark.parametrize("variable", certificates.VARIABLES)
+@pytest.mark.parametrize("variable", environment.AUTHORITIES)
 def test_authorities_of_the_environment(tmp_path: Path, variable: str) -> None:
     """The variables of httpx, requests and curl name the authorities; an unreadable file is named with its variable."""
     with pytest.raises(ConfigurationError, match=rf"{tmp_path}/none.pem', which {variable} names, cannot be read"):
-        certificates.default_context({variable: f"{tmp_path}/none.pem"}, trust_env=True)
-    assert certificates.default_context({variable: f"{tmp_path}/none.pem"}, trust_env=False).get_ca_certs()
-    assert certificates.default_context({variable: str(tmp_path)}, trust_env=True).get_ca_certs() == []
+        environment.default_context({variable: f"{tmp_path}/none.pem"}, trust_env=True)
+    assert environment.default_context({variable: f"{tmp_path}/none.pem"}, trust_env=False).get_ca_certs()
+    assert environment.default_context({variable: str(tmp_path)}, trust_env=True).get_ca_certs() == []
 
 
 def test_authorities_in_a_file(tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_authorities_in_a_file(tmp_path: Path) -> None:
     import trustme
 
     trustme.CA().cert_pem.write_to_path(tmp_path / "ca.pem")
-    context = certificates.default_context({"REQUESTS_CA_BUNDLE": str(tmp_path / "ca.pem")}, trust_env=True)
+    context = environment.default_context({"REQUESTS_CA_BUNDLE": str(tmp_path / "ca.pem")}, trust_env=True)
     assert len(context.get_ca_certs()) == 1
 
 
@@ -139,7 +139,7 @@ def test_a_key_log_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Mo
     """The error names the log and its variable, not the certificates."""
     monkeypatch.setenv("SSLKEYLOGFILE", f"{tmp_path}/none/keys.log")
     with pytest.raises(ConfigurationError, match=r"keys\.log' that SSLKEYLOGFILE names cannot be written"):
-        certificates.default_context(os.environ, trust_env=True)
+        environment.default_context(os.environ, trust_env=True)
 
 
 @pytest.mark.anyio

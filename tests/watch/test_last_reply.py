@@ -11,7 +11,7 @@ import anyio
 import pytest
 
 from aiobench import Client, Finished, InvalidResponseError, PollFailed, PollPolicy
-from aiobench._watch.last_reply import FULL_REQUEST_EVERY, LastReply, Reading
+from aiobench._watch.unchanged import FULL_REQUEST_EVERY, LastReply, Reading
 from faults.server import Exchange, FaultServer, reply, running
 
 pytestmark = pytest.mark.anyio

@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aiobench import Client, JobsWaitTimeoutError, PollPolicy
-from aiobench._watch import last_reply
+from aiobench._watch import unchanged
 
 UNTIL = 120.0
 SAID = [*["queued", "running", "odd_status", "completed"] * 2, None, 7]  # None: the list lacks the job
@@ -106,7 +106,7 @@ def test_nothing_is_told_otherwise(history: list[Any], known: int, failing: list
     expected = said(history, known, failing, with_etags=False)
     assert expected == said(history, known, failing, with_etags=True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(last_reply, "hash", lambda _: object(), raising=False)  # never the one before
+        patch.setattr(unchanged, "hash", lambda _: object(), raising=False)  # never the one before
         assert expected == said(history, known, failing, with_etags=False)
 
 

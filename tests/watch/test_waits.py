@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from aiobench import ConfigurationError, PollPolicy
 from aiobench._http.retries import LONGEST_RETRY_AFTER
 from aiobench._watch.log import reaches_a_power_of_ten
-from aiobench._watch.waits import SHORTEST, Waits
+from aiobench._watch.timing import SHORTEST, Waits
 
 policies = st.builds(
     PollPolicy,

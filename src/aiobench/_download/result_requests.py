@@ -22,8 +22,8 @@ from aiobench._errors import (
     UnsafeURLError,
 )
 from aiobench._http.bodies import ERROR_BODY, read_beginning
+from aiobench._http.exchange import file_request
 from aiobench._http.replies import Reply, connection_error, error_of, safe_cause
-from aiobench._http.requests import file_request
 from aiobench._http.result_urls import UnsafeAddressError, unsafe_url
 from aiobench._http.retries import is_retried
 from aiobench._http.session import Session

@@ -24,8 +24,8 @@ from aiobench._http.connections import KEEPALIVE
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Sequence
 
+    from aiobench._http.environment import ChosenProxy
     from aiobench._http.network import Resolver
-    from aiobench._http.proxies import ChosenProxy
 
 __all__ = ["AiohttpTransport"]
 

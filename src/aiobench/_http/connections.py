@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, cast
 
 import anyio
@@ -17,14 +18,13 @@ import anyio
 from aiobench._clock import Clock
 from aiobench._errors import ClientClosedError
 from aiobench._http.bodies import Body
-from aiobench._http.quiet_logs import without_replies_in_the_log
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
     import httpx
 
-__all__ = ["KEEPALIVE", "Connections", "Lease"]
+__all__ = ["KEEPALIVE", "Connections", "Lease", "without_replies_in_the_log"]
 
 logger = logging.getLogger("aiobench.http")
 
@@ -210,3 +210,31 @@ async def _close(closeable: httpx.AsyncBaseTransport | Body) -> None:
             await closeable.aclose()
         except Exception as error:  # noqa: BLE001 - whatever a transport raises: the reply is there, or its error
             logger.debug("a connection could not be closed: %r", error)
+
+
+# At DEBUG httpcore logs the headers of each reply, and the `Location` of a redirect to a results file holds a signature
+# (F18). Only our own requests are cut: other users of httpcore in this process see their usual log. A program may have
+# put httpcore2 in httpcore's place, which logs under its own name.
+_is_ours: ContextVar[bool] = ContextVar("aiobench request", default=False)
+
+
+@contextmanager
+def without_replies_in_the_log() -> Iterator[None]:
+    """Cut httpcore's log records about requests made in this block."""
+    token = _is_ours.set(True)
+    try:
+        yield
+    finally:
+        _is_ours.reset(token)
+
+
+class _Cut(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        if _is_ours.get():
+            record.msg = str(record.msg).partition(" ")[0]
+        return True
+
+
+for _package in ("httpcore", "httpcore2"):
+    for _part in ("http11", "proxy", "socks"):
+        logging.getLogger(f"{_package}.{_part}").addFilter(_Cut())

@@ -1,15 +1,18 @@
-"""One exchange with the platform: a request is sent on a borrowed connection, and its reply is read."""
+"""One exchange with the platform: a request, built once, is sent on a borrowed connection, and its reply is read."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+import httpx
 from attrs import field, frozen
 
 from aiobench._errors import APITimeoutError
 from aiobench._http.bodies import (
     ERROR_BODY,
     BodyTooLargeError,
+    Content,
     CutBodyError,
     UnknownEncodingError,
     read_beginning,
@@ -17,16 +20,65 @@ from aiobench._http.bodies import (
 )
 from aiobench._http.connections import Connections
 from aiobench._http.replies import Reply, connection_error, invalid, safe_cause
+from aiobench._version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import httpx
-
     from aiobench._http.connections import Lease
-    from aiobench._http.requests import ApiRequest
 
-__all__ = ["Exchange"]
+__all__ = ["ApiRequest", "Exchange", "file_request", "prepared"]
+
+USER_AGENT = f"aiobench/{__version__}"
+
+
+@frozen(eq=False)
+class ApiRequest:
+    """A request to the platform that can be sent any number of times.
+
+    Attributes:
+        what: What it asks for, in words, for errors and the log.
+        is_idempotent: Whether the server may receive it twice without harm (RFC 9110, 9.2.2).
+    """
+
+    what: str
+    method: str
+    url: httpx.URL
+    headers: httpx.Headers = field(repr=False)  # with the key
+    content: bytes = field(repr=False)
+    is_idempotent: bool = True
+
+    def attempt(self, etag: str | None = None) -> httpx.Request:
+        """Create the request for one attempt. Headers that a tracer adds must not carry over to the next."""
+        request = httpx.Request(self.method, self.url, headers=self.headers, stream=Content(self.content))
+        if etag is not None:
+            request.headers["If-None-Match"] = etag
+        return request
+
+
+def prepared(
+    what: str,
+    method: str,
+    url: str,
+    *,
+    key: str,
+    headers: Mapping[str, str],
+    content: bytes,
+    is_idempotent: bool,
+) -> ApiRequest:
+    """Build a request to the platform. Parsing the URL and building headers takes 10 to 30 µs."""
+    sent = httpx.Headers({"User-Agent": USER_AGENT, "Accept": "application/json", "Accept-Encoding": "gzip"})
+    sent.update(headers)  # replaces ours, however theirs are spelled
+    sent["Authorization"] = f"Token {key}"
+    if content:
+        sent["Content-Type"] = "application/json"
+    request = httpx.Request(method, url, headers=sent, content=content or None)
+    return ApiRequest(what, method, request.url, request.headers, content, is_idempotent)
+
+
+def file_request(url: httpx.URL, headers: Mapping[str, str]) -> httpx.Request:
+    """Build the request for a results file, without the key."""
+    return httpx.Request("GET", url, headers={"User-Agent": USER_AGENT, "Accept": "*/*", **headers})
 
 
 @frozen(eq=False)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import frozen
 
-from aiobench._http.requests import ApiRequest
+from aiobench._http.exchange import ApiRequest
 from aiobench._http.session import Answer, Session
 from aiobench._http.settings import CallOptions
 from aiobench._wire import routes

@@ -17,10 +17,9 @@ from attrs import frozen
 from aiobench._clock import Clock
 from aiobench._errors import APIError, ConfigurationError, RateLimitError
 from aiobench._http.connections import KEEPALIVE, Connections
-from aiobench._http.exchange import Exchange
+from aiobench._http.exchange import ApiRequest, Exchange, prepared
 from aiobench._http.guards import Guard
 from aiobench._http.replies import Reply, error_of, invalid
-from aiobench._http.requests import ApiRequest, prepared
 from aiobench._http.retries import FreshJobs, Pauses, RetryBudget, backoff, is_retried, retry_after, retry_in
 from aiobench._http.settings import CallOptions
 from aiobench._observer import Observer

@@ -17,8 +17,7 @@ import httpx
 from attrs import field, frozen
 
 from aiobench._errors import ConfigurationError, MissingExtraError
-from aiobench._http.certificates import default_context
-from aiobench._http.proxies import ChosenProxy, environment_proxy, explicit_proxy
+from aiobench._http.environment import ChosenProxy, default_context, environment_proxy, explicit_proxy
 
 if TYPE_CHECKING:
     from aiobench._http.network import AddressCheck

@@ -9,14 +9,12 @@ Each state has one owner:
 |---|---|
 | `scheduler` | the loop: jobs that were added, requests in flight, sleeping |
 | `agenda` | what is asked for next: places in the queue, groups and their members, ends that want their document |
-| `due_queue` | the order of due times |
+| `timing` | the arithmetic of a policy, and the order of due times |
 | `polls` | one request: sending it and taking in the reply; the counts of requests |
 | `states` | the last state of each job, and what of a new one is news |
 | `news` | news on their way to the consumer |
-| `jobs`, `last_reply` | what is kept of one job, of one benchmark, and of the last reply to a poll |
-| `waits` | the arithmetic of a policy |
+| `jobs`, `unchanged` | what is kept of one job, of one benchmark, and of the last reply to a poll |
 | `watcher` | the watch of a single job |
-| `recorder`, `journal` | what must survive this process |
-| `starts`, `notes` | jobs that the monitor starts itself, and the notes of jobs |
+| `intake`, `starts` | jobs that come in, or that the monitor starts itself, and their journal (`_journal`) |
 | `background`, `live` | the tasks of a monitor, and the view of what it watches |
 """

@@ -6,15 +6,15 @@ from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING
 
-from aiobench._watch.due_queue import DueQueue, Unit
 from aiobench._watch.jobs import Group, WatchedJob
+from aiobench._watch.timing import DueQueue, Unit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from aiobench._http.requests import ApiRequest
+    from aiobench._http.exchange import ApiRequest
     from aiobench._watch.news import NewsQueue
-    from aiobench._watch.waits import Waits
+    from aiobench._watch.timing import Waits
     from aiobench._wire.heads import ListEntry
 
 __all__ = ["Agenda"]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from aiobench._watch.last_reply import LastReply
+from aiobench._watch.unchanged import LastReply
 
 if TYPE_CHECKING:
-    from aiobench._http.requests import ApiRequest
+    from aiobench._http.exchange import ApiRequest
     from aiobench.documents import Progress
 
 __all__ = ["Group", "Job", "WatchedJob"]

@@ -13,7 +13,7 @@ import anyio
 from aiobench._watch.jobs import Job
 
 if TYPE_CHECKING:
-    from aiobench._watch.journal import Wish
+    from aiobench._journal.journal import Wish
     from aiobench.documents import Progress
     from aiobench.errors import APIError
     from aiobench.snapshot import JobSnapshot

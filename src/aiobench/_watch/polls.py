@@ -10,8 +10,8 @@ import anyio.lowlevel
 
 from aiobench._http.retries import asked_wait, is_retried
 from aiobench._watch.jobs import Group, WatchedJob
-from aiobench._watch.last_reply import LastReply, Reading
 from aiobench._watch.log import logger
+from aiobench._watch.unchanged import LastReply, Reading
 from aiobench._wire.heads import ListEntry, job_list
 from aiobench._wire.statuses import normalized
 from aiobench.errors import APIError, APIStatusError, AuthenticationError, InvalidResponseError
@@ -20,8 +20,8 @@ from aiobench.snapshot import JobSnapshot, snapshot_of
 if TYPE_CHECKING:
     from aiobench._http.platform import Platform
     from aiobench._watch.agenda import Agenda
-    from aiobench._watch.due_queue import Unit
     from aiobench._watch.states import States
+    from aiobench._watch.timing import Unit
 
 __all__ = ["SLICE", "Polls"]
 

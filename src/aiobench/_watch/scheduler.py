@@ -16,13 +16,13 @@ import anyio.lowlevel
 from aiobench._watch.agenda import Agenda
 from aiobench._watch.jobs import Job
 from aiobench._watch.polls import SLICE, Polls
-from aiobench._watch.waits import GAP, Waits
+from aiobench._watch.timing import GAP, Waits
 
 if TYPE_CHECKING:
     from aiobench._http.platform import Platform
-    from aiobench._watch.due_queue import Unit
     from aiobench._watch.news import NewsQueue
     from aiobench._watch.states import States
+    from aiobench._watch.timing import Unit
     from aiobench.policy import PollPolicy
 
 __all__ = ["Scheduler"]

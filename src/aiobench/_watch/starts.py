@@ -20,10 +20,10 @@ from aiobench.errors import AiobenchError, APIError, AuthenticationError, NotFou
 
 if TYPE_CHECKING:
     from aiobench._http.platform import Platform
+    from aiobench._journal.journal import Wish
+    from aiobench._journal.notes import Notes
+    from aiobench._journal.recorder import Recorder
     from aiobench._watch.jobs import Job
-    from aiobench._watch.journal import Wish
-    from aiobench._watch.notes import Notes
-    from aiobench._watch.recorder import Recorder
 
 __all__ = ["Starts"]
 
@@ -49,7 +49,7 @@ class Starts:
     def __init__(
         self,
         platform: Platform,
-        recorder: Recorder | None,
+        recorder: Recorder[Job] | None,
         notes: Notes,
         news: NewsQueue,
         *,

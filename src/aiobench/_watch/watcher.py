@@ -8,7 +8,7 @@ import anyio
 
 from aiobench._http.retries import asked_wait, is_retried
 from aiobench._watch.log import logger, reaches_a_power_of_ten, warn_of_unknown_status
-from aiobench._watch.waits import GAP, Waits
+from aiobench._watch.timing import GAP, Waits
 from aiobench._wire.statuses import is_known, normalized, shown
 from aiobench.errors import APIError, JobStalledError, WaitTimeoutError
 

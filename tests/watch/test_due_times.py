@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aiobench._watch.due_queue import DueQueue
+from aiobench._watch.timing import DueQueue
 
 
 class Turn:

@@ -1,4 +1,4 @@
-"""The file of a monitor's journal, with SQLite in it: what must survive the process.
+"""The records of a journal, in SQLite: what must survive the process.
 
 Format (`PRAGMA application_id` 0x61696f62, "aiob"; `PRAGMA user_version` 2; version 1 lacked notes and starts):
 
@@ -9,35 +9,29 @@ Format (`PRAGMA application_id` 0x61696f62, "aiob"; `PRAGMA user_version` 2; ver
 - `starts(number, benchmark_id, note, before, at)`: starts whose outcome is not recorded: the ids of the jobs that the
   benchmark had before, as JSON, and the Unix time.
 
-Every change is synced to the disk before it counts as made (F36). The file is locked as long as it is open: by `flock`,
-as the locks that SQLite takes on POSIX are lost when the process closes any other handle of the file, for example
-after copying it. Where there is no `flock`, SQLite's own locks hold.
+Every change is synced to the disk before it counts as made (F36).
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-import os
 import sqlite3
-import stat
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
+from aiobench._journal.exclusive_file import ExclusiveFile
 from aiobench._wire.routes import checked_id
-from aiobench.errors import ConfigurationError, JournalError
+from aiobench.errors import ConfigurationError
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
+if TYPE_CHECKING:
+    from pathlib import Path
 
-__all__ = ["HANDLED_KEPT", "Contents", "JournalFile", "Record", "Wish"]
+__all__ = ["HANDLED_KEPT", "Contents", "Journal", "Record", "Wish"]
 
 
 APPLICATION_ID = 0x61696F62
@@ -97,7 +91,7 @@ class Contents:
     starts: tuple[Wish, ...]
 
 
-class JournalFile:
+class Journal:
     """A journal; used by one thread at a time.
 
     Every method raises `JournalError` if the file is in use, damaged, of something else, deleted, replaced, or cannot
@@ -105,19 +99,17 @@ class JournalFile:
     """
 
     def __init__(self, path: Path, base_url: str) -> None:
-        self._path = path
+        self._file = ExclusiveFile(path)
         self._base_url = base_url
         self._database: sqlite3.Connection | None = None
-        self._lock: int | None = None
-        self._files: dict[Path, tuple[int, int]] = {}
 
     def open(self) -> Contents:
         """Open or create the file, lock it, and read what an earlier process left."""
         try:
             with self._errors():
-                self._take_lock()
+                self._file.lock()
                 self._database = database = sqlite3.connect(
-                    self._path, timeout=0.0, isolation_level=None, check_same_thread=False
+                    self._file.path, timeout=0.0, isolation_level=None, check_same_thread=False
                 )
                 database.execute("PRAGMA locking_mode = EXCLUSIVE")
                 database.execute("BEGIN EXCLUSIVE")  # takes SQLite's lock, and keeps it
@@ -126,8 +118,8 @@ class JournalFile:
                 database.execute("PRAGMA journal_mode = WAL")
                 database.execute("PRAGMA synchronous = FULL")
                 database.execute("UPDATE origin SET base_url = base_url")  # begins the log now: that takes a while
-                self._sync_folder()
-                self._remember_files()
+                self._file.sync_folder()
+                self._file.remember()
                 return self._contents(database)
         except BaseException:
             self.close()
@@ -193,52 +185,7 @@ class JournalFile:
                 self._database.close()
         finally:
             self._database = None
-            if self._lock is not None:
-                os.close(self._lock)
-            self._lock = None
-
-    # -- the file ----------------------------------------------------------------------------------------------
-
-    def _take_lock(self) -> None:
-        if not self._path.parent.is_dir():
-            raise self._unusable(f"there is no folder {self._path.parent}")
-        if self._path.exists() and not stat.S_ISREG(self._path.stat().st_mode):
-            raise self._unusable("it is not a file")
-        if fcntl is None:
-            return
-        self._lock = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise self._unusable("it is in use by another monitor") from error
-        except OSError:  # a file system without such locks
-            return
-
-    def _sync_folder(self) -> None:
-        """Make sure that a new file's directory entry survives a power cut."""
-        if os.name != "posix":
-            return
-        with contextlib.suppress(OSError):  # a file system that refuses it
-            folder = os.open(self._path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
-
-    def _remember_files(self) -> None:
-        for path in (self._path, self._path.with_name(self._path.name + "-wal")):
-            with contextlib.suppress(FileNotFoundError):  # no log, where the file system cannot have one
-                found = path.stat()
-                self._files[path] = found.st_dev, found.st_ino
-
-    def _check_files(self) -> None:
-        for path, identity in self._files.items():
-            try:
-                found = path.stat()
-            except FileNotFoundError as error:
-                raise self._unusable(f"{path} was deleted while a monitor used it") from error
-            if (found.st_dev, found.st_ino) != identity:
-                raise self._unusable(f"{path} was replaced while a monitor used it")
+            self._file.unlock()
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -246,19 +193,15 @@ class JournalFile:
             yield
         except (sqlite3.Error, OSError, ValueError, OverflowError) as error:
             is_locked = isinstance(error, sqlite3.OperationalError) and "locked" in str(error)
-            raise self._unusable("it is in use by another program" if is_locked else str(error)) from error
-
-    def _unusable(self, why: str) -> JournalError:
-        path = str(self._path).encode(errors="replace").decode()
-        return JournalError(f"the journal {path} cannot be used: {why}", path=path)
+            raise self._file.unusable("it is in use by another program" if is_locked else str(error)) from error
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         with self._errors():
             database = self._database
             if database is None:
-                raise self._unusable("it is closed")
-            self._check_files()
+                raise self._file.unusable("it is closed")
+            self._file.check()
             database.execute("BEGIN")
             try:
                 yield database
@@ -281,18 +224,18 @@ class JournalFile:
             database.execute("INSERT INTO origin VALUES (?)", (self._base_url,))
             return
         if application != APPLICATION_ID:
-            raise self._unusable("it is a database of something else")
+            raise self._file.unusable("it is a database of something else")
         if not 1 <= version <= VERSION:
-            raise self._unusable(
+            raise self._file.unusable(
                 f"it has format {version}, and this version of aiobench reads formats 1 to {VERSION}: "
                 "use the version that wrote it, or another file"
             )
         origins = database.execute("SELECT base_url FROM origin").fetchall()
         if len(origins) != 1:
-            raise self._unusable("it is damaged: it must name one platform")
+            raise self._file.unusable("it is damaged: it must name one platform")
         (base_url,) = origins[0]
         if base_url != self._base_url:
-            raise self._unusable(f"its jobs are of {base_url}, not of {self._base_url}")
+            raise self._file.unusable(f"its jobs are of {base_url}, not of {self._base_url}")
         if version == 1:
             for statement in FROM_1_TO_2:
                 database.execute(statement)
@@ -331,7 +274,7 @@ class JournalFile:
         try:
             yield
         except (ConfigurationError, ValueError, TypeError, AttributeError, RecursionError) as error:
-            raise self._unusable(f"it is damaged: {error}") from error
+            raise self._file.unusable(f"it is damaged: {error}") from error
 
     @staticmethod
     def _is_in(database: sqlite3.Connection, table: str, job_id: str) -> bool:

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from aiobench import JournalError
-from aiobench._watch import journal as journal_module
-from aiobench._watch.journal import Contents, JournalFile, Record
+from aiobench._journal import journal as journal_module
+from aiobench._journal.journal import Contents, Journal, Record
 
 ORIGIN = "http://127.0.0.1:1/"
 
@@ -25,28 +25,28 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def made() -> Iterator[list[JournalFile]]:
+def made() -> Iterator[list[Journal]]:
     """Close what a test has opened."""
-    files: list[JournalFile] = []
+    files: list[Journal] = []
     yield files
     for each in files:
         each.close()
 
 
 @pytest.fixture
-def opened(path: Path, made: list[JournalFile]) -> Callable[..., tuple[JournalFile, Contents]]:
+def opened(path: Path, made: list[Journal]) -> Callable[..., tuple[Journal, Contents]]:
     """Give the function that opens the journal; the one that was opened before is closed."""
 
-    def open_it(*, beside: bool = False) -> tuple[JournalFile, Contents]:
+    def open_it(*, beside: bool = False) -> tuple[Journal, Contents]:
         if made and not beside:
             made[-1].close()
-        made.append(JournalFile(path, ORIGIN))
+        made.append(Journal(path, ORIGIN))
         return made[-1], made[-1].open()
 
     return open_it
 
 
-Opened = Callable[..., tuple[JournalFile, Contents]]
+Opened = Callable[..., tuple[Journal, Contents]]
 
 
 def pending(contents: Contents) -> list[tuple[str, str]]:
@@ -131,8 +131,8 @@ def test_another_process_is_refused(path: Path, opened: Opened, is_copied: bool)
     if is_copied:
         shutil.copy(path, path.with_name("copy"))
     program = (
-        "import sys; from aiobench._watch.journal import JournalFile; from pathlib import Path; "
-        "JournalFile(Path(sys.argv[1]), sys.argv[2]).open()"
+        "import sys; from aiobench._journal.journal import Journal; from pathlib import Path; "
+        "Journal(Path(sys.argv[1]), sys.argv[2]).open()"
     )
     other = subprocess.run(
         [sys.executable, "-c", program, path, ORIGIN], check=False, capture_output=True, text=True, timeout=60
@@ -145,7 +145,7 @@ def test_a_copy_is_a_journal_of_its_own(path: Path, opened: Opened) -> None:
     journal, _ = opened()
     journal.add([Record("a")])
     copy = shutil.copy(path, path.with_name("copy"))
-    other = JournalFile(Path(copy), ORIGIN)
+    other = Journal(Path(copy), ORIGIN)
     other.open()
     other.close()
     journal.add([Record("b")])
@@ -230,11 +230,11 @@ def test_what_makes_no_sense_is_damage(path: Path, opened: Opened, damage: str) 
 
 def test_a_journal_of_another_platform_is_refused(path: Path) -> None:
     """The journal is tied to the base URL: job ids mean nothing elsewhere."""
-    journal = JournalFile(path, ORIGIN)
+    journal = Journal(path, ORIGIN)
     journal.open()
     journal.close()
     with pytest.raises(JournalError, match="not of http://elsewhere"):
-        JournalFile(path, "http://elsewhere/").open()
+        Journal(path, "http://elsewhere/").open()
 
 
 def test_somebody_elses_database_is_refused_and_left_alone(path: Path) -> None:
@@ -244,7 +244,7 @@ def test_somebody_elses_database_is_refused_and_left_alone(path: Path) -> None:
     database.close()
     before = path.read_bytes()
     with pytest.raises(JournalError, match="something else"):
-        JournalFile(path, ORIGIN).open()
+        Journal(path, ORIGIN).open()
     assert before == path.read_bytes()
 
 
@@ -252,13 +252,13 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(path: Path) -> Non
     """A file of anything else is not written to."""
     path.write_bytes(b"not a database, " * 100)
     with pytest.raises(JournalError, match="not a database"):
-        JournalFile(path, ORIGIN).open()
+        Journal(path, ORIGIN).open()
     assert path.read_bytes() == b"not a database, " * 100
 
 
 def test_a_damaged_journal_is_refused(path: Path) -> None:
     """A journal with a hole in it is an error of the tree."""
-    journal = JournalFile(path, ORIGIN)
+    journal = Journal(path, ORIGIN)
     journal.open()
     journal.add(Record(f"job-{number}", "b") for number in range(5000))
     journal.close()
@@ -266,22 +266,22 @@ def test_a_damaged_journal_is_refused(path: Path) -> None:
     data[4096:] = b"\xff" * len(data[4096:])
     path.write_bytes(data)
     with pytest.raises(JournalError, match="cannot be used"):
-        JournalFile(path, ORIGIN).open()
+        Journal(path, ORIGIN).open()
 
 
 def test_a_later_format_is_refused(path: Path) -> None:
     """A journal that a later aiobench has written is not misread."""
-    journal = JournalFile(path, ORIGIN)
+    journal = Journal(path, ORIGIN)
     journal.open()
     journal.close()
     with sqlite3.connect(path) as database:
         database.execute("PRAGMA user_version = 99")
     database.close()
     with pytest.raises(JournalError, match="format 99"):
-        JournalFile(path, ORIGIN).open()
+        Journal(path, ORIGIN).open()
 
 
 def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
     """A journal that cannot be made is an error of the tree."""
     with pytest.raises(JournalError, match="there is no folder"):
-        JournalFile(tmp_path / "none" / "journal", ORIGIN).open()
+        Journal(tmp_path / "none" / "journal", ORIGIN).open()

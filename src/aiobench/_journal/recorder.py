@@ -8,31 +8,41 @@ from collections.abc import Set as AbstractSet
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
 from itertools import islice
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 import anyio
 import anyio.to_thread
 
-from aiobench._watch.jobs import Job
-from aiobench._watch.journal import Contents, JournalFile, Record, Wish
+from aiobench._journal.journal import Contents, Journal, Record, Wish
 from aiobench.errors import JournalError
 
 if TYPE_CHECKING:
-    from aiobench._watch.notes import Notes
+    from aiobench._journal.notes import Notes
 
 __all__ = ["Recorder"]
 
+
+class Identified(Protocol):
+    """What recording requires of a job."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def benchmark_id(self) -> str: ...
+
+
 T = TypeVar("T")
+J = TypeVar("J", bound=Identified)
 
 MOMENT = 0.01  # seconds that the event loop may be held while a job is recorded
 SLICE = 500  # jobs recorded at once: thousands must not hold the event loop
 
 
-class Recorder:
+class Recorder(Generic[J]):
     """Records jobs and hands them on, and the starts that must survive a crash.
 
     Args:
-        file: The journal; opened and closed here.
+        journal: The journal; opened and closed here.
         notes: The notes of the jobs.
         watch: Takes the jobs that are recorded.
         make_job: Makes a job of what an earlier process recorded: its id and its benchmark's.
@@ -42,15 +52,15 @@ class Recorder:
 
     def __init__(
         self,
-        file: JournalFile,
+        journal: Journal,
         notes: Notes,
         *,
-        watch: Callable[[Iterable[Job | str]], None],
-        make_job: Callable[[str, str], Job],
+        watch: Callable[[Iterable[J | str]], None],
+        make_job: Callable[[str, str], J],
         replay: bool,
         busy: Callable[[], AbstractContextManager[None]],
     ) -> None:
-        self._file = file
+        self._journal = journal
         self._notes = notes
         self._watch = watch
         self._make_job = make_job
@@ -58,14 +68,14 @@ class Recorder:
         self._busy = busy
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="aiobench-journal")
         self._threads = anyio.CapacityLimiter(float("inf"))  # that wait for it: the user's may all be busy (F35)
-        self._unrecorded: dict[str, Job | str] = {}
-        self._under_way: deque[tuple[list[Job | str], Future[set[str]] | None]] = deque()
+        self._unrecorded: dict[str, J | str] = {}
+        self._under_way: deque[tuple[list[J | str], Future[set[str]] | None]] = deque()
         self._came_in = anyio.Event()
         self._is_open = False
         self.handled_before = 0
 
     @property
-    def pending(self) -> Mapping[str, Job | str]:
+    def pending(self) -> Mapping[str, J | str]:
         """The jobs that are not recorded yet, by id."""
         return self._unrecorded
 
@@ -76,10 +86,10 @@ class Recorder:
             JournalError: If the journal cannot be used.
         """
         try:
-            contents = await self._done(self._file.open)
+            contents = await self._done(self._journal.open)
             earlier = [*contents.pending]
             if self._replay:
-                earlier += await self._done(self._file.handled)
+                earlier += await self._done(self._journal.handled)
             else:
                 self.handled_before = contents.handled
             for number, record in enumerate(earlier):
@@ -96,11 +106,11 @@ class Recorder:
         self._is_open = True
         return contents
 
-    def _made(self, record: Record) -> Job | str:
+    def _made(self, record: Record) -> J | str:
         given = self._unrecorded.get(record.job_id)
         return given if given is not None else self._make_job(record.job_id, record.benchmark_id)
 
-    def add(self, jobs: list[Job | str]) -> None:
+    def add(self, jobs: list[J | str]) -> None:
         """Record jobs and have them watched. Waits for that only briefly.
 
         Raises:
@@ -141,39 +151,39 @@ class Recorder:
             JournalError: If the journal cannot be written.
         """
         record = Record(job_id, benchmark_id or "", self._notes.text(job_id))
-        await self._done(lambda: self._file.handle(record))
+        await self._done(lambda: self._journal.handle(record))
 
     async def begin_start(self, benchmark_id: str, note: str | None, before: frozenset[str] | None) -> Wish:
         """Record that a job is about to be started."""
-        return await self._done(lambda: self._file.begin_start(benchmark_id, note, before))
+        return await self._done(lambda: self._journal.begin_start(benchmark_id, note, before))
 
     async def end_start(self, wish: Wish, job_id: str | None) -> None:
         """Record the outcome of a start: a job, or none."""
         job = None if job_id is None else Record(job_id, wish.benchmark_id, wish.note)
-        await self._done(lambda: self._file.end_start(wish.number, job))
+        await self._done(lambda: self._journal.end_start(wish.number, job))
 
     async def unknown(self, job_ids: Iterable[str]) -> set[str]:
         """Return those of the ids that the journal does not know."""
-        return await self._done(lambda: self._file.unknown(job_ids))
+        return await self._done(lambda: self._journal.unknown(job_ids))
 
     async def aclose(self) -> None:
         """Close the journal."""
         with anyio.CancelScope(shield=True):
-            await self._done(self._file.close)
+            await self._done(self._journal.close)
             self._thread.shutdown(wait=False)
 
-    def _recording(self, jobs: list[Job | str]) -> Future[set[str]]:
+    def _recording(self, jobs: list[J | str]) -> Future[set[str]]:
         notes = {_id(job): self._notes.text(_id(job)) for job in jobs} if self._notes else {}
 
         def record() -> set[str]:
-            return self._file.add(
+            return self._journal.add(
                 Record(_id(job), "" if isinstance(job, str) else job.benchmark_id or "", notes.get(_id(job)))
                 for job in jobs
             )
 
         return self._soon(record)
 
-    def _hand_on(self, jobs: list[Job | str], handled: AbstractSet[str]) -> None:
+    def _hand_on(self, jobs: list[J | str], handled: AbstractSet[str]) -> None:
         self._watch([job for job in jobs if self._replay or _id(job) not in handled])
         for job in jobs:
             self._unrecorded.pop(_id(job), None)
@@ -195,5 +205,5 @@ class Recorder:
             return await anyio.to_thread.run_sync(future.result, limiter=self._threads)
 
 
-def _id(job: Job | str) -> str:
+def _id(job: Identified | str) -> str:
     return job if isinstance(job, str) else job.id

@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from aiobench._http.quiet_logs import without_replies_in_the_log
+from aiobench._http.connections import without_replies_in_the_log
 
 
 @pytest.mark.parametrize("name", ["httpcore.http11", "httpcore2.http11", "httpcore2.proxy"])
