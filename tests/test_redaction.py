@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from aiobench import ConfigurationError
 from aiobench._http.settings import resolved_api_key
-from aiobench._redaction import excerpt, printable, redacted, secrets_of, without_query
+from aiobench._redaction import excerpt, on_one_line, redacted, secrets_of, without_query
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_no_spelling_of_the_key_is_left(spelling: str) -> None:
 )
 def test_text_of_a_server_is_printable(text: str, expected: str) -> None:
     """It is shortened, and cannot forge a line of a log or colour a terminal."""
-    assert expected == printable(text)
+    assert expected == on_one_line(text)
 
 
 @given(st.text(), st.text())

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from attrs import frozen
 
-__all__ = ["UNKNOWN", "Card", "Displayed", "Printer", "card_of", "counted", "figure"]
+__all__ = ["UNKNOWN", "Card", "Displayed", "Printer", "card_of", "counted", "figure", "printable"]
 
 UNKNOWN = "\N{EN DASH}"
 CELL = "padding: 0.1em 0.8em; text-align: "
@@ -71,7 +71,7 @@ class Card:
                     for column, (cell, width) in enumerate(zip(row, widths, strict=True))
                 )
                 lines.append("  " + "  ".join((first, *others)).rstrip())
-        return "\n".join(_printable(line) for line in lines)
+        return "\n".join(printable(line) for line in lines)
 
 
 def _cells(tag: str, texts: Iterable[str]) -> str:
@@ -81,8 +81,8 @@ def _cells(tag: str, texts: Iterable[str]) -> str:
     )
 
 
-def _printable(line: str) -> str:
-    """Remove control characters: the platform's text must not control a terminal."""
+def printable(line: str) -> str:
+    """Replace control characters: the platform's text must not control a terminal."""
     return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in line)
 
 

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from attrs import frozen
 
-__all__ = ["KeyEchoes", "excerpt", "printable", "redacted", "secrets_of", "without_query"]
+__all__ = ["KeyEchoes", "excerpt", "on_one_line", "redacted", "secrets_of", "without_query"]
 
 LONG = 12  # characters: a secret of that length is not a word by chance
 SHORTEST_RUN = 4  # letters and digits of a secret that are worth searching for
@@ -42,7 +42,7 @@ def excerpt(text: str, length: int, *secrets: str) -> str:
     return _without_queries(_without_secrets(beginning, secrets)[:edge])[:length]
 
 
-def printable(text: str, length: int = 200) -> str:
+def on_one_line(text: str, length: int = 200) -> str:
     """Return the beginning of a server's text, on one line and without control characters."""
     cut = text[:length] + "…" if len(text) > length else text
     return "".join(each if each.isprintable() else " " for each in cut)

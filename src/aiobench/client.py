@@ -13,6 +13,7 @@ from typing import Literal, NoReturn, Self
 
 from aiobench._batches import downloads_of, outcomes_of
 from aiobench._context import ClientBase, new_context
+from aiobench._given_jobs import as_job, several_jobs
 from aiobench._http.transports import TransportOption
 from aiobench._wire import routes
 from aiobench._wire.benchmarks import (
@@ -26,7 +27,7 @@ from aiobench._wire.benchmarks import (
 from aiobench._wire.routes import checked_id
 from aiobench.benchmark import Benchmark, listed_jobs, started_job
 from aiobench.errors import AiobenchError, APIError
-from aiobench.job import BenchmarkJob, as_job, several_jobs
+from aiobench.job import BenchmarkJob
 from aiobench.monitor import Monitor
 from aiobench.policy import PollPolicy
 from aiobench.snapshot import JobSnapshot

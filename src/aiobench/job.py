@@ -12,7 +12,6 @@ from typing import Any, Literal, overload
 from aiobench import _progress
 from aiobench._context import ClientBase, Context, context_of, default_context
 from aiobench._display import Card, Displayed
-from aiobench._errors import ConfigurationError
 from aiobench._http.exchange import ApiRequest
 from aiobench._http.session import Session
 from aiobench._http.settings import checked_seconds
@@ -27,9 +26,9 @@ from aiobench.documents import Explanations, ScoreDetail, ScoreRow
 from aiobench.policy import PollPolicy, checked_policy
 from aiobench.snapshot import JobSnapshot, run_time, snapshot_of
 
-__all__ = ["BenchmarkJob", "as_job", "client_of", "several_jobs"]
+__all__ = ["BenchmarkJob", "client_of"]
 
-MISSPELT = 2  # letters: so close to `client` that it would be lost among the additional information
+MISSPELT = 0.75  # from here, a name is so like `client` that it would be lost among the additional information
 
 
 class BenchmarkJob(Displayed):
@@ -58,9 +57,8 @@ class BenchmarkJob(Displayed):
     ) -> None:
         if client is not None and not isinstance(client, ClientBase):
             raise TypeError(f"client= must be an aiobench.Client, not {client!r}")
-        for name in additional_info:
-            if _edits(name, "client") <= MISSPELT:
-                raise TypeError(f"BenchmarkJob() got an unexpected keyword argument {name!r}; did you mean 'client'?")
+        if additional_info:
+            _refuse_misspelt(additional_info)
         self.id: str = checked_id(id, "job id")
         self.status: str = status
         self.benchmark_id: str = benchmark_id and checked_id(benchmark_id, "benchmark id")
@@ -454,44 +452,11 @@ class BenchmarkJob(Displayed):
         )
 
 
-def as_job(client: ClientBase, job: object) -> BenchmarkJob:
-    """Return *job* if it is one, or the client's job with that id.
+def _refuse_misspelt(names: Iterable[str]) -> None:
+    from difflib import get_close_matches
 
-    Raises:
-        ConfigurationError: If it is neither a job nor an id.
-    """
-    if isinstance(job, BenchmarkJob):
-        return job
-    if isinstance(job, str):
-        return BenchmarkJob(job, "", "", client=client)
-    world = "; that belongs to aiobench.sync, the blocking world: pass its id" if hasattr(job, "_as_core") else ""
-    raise ConfigurationError(f"expected a job of aiobench or a job id, not {job!r}{world}")
-
-
-def several_jobs(jobs: object) -> Iterable[BenchmarkJob | str]:
-    """Return *jobs* if it is a collection of jobs.
-
-    Raises:
-        ConfigurationError: If it is a single job, a single id, a table, or not a collection.
-    """
-    if hasattr(jobs, "columns"):  # a frame of pandas or polars: to go through it gives the names of its columns
-        raise ConfigurationError("jobs must be a collection of jobs or ids, not a frame: pass its column of job ids")
-    if isinstance(jobs, str | BenchmarkJob) or not isinstance(jobs, Iterable):
-        raise ConfigurationError(f"jobs must be a collection, such as a list of jobs or ids, not {jobs!r}")
-    return jobs
-
-
-def _edits(one: str, other: str) -> int:
-    """Count the letters to insert, delete, replace or swap that turn one word into another (optimal alignment)."""
-    before_last, last = list[int](), list(range(len(other) + 1))
-    for i, letter in enumerate(one, 1):
-        row = [i]
-        for j, wanted in enumerate(other, 1):
-            row.append(min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (letter != wanted)))
-            if i > 1 and j > 1 and letter == other[j - 2] and one[i - 2] == wanted:
-                row[j] = min(row[j], before_last[j - 2] + 1)
-        before_last, last = last, row
-    return last[-1]
+    if close := get_close_matches("client", names, cutoff=MISSPELT):
+        raise TypeError(f"BenchmarkJob() got an unexpected keyword argument {close[0]!r}; did you mean 'client'?")
 
 
 client_of: Callable[[BenchmarkJob], ClientBase | None] = attrgetter("_client")

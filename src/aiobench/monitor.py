@@ -12,20 +12,19 @@ from typing import Literal, NoReturn, Self, cast
 from aiobench import _progress
 from aiobench._context import ClientBase, context_of
 from aiobench._display import Card, Displayed, figure
+from aiobench._given_jobs import jobs_for, several_jobs
 from aiobench._http.settings import checked_seconds
 from aiobench._journal.exclusive_file import checked_path
 from aiobench._watch.background import Background
 from aiobench._watch.intake import Intake
-from aiobench._watch.jobs import Job
 from aiobench._watch.live import LiveMapping
 from aiobench._watch.news import Ended, Interrupted, Lost, News, NewsQueue
 from aiobench._watch.scheduler import Scheduler
 from aiobench._watch.states import States
-from aiobench._wire.routes import checked_id
 from aiobench.documents import JSON
 from aiobench.errors import ClientStateError, ConfigurationError, JobsWaitTimeoutError
 from aiobench.events import Abandoned, Finished, JobState, MonitorEvent, MonitorStats, event_of
-from aiobench.job import BenchmarkJob, as_job, client_of, several_jobs
+from aiobench.job import BenchmarkJob
 from aiobench.policy import PollPolicy, checked_policy
 
 __all__ = ["Monitor"]
@@ -163,7 +162,7 @@ class Monitor(Displayed):
             JournalError: If the journal cannot be written.
         """
         self._check_open()
-        self._intake.add(self._checked(jobs), note)
+        self._intake.add(jobs_for(self._client, jobs), note)
 
     async def start(self, benchmark_id: str, *, note: JSON = None) -> BenchmarkJob:
         """Start a job of a benchmark, exactly once, and watch it; works from any task.
@@ -199,30 +198,6 @@ class Monitor(Displayed):
     def _check_open(self) -> None:
         if self._is_over:
             raise ClientStateError("this monitor is over; make another with client.monitor()")
-
-    def _checked(self, jobs: tuple[BenchmarkJob | str, ...]) -> list[Job | str]:
-        """Check jobs and ids without looping over those that are fine: there may be a hundred thousand."""
-        if set(map(type, jobs)) == {BenchmarkJob}:
-            clients = set(map(client_of, cast("tuple[BenchmarkJob, ...]", jobs)))
-            strangers = {each for each in clients - {None, self._client} if not self._is_ours(each)}
-            if not strangers:
-                return list(jobs)
-        return [self._checked_one(job) for job in jobs]
-
-    def _checked_one(self, job: object) -> Job | str:
-        if isinstance(job, str):
-            return checked_id(job, "job id")
-        handle = as_job(self._client, job)
-        client = client_of(handle)
-        if not self._is_ours(client):
-            raise ConfigurationError(
-                f"job {handle.id} belongs to another client ({client!r}) than this monitor: "
-                "watch it with a monitor of that client, or pass its id to ask with this one"
-            )
-        return handle
-
-    def _is_ours(self, client: ClientBase | None) -> bool:
-        return client is None or context_of(client).platform.session is self._session
 
     # -- events out --------------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from itertools import cycle
 from typing import TYPE_CHECKING, Any, Literal
 
+from aiobench._display import printable
 from aiobench._results import lazy_pandas as pd
 from aiobench.analysis import AnalysisError, Comparison, compare_all, leaderboard
 from aiobench.errors import MissingExtraError
@@ -290,4 +291,4 @@ def _short(name: object, longest: int = LONGEST) -> str:
 
 def _plain(text: str) -> str:
     """Keep matplotlib from reading a `$` as the start of a formula."""
-    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text).replace("$", r"\$")
+    return printable(text).replace("$", r"\$")

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from attrs import frozen
 
 from aiobench._http.exchange import ApiRequest
-from aiobench._http.session import Answer, Session
+from aiobench._http.replies import Answer
+from aiobench._http.session import Session
 from aiobench._http.settings import CallOptions
 from aiobench._wire import routes
 from aiobench._wire.heads import ListEntry, job_list

@@ -6,7 +6,7 @@ import pickle
 import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from typing import Any, cast
+from typing import Any, Generic, TypeVar, cast
 
 import httpx
 from attrs import frozen
@@ -26,10 +26,12 @@ from aiobench._errors import (
     ServerError,
 )
 from aiobench._http.retries import retry_after
-from aiobench._redaction import excerpt, printable, redacted, without_query
+from aiobench._redaction import excerpt, on_one_line, redacted, without_query
 from aiobench._wire.decoding import MalformedDocumentError, decoded
 
-__all__ = ["Reply", "connection_error", "error_of", "invalid", "safe_cause"]
+__all__ = ["Answer", "Reply", "connection_error", "error_of", "invalid", "safe_cause"]
+
+T = TypeVar("T")
 
 SNIPPET = 500  # characters of a body that an error shows
 REQUEST_ID_HEADERS = (
@@ -78,7 +80,22 @@ class Reply:
     @property
     def request_id(self) -> str | None:
         found = next((found for name in REQUEST_ID_HEADERS if (found := self.headers.get(name))), None)
-        return None if found is None else printable(found)
+        return None if found is None else on_one_line(found)
+
+
+@frozen(eq=False)
+class Answer(Generic[T]):
+    """What one good reply says.
+
+    Attributes:
+        value: The document, decoded; None if it is the one that the caller's ETag names.
+        retry_after: Seconds that the server asks to wait before the next poll, or None.
+        etag: The name of this version of the document, or None.
+    """
+
+    value: T | None
+    retry_after: float | None = None
+    etag: str | None = None
 
 
 def error_of(reply: Reply, *secrets: str) -> APIError | None:
@@ -88,7 +105,7 @@ def error_of(reply: Reply, *secrets: str) -> APIError | None:
         return None
     if status < 400:
         target = redacted(without_query(reply.headers.get("location", "")[:1000]), *secrets)
-        where = f"redirected to {printable(target)!r}" if target else "redirected"
+        where = f"redirected to {on_one_line(target)!r}" if target else "redirected"
         return invalid(reply, f"{where}, which is not followed: it could take the key", *secrets, permanent=True)
     body = _snippet(reply, *secrets)
     message = _message(reply, *secrets) or body
@@ -156,7 +173,7 @@ def connection_error(what: str, origin: str, failure: Exception, *secrets: str) 
         advice = "; is the server running, and the base URL right?"
     text = redacted(_reason(chain), *secrets)
     return kind(
-        f"{what}: could not talk to {origin}: {printable(text, 1000)} ({type(chain[-1]).__name__}){advice}",
+        f"{what}: could not talk to {origin}: {on_one_line(text, 1000)} ({type(chain[-1]).__name__}){advice}",
         maybe_sent=not is_unsent,
         permanent=certificate is not None or mistake is not None,
     )

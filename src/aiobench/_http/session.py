@@ -5,21 +5,20 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakValueDictionary
 
 import anyio
 import anyio.to_thread
 import httpx
 import msgspec
-from attrs import frozen
 
 from aiobench._clock import Clock
 from aiobench._errors import APIError, ConfigurationError, RateLimitError
 from aiobench._http.connections import KEEPALIVE, Connections
 from aiobench._http.exchange import ApiRequest, Exchange, prepared
 from aiobench._http.guards import Guard
-from aiobench._http.replies import Reply, error_of, invalid
+from aiobench._http.replies import Answer, Reply, error_of, invalid
 from aiobench._http.retries import FreshJobs, Pauses, RetryBudget, backoff, is_retried, retry_after, retry_in
 from aiobench._http.settings import CallOptions
 from aiobench._observer import Observer
@@ -30,28 +29,13 @@ from aiobench._wire.decoding import MalformedDocumentError
 if TYPE_CHECKING:
     from aiobench._http.transports import TransportMaker
 
-__all__ = ["MAX_DOCUMENT", "Answer", "Session"]
+__all__ = ["MAX_DOCUMENT", "Session"]
 
 logger = logging.getLogger("aiobench.http")
 T = TypeVar("T")
 
 MAX_DOCUMENT = 8 * 2**20  # bytes of one JSON reply, as it arrives and decoded
 LARGE = 2**20  # bytes of a body that is decoded in a worker thread
-
-
-@frozen(eq=False)
-class Answer(Generic[T]):
-    """What one good reply says.
-
-    Attributes:
-        value: The document, decoded; None if it is the one that the caller's ETag names.
-        retry_after: Seconds that the server asks to wait before the next poll, or None.
-        etag: The name of this version of the document, or None.
-    """
-
-    value: T | None
-    retry_after: float | None = None
-    etag: str | None = None
 
 
 class Session:

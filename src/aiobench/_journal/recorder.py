@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
@@ -69,7 +69,7 @@ class Recorder(Generic[J]):
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="aiobench-journal")
         self._threads = anyio.CapacityLimiter(float("inf"))  # that wait for it: the user's may all be busy (F35)
         self._unrecorded: dict[str, J | str] = {}
-        self._under_way: deque[tuple[list[J | str], Future[set[str]] | None]] = deque()
+        self._under_way: deque[tuple[Sequence[J | str], Future[set[str]] | None]] = deque()
         self._came_in = anyio.Event()
         self._is_open = False
         self.handled_before = 0
@@ -110,7 +110,7 @@ class Recorder(Generic[J]):
         given = self._unrecorded.get(record.job_id)
         return given if given is not None else self._make_job(record.job_id, record.benchmark_id)
 
-    def add(self, jobs: list[J | str]) -> None:
+    def add(self, jobs: Sequence[J | str]) -> None:
         """Record jobs and have them watched. Waits for that only briefly.
 
         Raises:
@@ -172,7 +172,7 @@ class Recorder(Generic[J]):
             await self._done(self._journal.close)
             self._thread.shutdown(wait=False)
 
-    def _recording(self, jobs: list[J | str]) -> Future[set[str]]:
+    def _recording(self, jobs: Sequence[J | str]) -> Future[set[str]]:
         notes = {_id(job): self._notes.text(_id(job)) for job in jobs} if self._notes else {}
 
         def record() -> set[str]:
@@ -183,7 +183,7 @@ class Recorder(Generic[J]):
 
         return self._soon(record)
 
-    def _hand_on(self, jobs: list[J | str], handled: AbstractSet[str]) -> None:
+    def _hand_on(self, jobs: Sequence[J | str], handled: AbstractSet[str]) -> None:
         self._watch([job for job in jobs if self._replay or _id(job) not in handled])
         for job in jobs:
             self._unrecorded.pop(_id(job), None)

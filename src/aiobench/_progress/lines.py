@@ -6,12 +6,15 @@ import unicodedata
 
 from attrs import frozen
 
+from aiobench._display import printable
+
 __all__ = ["Line", "amount"]
 
 WIDEST_BAR, NARROWEST_BAR = 30, 4
 FULL, EMPTY = "█", "░"
 ASCII = str.maketrans({FULL: "#", EMPTY: "-", "…": "~"})
 UNITS = ("kB", "MB", "GB", "TB")
+LONGEST = 200  # characters of a server's text
 
 
 @frozen
@@ -75,8 +78,7 @@ def _clock(seconds: float) -> str:
 
 
 def _printable(text: str) -> str:
-    """Remove control characters: the platform's text must not control a terminal."""
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text[:200])
+    return printable(text[:LONGEST])
 
 
 def _width(text: str) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -74,7 +74,7 @@ class Intake:
         self._starts = Starts(platform, self._recorder, notes, news, watch=watch, make_job=make_job)
         self.note_of: Callable[[str], JSON] = notes.of
 
-    def add(self, jobs: list[Job | str], note: JSON) -> None:
+    def add(self, jobs: Sequence[Job | str], note: JSON) -> None:
         """Take in jobs; without a note, each keeps the one that it has.
 
         Raises:

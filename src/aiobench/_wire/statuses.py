@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Set as AbstractSet
 
+from aiobench._display import printable
+
 __all__ = ["PENDING_STATUSES", "SUCCEEDED", "TERMINAL_STATUSES", "is_known", "normalized", "shown"]
 
 LONGEST_SHOWN = 100  # characters
@@ -31,7 +33,7 @@ def normalized(status: str) -> str:
 def shown(status: str) -> str:
     """Return a status for logs, errors and displays (F33): printable, on one line, and not too long."""
     cut = status if len(status) <= LONGEST_SHOWN else status[:LONGEST_SHOWN] + "\N{HORIZONTAL ELLIPSIS}"
-    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in cut)
+    return printable(cut)
 
 
 def is_known(status: str, terminal: AbstractSet[str]) -> bool:

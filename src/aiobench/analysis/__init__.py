@@ -5,7 +5,8 @@ arithmetic (extra `stats`) and are imported where they are used.
 """
 
 from aiobench.analysis.breakdown import by, worst_segments
-from aiobench.analysis.comparison import Comparison, compare
+from aiobench.analysis.comparing import compare
+from aiobench.analysis.comparison import Comparison
 from aiobench.analysis.corpus import corpus_scores
 from aiobench.analysis.errors import AnalysisError
 from aiobench.analysis.families import compare_all

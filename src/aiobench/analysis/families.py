@@ -9,7 +9,7 @@ from typing import Any
 from attrs import asdict
 
 from aiobench._results import lazy_pandas as pd
-from aiobench.analysis.comparison import compare_places
+from aiobench.analysis.comparing import compare_places
 from aiobench.analysis.errors import AnalysisError, needs_stats
 from aiobench.analysis.metrics import chosen_metrics
 from aiobench.analysis.pairing import paired

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from aiobench.local.catalogue.models import Model
     from aiobench.local.datasets import Dataset
     from aiobench.local.engine.benchmarks import Benchmark
-    from aiobench.local.engine.store import SegmentResult
+    from aiobench.local.engine.records import SegmentResult
 
 __all__ = ["Evaluation", "evaluate", "evaluate_async"]
 
@@ -252,9 +252,9 @@ def _named(data: object) -> str:
 
 def _evaluation(benchmark: Benchmark, dataset: Dataset, runs: list[list[SegmentResult]], started: float) -> Evaluation:
     from aiobench.local.engine.explain import explain
+    from aiobench.local.engine.records import Iteration, Job
     from aiobench.local.engine.results import write_results
     from aiobench.local.engine.scores import score_entries, status_of
-    from aiobench.local.engine.store import Iteration, Job
     from aiobench.local.finished import frame_of, snapshot_of_job
 
     def as_raw(content: object) -> msgspec.Raw:

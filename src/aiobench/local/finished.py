@@ -20,7 +20,7 @@ from aiobench.snapshot import JobSnapshot, snapshot_of
 if TYPE_CHECKING:
     import pandas as pd
 
-    from aiobench.local.engine.store import Job
+    from aiobench.local.engine.records import Job
 
 __all__ = ["boards_of", "can_report", "frame_of", "snapshot_of_job", "write_report"]
 

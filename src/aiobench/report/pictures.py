@@ -11,6 +11,7 @@ from xml.etree import ElementTree as ET
 from attrs import frozen
 
 from aiobench import plotting
+from aiobench._display import printable
 from aiobench._results import lazy_pandas as pd
 
 if TYPE_CHECKING:
@@ -85,6 +86,6 @@ def _embedded(svg: bytes, title: str, description: str, prefix: str) -> str:
         root.remove(metadata)
     for tag, text, name in (("desc", description, "text"), ("title", title, "title")):
         element = ET.Element(f"{{{SVG}}}{tag}", id=f"{prefix}-{name}")
-        element.text = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
+        element.text = printable(text)
         root.insert(0, element)
     return ET.tostring(root, encoding="unicode")

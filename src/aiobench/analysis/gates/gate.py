@@ -9,6 +9,7 @@ import numpy as np
 from attrs import evolve, frozen
 
 from aiobench._results import lazy_pandas as pd
+from aiobench.analysis.comparison import number
 from aiobench.analysis.errors import AnalysisError, needs_stats
 from aiobench.analysis.gates.result import GateResult, Outcome, Verdict, worst_outcome
 from aiobench.analysis.gates.rules import Rule, parse_rule
@@ -182,7 +183,7 @@ def _failures(rule: Rule, pair: _Pair) -> Verdict:
     return Verdict(
         rule=rule.text,
         outcome="pass" if rule.holds(rate) else "fail",
-        reason=f"{bad:,} of {total:,} segments failed, {_number(rate)} percent",
+        reason=f"{bad:,} of {total:,} segments failed, {number(rate)} percent",
         model=pair.model,
         n=total,
         figure=rate,
@@ -243,7 +244,7 @@ def _reason(
     failed: tuple[int, ...],
 ) -> str:  # fmt: skip
     segments = f"{n:,} common segments" if on == "common" else f"all {n:,} segments"
-    text = f"the gain is {_number(gain)} ({_number(low)} to {_number(high)}) on {segments}"
+    text = f"the gain is {number(gain)} ({number(low)} to {number(high)}) on {segments}"
     if on == "worst":
         text += f", a failed one with the worst score ({failed[0]:,} of the candidate, {failed[1]:,} of the baseline)"
     if outcome != "inconclusive":
@@ -260,7 +261,3 @@ def _undecided(rule: Rule, pair: _Pair, reason: str) -> Verdict:
 def _worst(verdicts: list[Verdict]) -> Verdict:
     worst = worst_outcome([verdict.outcome for verdict in verdicts])
     return next(verdict for verdict in verdicts if verdict.outcome == worst)
-
-
-def _number(value: float) -> str:
-    return "unknown" if not math.isfinite(value) else f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"

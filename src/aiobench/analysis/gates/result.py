@@ -9,6 +9,8 @@ from xml.etree import ElementTree as ET  # only writes here; nothing from outsid
 
 from attrs import asdict, frozen
 
+from aiobench._display import printable
+
 __all__ = ["GateResult", "Outcome", "Verdict", "worst_outcome"]
 
 Outcome = Literal["pass", "fail", "inconclusive"]
@@ -135,7 +137,7 @@ class GateResult:
     def __str__(self) -> str:
         lines = [self.sentence]
         lines += [f"  {each.outcome:13} {each.rule}: {each.reason}" for each in self.verdicts]
-        return "\n".join("".join(char if char.isprintable() else "\ufffd" for char in line) for line in lines)
+        return "\n".join(map(printable, lines))
 
     def _repr_markdown_(self) -> str:
         return self.to_markdown()

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
+    from aiobench.local.engine.records import SegmentResult
     from aiobench.local.engine.segments import Task
-    from aiobench.local.engine.store import SegmentResult
 
 __all__ = ["Executor", "ahead"]
 

@@ -14,8 +14,8 @@ from aiobench.local.engine.threads import Errand, ModelThreads
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
+    from aiobench.local.engine.records import SegmentResult
     from aiobench.local.engine.segments import Resolve
-    from aiobench.local.engine.store import SegmentResult
 
 __all__ = ["InThisProcess", "executor_of"]
 

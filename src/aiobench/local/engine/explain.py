@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from aiobench.local.datasets import Dataset
     from aiobench.local.engine.benchmarks import Benchmark
-    from aiobench.local.engine.store import SegmentResult
+    from aiobench.local.engine.records import SegmentResult
 
     Results = Sequence[SegmentResult]
 

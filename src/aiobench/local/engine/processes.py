@@ -19,8 +19,8 @@ from pebble import ProcessExpired, ProcessPool
 from aiobench.errors import ConfigurationError, MissingExtraError
 from aiobench.local.engine.awaiting import awaited
 from aiobench.local.engine.executor import Executor, ahead
+from aiobench.local.engine.records import SegmentResult
 from aiobench.local.engine.segments import Task, failed, longest, run_segment
-from aiobench.local.engine.store import SegmentResult
 from aiobench.local.engine.threads import LOOK, ModelThreads
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from aiobench.local.datasets import Dataset
     from aiobench.local.engine.benchmarks import Benchmark
-    from aiobench.local.engine.store import SegmentResult
+    from aiobench.local.engine.records import SegmentResult
 
 __all__ = ["Signer", "write_results"]
 

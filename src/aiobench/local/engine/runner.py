@@ -13,16 +13,17 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from aiobench.local.engine.explain import explain
+from aiobench.local.engine.records import TERMINAL
 from aiobench.local.engine.results import write_results
 from aiobench.local.engine.scores import score_entries, status_of
 from aiobench.local.engine.segments import Task
-from aiobench.local.engine.store import TERMINAL
 
 if TYPE_CHECKING:
     from aiobench.local.datasets import Dataset
     from aiobench.local.engine.benchmarks import Benchmark, ModelRun
     from aiobench.local.engine.executor import Executor
-    from aiobench.local.engine.store import Job, SegmentResult, Store
+    from aiobench.local.engine.records import Job, SegmentResult
+    from aiobench.local.engine.store import Store
     from aiobench.local.workspace import Workspace
 
 __all__ = ["Runner"]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from aiobench.local.catalogue.metrics import Scorer
     from aiobench.local.datasets import Segment
-    from aiobench.local.engine.store import SegmentResult
+    from aiobench.local.engine.records import SegmentResult
 
 __all__ = ["score_entries", "status_of"]
 

@@ -15,7 +15,7 @@ from attrs import frozen
 from aiobench.local.catalogue.metrics import Scorer
 from aiobench.local.catalogue.models import Model, Predict
 from aiobench.local.datasets import Dataset, Segment
-from aiobench.local.engine.store import SegmentResult
+from aiobench.local.engine.records import SegmentResult
 
 __all__ = ["Resolve", "Task", "failed", "longest", "run_segment"]
 

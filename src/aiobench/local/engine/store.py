@@ -12,10 +12,10 @@ import time
 from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
-from attrs import frozen
-from msgspec import Raw, Struct
+from msgspec import Raw
 
 from aiobench.local.engine.benchmarks import Benchmark
+from aiobench.local.engine.records import TERMINAL, Iteration, Job, SegmentResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -24,10 +24,9 @@ if TYPE_CHECKING:
 
     from aiobench.local.catalogue.metrics import Metric
 
-__all__ = ["TERMINAL", "Iteration", "Job", "SegmentResult", "Store"]
+__all__ = ["Store"]
 
 WAL_PAGES = 128  # half a megabyte: on a small disk, the log must not take the room of what it logs
-TERMINAL = ("completed", "failed", "canceled")
 
 _SCORES = msgspec.json.Decoder(tuple[float | None, ...])
 
@@ -49,54 +48,6 @@ CREATE TABLE IF NOT EXISTS results (
     hypothesis TEXT, failure TEXT, scores TEXT NOT NULL, credits REAL NOT NULL, runtime REAL NOT NULL,
     PRIMARY KEY (job_id, number, segment)) WITHOUT ROWID;
 """
-
-
-class SegmentResult(Struct, frozen=True):
-    """The result of one model on one segment.
-
-    Attributes:
-        segment: The segment's index in its dataset.
-        hypothesis: The translation, or None if the segment failed.
-        failure: Why the segment failed.
-        scores: One figure for each of the benchmark's scorers; None where it could not be computed.
-        runtime: Seconds.
-    """
-
-    segment: int
-    hypothesis: str | None
-    failure: str | None
-    scores: tuple[float | None, ...]
-    credits: float
-    runtime: float
-
-
-@frozen
-class Iteration:
-    """One model's run within a job, so far. Its scores stay encoded as JSON, since no code in between reads them."""
-
-    number: int
-    status: str
-    done: int
-    failed: int
-    credits: float
-    runtime: float
-    scores: Raw
-
-
-@frozen
-class Job:
-    """The present state of a job. Times are seconds since the epoch; the explanation is JSON."""
-
-    id: str
-    benchmark: Benchmark
-    status: str
-    segments: int
-    created: float
-    updated: float
-    started: float | None
-    ended: float | None
-    explanation: Raw | None
-    iterations: tuple[Iteration, ...]
 
 
 class Store:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from aiobench.local.datasets import Segment
+    from aiobench.local.engine.records import SegmentResult
     from aiobench.local.engine.segments import Resolve, Task
-    from aiobench.local.engine.store import SegmentResult
 
 __all__ = ["LOOK", "Errand", "ModelThreads"]
 

@@ -31,8 +31,9 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from aiobench.local.engine.benchmarks import Benchmark
+    from aiobench.local.engine.records import Job
     from aiobench.local.engine.runner import Runner
-    from aiobench.local.engine.store import Job, Store
+    from aiobench.local.engine.store import Store
     from aiobench.local.workspace import Workspace
 
 __all__ = ["build_app"]

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from aiobench.local.catalogue.models import Model
     from aiobench.local.datasets import Dataset
     from aiobench.local.engine.benchmarks import Benchmark, ModelRun
-    from aiobench.local.engine.store import Iteration, Job
+    from aiobench.local.engine.records import Iteration, Job
 
 __all__ = [
     "benchmark_document",

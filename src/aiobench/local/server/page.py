@@ -27,9 +27,10 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
+    from aiobench.local.engine.records import Job
     from aiobench.local.engine.results import Signer
     from aiobench.local.engine.runner import Runner
-    from aiobench.local.engine.store import Job, Store
+    from aiobench.local.engine.store import Store
     from aiobench.local.workspace import Workspace
 
 __all__ = ["Page"]
