@@ -30,7 +30,7 @@ CSV = b"Model,score\nm,1\n"
 
 @pytest.fixture
 def server() -> Iterator[FaultServer]:
-    """Run a platform that does as it is told."""
+    """Run a platform that follows a script."""
     with running() as server:
         yield server
 

@@ -44,7 +44,7 @@ PATIENCE = 30.0  # seconds: a safety limit
 
 @pytest.fixture
 def server() -> Iterator[FaultServer]:
-    """Run a platform that does as it is told."""
+    """Run a platform that follows a script."""
     with running() as server:
         yield server
 
@@ -150,7 +150,7 @@ async def test_changes_are_told_but_not_the_first_poll_or_the_end(server: FaultS
 
 
 async def test_progress_is_told_where_the_reply_shows_it(server: FaultServer, client: Client) -> None:
-    """A single job's document shows progress; each step is told."""
+    """A single job's document shows progress; each step is reported."""
     steps = [{"jobId": "j", "status": "running", "progress": {"completedPercentage": p}} for p in (1, 2, 2)]
     server.script("jobs/j", *(answer(200, step) for step in steps), always=answer(200, {"status": "completed"}))
     async with client.monitor(["j"]) as monitor:
@@ -175,7 +175,7 @@ async def test_no_jobs_end_at_once(client: Client) -> None:
 
 
 async def test_the_same_job_twice_is_watched_once(server: FaultServer, client: Client) -> None:
-    """A job and its id, added several times, have one end between them; the first object is the one told."""
+    """A job and its id, added several times, have one end between them; the first object is the one reported."""
     fill(server, 1, status="completed")
     job = client.job("b1-0", "b1")
     async with client.monitor([job, "b1-0", client.job("b1-0")]) as monitor:
@@ -300,7 +300,7 @@ async def test_failed_polls_are_told_and_lose_nothing(server: FaultServer, clien
 
 
 async def test_time_is_up(server: FaultServer, client: Client) -> None:
-    """`timeout` raises with the ids of both kinds, after what is known was told."""
+    """`timeout` raises with the ids of both kinds, after what is known was reported."""
     ids = fill(server, 4)
     finish(server, "b1-0", "b1-1")
     seen: list[MonitorEvent] = []
@@ -317,7 +317,7 @@ async def test_time_is_up(server: FaultServer, client: Client) -> None:
 
 
 async def test_one_poll_is_made_without_any_time(server: FaultServer, client: Client) -> None:
-    """With no time at all, jobs that have ended are told."""
+    """With no time at all, jobs that have ended are reported."""
     ids = fill(server, 4, status="completed")
     async with client.monitor([client.job(job_id, "b1") for job_id in ids], timeout=0) as monitor:
         assert ids == ends(await events_of(monitor))
@@ -333,7 +333,7 @@ async def test_a_server_that_never_answers_does_not_hold_the_deadline(server: Fa
 
 
 async def test_stalled_jobs_are_told_once(server: FaultServer, client: Client) -> None:
-    """A job without a change is told once, and again only after a change."""
+    """A job without a change is reported once, and again only after a change."""
     ids = fill(server, 2, status="running")
     stalled: list[str] = []
     async with client.monitor([client.job(job_id, "b1") for job_id in ids], stall_after=0.5) as monitor:

@@ -46,7 +46,7 @@ QUICK = PollPolicy(interval=0.02, max_interval=0.05)
 
 @pytest.fixture
 def server() -> Iterator[FaultServer]:
-    """Run a platform that does as it is told."""
+    """Run a platform that follows a script."""
     with running() as server:
         yield server
 
@@ -232,7 +232,7 @@ async def test_a_second_run_says_what_the_first_handled(
 async def test_replay_reports_them_once_more(
     server: FaultServer, client: Client, journal: Path, names_them: bool
 ) -> None:
-    """With `replay=True` each end that was handled before is told again, with its note, as often as one likes."""
+    """With `replay=True` each end that was handled before is reported again, with its note, any number of times."""
     for job_id in ("a", "b"):
         server.add_job(job_id, "completed")
     jobs = ["a", "b"] if names_them else []
@@ -267,7 +267,7 @@ async def test_a_started_job_is_watched(server: FaultServer, client: Client, jou
 
 
 async def test_a_start_that_failed_is_no_wish(server: FaultServer, client: Client, journal: Path) -> None:
-    """What the caller was told is not told again: refused, and lost for good."""
+    """What the caller was reported is not reported again: refused, and lost for good."""
     async with client.monitor(journal=journal) as monitor:
         server.script("POST", answer(404, {"message": "none"}), reset)
         with pytest.raises(NotFoundError):

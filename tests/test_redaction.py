@@ -38,7 +38,7 @@ from aiobench._redaction import excerpt, on_one_line, redacted, secrets_of, with
     ],
 )
 def test_where_the_key_comes_from(argument: str | None, environ: dict[str, str], expected: str) -> None:
-    """The argument wins; else TEAM_API_KEY, else AIXPLAIN_API_KEY; an empty variable is as good as none."""
+    """The argument wins, then TEAM_API_KEY, then AIXPLAIN_API_KEY; an empty variable counts as unset."""
     assert expected == resolved_api_key(argument, environ)
 
 

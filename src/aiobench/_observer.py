@@ -6,7 +6,7 @@ __all__ = ["Observer"]
 
 
 class Observer:
-    """Is told about the requests and jobs of one client, its views and its monitors; each method does nothing.
+    """Receives notice of the requests and jobs of one client, its views and its monitors; each method does nothing.
 
     Methods are called on the event loop, between two steps of the work: they must be quick, and must not raise.
     """
@@ -38,7 +38,7 @@ class Observer:
         """Note that a server asks for no requests for a while."""
 
     def learned(self, states: int) -> None:
-        """Note that a reply told the states of so many jobs."""
+        """Note that a reply gave the states of this many jobs."""
 
     def moved(self, before: str | None, after: str | None) -> None:
         """Note that a watched job changed its status; None: it is not watched yet, or no more."""

@@ -1,4 +1,4 @@
-"""`aiobench eval` scores a file of one's own, with no account and no network."""
+"""`aiobench eval` scores your own file, with no account and no network."""
 
 from __future__ import annotations
 

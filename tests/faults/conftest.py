@@ -44,7 +44,7 @@ def seed() -> int:
 
 @pytest.fixture
 def server(seed: int) -> Iterator[FaultServer]:
-    """Run a platform that misbehaves as it is told."""
+    """Run a platform that misbehaves as it is reported."""
     with running(seed) as server:
         yield server
 

@@ -120,9 +120,9 @@ def outcome(server: FaultServer, wish: str, said: list[tuple[object, ...]]) -> s
     created = {job_id for job_id, document in server.jobs.items() if document["benchmark"]["id"] == "b" + wish}
     finished = {each[2] for each in said if each[:2] == ("finished", wish)}
     interrupted = {each[3] for each in said if each[:2] == ("interrupted", wish)}
-    told = {each[0] for each in said if each[1:2] == (wish,)} & {"unknown", "refused"}
+    reported = {each[0] for each in said if each[1:2] == (wish,)} & {"unknown", "refused"}
     assert len(created) <= 1, f"wish {wish} started {created}"
-    assert len(interrupted) <= 1, f"wish {wish}: told as {interrupted}"
+    assert len(interrupted) <= 1, f"wish {wish}: reported as {interrupted}"
     if finished:
         assert finished == created, f"wish {wish}: watched {finished}, started {created}"
         assert not interrupted
@@ -131,8 +131,8 @@ def outcome(server: FaultServer, wish: str, said: list[tuple[object, ...]]) -> s
         (candidates,) = interrupted
         assert set(candidates) == created, f"wish {wish}: candidates {candidates}, started {created}"
         return "interrupted, nothing started" if not created else "interrupted, candidates"
-    if told:
-        assert not created or "unknown" in told, f"wish {wish}: told {told}, started {created}"
+    if reported:
+        assert not created or "unknown" in reported, f"wish {wish}: reported {reported}, started {created}"
         return "error to the caller"
     assert not created, f"wish {wish}: {created} was started, and nobody knows"
     return "killed before the wish"

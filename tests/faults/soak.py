@@ -2,7 +2,7 @@
 
 Thousands of jobs are monitored on a platform in a process of its own that misbehaves in one of a hundred requests.
 A job that has ended is replaced by a new one, started over the wire, and its results are downloaded and checked. At
-the end stands the slope of memory, descriptors, tasks and threads; the exit status is 1 if anything was lost, told
+the end stands the slope of memory, descriptors, tasks and threads; the exit status is 1 if anything was lost, reported
 twice, damaged or left over.
 """
 
@@ -42,7 +42,7 @@ GROUP = 100  # jobs of a benchmark
 WORKERS = 8  # ended jobs that are dealt with at once
 MEMORY = 64 * 2**20  # bytes by which the process may grow
 KEPT = 120.0  # seconds for which the platform knows a job that has ended
-PATIENCE = 30.0  # seconds after which an end that was not told is lost
+PATIENCE = 30.0  # seconds after which an end that was not reported is lost
 EVERY = 10.0  # seconds from one look at what is held to the next
 
 
@@ -268,7 +268,7 @@ async def soak(options: argparse.Namespace) -> list[str]:
             injected, ends = server.happened()
             tasks.cancel_scope.cancel()
         tally.wrong += [f"{job_id}: lost" for job_id in sorted((ends & tally.watched) - tally.ended.keys())]
-        tally.wrong += [f"{job_id}: told {times} times" for job_id, times in tally.ended.items() if times > 1]
+        tally.wrong += [f"{job_id}: reported {times} times" for job_id, times in tally.ended.items() if times > 1]
         tally.wrong += [f"{each.name}: left behind" for each in Path(folder).iterdir()]
         await leaks.settle(leaks.tasks, before.tasks)
         after = Sample.now(0.0)
@@ -317,7 +317,7 @@ def main() -> None:
     parser.add_argument("--backend", choices=["asyncio", "trio"], default="asyncio", help="default: %(default)s")
     options = parser.parse_args()
     wrong = anyio.run(soak, options, backend=options.backend)
-    print("\n".join(wrong or ["nothing was lost, told twice, damaged or left over"]))
+    print("\n".join(wrong or ["nothing was lost, reported twice, damaged or left over"]))
     sys.exit(bool(wrong))
 
 

@@ -41,7 +41,7 @@ FILE_FAULTS: dict[str, Answer] = {
     **{each: FAULTS[each] for each in ("closed", "reset", "error", "unavailable", "timeout", "slow down", "hostile")},
     **{f"file cut {each}": cut for each in range(7)},
 }
-"""What may happen to a file; a whole reply that says something else cannot be told from one."""
+"""What may happen to a file; a whole reply that says something else cannot be distinguished from one."""
 
 
 def storm(share: float, faults: Mapping[str, Answer], injected: MutableSequence[str]) -> Answer:

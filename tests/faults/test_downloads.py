@@ -113,7 +113,7 @@ async def test_a_cut_download_is_resumed(
 async def test_a_download_that_is_always_cut(
     server: FaultServer, new_client: Callable[..., Client], data: bytes, target: Path
 ) -> None:
-    """F04: when resuming does not help, the connection's error is told; no file and no part of one is left."""
+    """F04: when resuming does not help, the connection's error is reported; no file and no part of one is left."""
     server.add_results("j", data, query=SIGNED)
     server.script(FILE, part(1000), always=reset)
     with raises(APIConnectionError) as caught:
@@ -290,7 +290,7 @@ async def test_a_compressed_error_page_is_read(
 async def test_a_429_of_the_result_server(
     server: FaultServer, canary: FaultServer, new_client: Callable[..., Client], clock: FastClock, target: Path
 ) -> None:
-    """F08: a 429 of the server of the results is honoured by all downloads from it, or told when it asks too much."""
+    """F08: a 429 of the server of the results holds for all downloads from it, or is reported when too long."""
     canary.files["/results/j.csv"], canary.etags["/results/j.csv"] = b"a,b\n", '"v"'
     server.add_job("j", "completed", reportUrl=f"{canary.base_url}/results/j.csv")
     canary.script(FILE, answer(429, b"", Retry_After="20"))
@@ -309,7 +309,7 @@ async def test_a_429_of_the_result_server(
 
 @EVERYWHERE
 async def test_a_result_server_that_fails(server: FaultServer, new_client: Callable[..., Client], target: Path) -> None:
-    """F09: 5xx of the result server are ridden out, or told as what they are."""
+    """F09: 5xx of the result server are retried, then reported as what they are."""
     server.add_results("j", b"a,b\n")
     server.script(FILE, answer(503), answer(500), answer(408))
     await download(new_client(), target)
@@ -556,15 +556,15 @@ async def test_an_empty_file(server: FaultServer, new_client: Callable[..., Clie
 async def test_progress(
     server: FaultServer, new_client: Callable[..., Client], data: bytes, target: Path, clock: FastClock
 ) -> None:
-    """F04: progress never falls while a download is resumed, is told at most ten times a second, and in the end."""
+    """F04: progress never falls while a download is resumed, is reported at most ten times a second, and in the end."""
     server.add_results("j", data)
     server.script(FILE, part(1_200_000), part(800_000))
-    told: list[tuple[float, int, int | None]] = []
+    reported: list[tuple[float, int, int | None]] = []
     client = new_client()
-    await download(client, target, progress=lambda done, total: told.append((clock.now(), done, total)))
-    *before, last = told
+    await download(client, target, progress=lambda done, total: reported.append((clock.now(), done, total)))
+    *before, last = reported
     assert last[1:] == (len(data), len(data))
-    assert [done for _, done, _ in told] == sorted(done for _, done, _ in told)
+    assert [done for _, done, _ in reported] == sorted(done for _, done, _ in reported)
     assert all(later[0] - earlier[0] >= 0.1 for earlier, later in pairwise(before))
 
 
@@ -603,7 +603,7 @@ async def test_progress_that_raises_an_error_of_ours(
 
 
 async def test_not_ready(server: FaultServer, new_client: Callable[..., Client], target: Path) -> None:
-    """F21: results that are not there yet are told as such, before a file is touched."""
+    """F21: results that are not there yet are reported as such, before a file is touched."""
     target.write_bytes(b"old")
     for url in (None, "", 3):
         server.add_job("j", "in_progress", reportUrl=url)

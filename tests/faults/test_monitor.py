@@ -44,7 +44,7 @@ anyio.run(main, *sys.argv[1:])
 
 @pytest.mark.parametrize("outage", [reset, hold], ids=["refused", "silent"])
 async def test_f25_an_outage_loses_nothing_and_ends_quietly(server: FaultServer, outage: Answer) -> None:
-    """F25: after an outage no job is lost or told twice, and there are no more than 1.5 times as many requests."""
+    """F25: after an outage no job is lost or reported twice, and there are no more than 1.5 times as many requests."""
     ids = [f"b{benchmark}-{job}" for benchmark in range(BENCHMARKS) for job in range(JOBS)]
     for job_id in ids:
         server.add_job(job_id, "running", job_id.partition("-")[0])
@@ -80,28 +80,28 @@ async def test_f25_an_outage_loses_nothing_and_ends_quietly(server: FaultServer,
 
 
 def test_f26_a_killed_monitor_goes_on(server: FaultServer, tmp_path: Path, seed: int) -> None:
-    """F26: killed at random points and restarted, no end is missed, and none told again after it was handled."""
+    """F26: killed at random points and restarted, no end is missed, and none reported again after it was handled."""
     chance = random.Random(seed)
     ids = [f"b1-{number}" for number in range(60)]
     for job_id in ids:
         server.add_job(job_id, "completed", "b1")
-    told: list[str] = []
+    reported: list[str] = []
     handled: set[str] = set()
     runs, is_done = 0, False
     while not is_done:
         here, is_done = lines_until_kill(server, tmp_path / "journal", ids if runs in {0, 3} else [], chance)
         runs += 1
         assert handled.isdisjoint(here)
-        told += here
+        reported += here
         handled |= set(here[:-1])  # whoever asked for the next event had handled the one before
-    assert sorted(ids) == sorted(set(told))
+    assert sorted(ids) == sorted(set(reported))
     assert runs >= 4
 
 
 def lines_until_kill(
     server: FaultServer, journal: Path, ids: list[str], chance: random.Random
 ) -> tuple[list[str], bool]:
-    """Monitor in a process that is killed after a few ends; return the ends it told, and whether it was through."""
+    """Monitor in a process that is killed after a few ends; return the ends it reported, and whether it was through."""
     lines: list[str] = []
     wanted = 1 + chance.randrange(15)
     command = [sys.executable, "-c", CONSUMER, server.base_url, str(journal), *ids]

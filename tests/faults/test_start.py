@@ -104,7 +104,7 @@ async def test_what_was_surely_not_received_is_sent_again(
 
 
 async def test_refused_connections_in_the_end(server: FaultServer, new_client: Callable[..., Client]) -> None:
-    """F10, case 2: when that does not help within `max_retries`, the connection's own error is told."""
+    """F10, case 2: when that does not help within `max_retries`, the connection's own error is reported."""
     server.script(LIST, then_vanish)
     with raises(APIConnectionError) as caught:
         await new_client(max_retries=2).start_job("b1")
@@ -154,7 +154,7 @@ async def test_a_started_job_is_found(server: FaultServer, new_client: Callable[
 @EVERYWHERE
 @pytest.mark.parametrize("loss", LOSSES)
 async def test_a_start_that_left_no_trace(server: FaultServer, new_client: Callable[..., Client], loss: str) -> None:
-    """F10, cases 4b and 4c: without a new job the server's own error is told; else nobody can tell. Sent once."""
+    """F10, cases 4b and 4c: without a new job the server's own error is reported; else nobody can tell. Sent once."""
     server.add_job("old", "completed")
     server.script(START, always=LOSSES[loss])
     client = new_client(timeout=0.3 if loss == "silence" else 30)

@@ -1,4 +1,4 @@
-"""Pauses: who was told to wait speaks for the whole client."""
+"""Pauses: who was reported to wait speaks for the whole client."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`evaluate()` judges data of one's own: the libraries' scores, failures that stay their segment's, clear errors."""
+"""`evaluate()` scores your own data: the libraries' scores, failures that stay their segment's, clear errors."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ def test_equal_sources_do_not_collide() -> None:
     ],
 )
 def test_what_cannot_be_evaluated_is_explained(data: Any, arguments: dict[str, Any], sentences: list[str]) -> None:
-    """Every mistake has its sentence, and all are told at once."""
+    """Every mistake has its sentence, and all are reported at once."""
     with pytest.raises(ConfigurationError) as caught:
         evaluate(data, **arguments)
 

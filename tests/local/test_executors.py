@@ -125,7 +125,7 @@ def test_a_model_that_hangs_fails_its_segment(scheduler: str, executor: str) -> 
 
 
 def test_a_metric_that_hangs_fails_its_segment() -> None:
-    """A function of one's own may hang as a model may; predictions of a file have the limit of any model."""
+    """Your own function may hang as a model may; predictions of a file have the limit of any model."""
 
     def hangs(hypothesis: str, reference: str) -> float:
         if reference == "GREEN 2":

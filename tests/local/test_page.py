@@ -1,4 +1,4 @@
-"""The page's requests: what it is allowed, what it is told, and what it is not told without the key."""
+"""The page's requests: what it is allowed, what it is reported, and what it is not reported without the key."""
 
 from __future__ import annotations
 
@@ -96,8 +96,8 @@ def test_jobs_are_sent_as_they_change(stalled: tuple[Platform, str]) -> None:
     platform, job_id = stalled
     with platform.http.stream("GET", "/page/events") as stream:
         assert stream.headers["content-type"].startswith("text/event-stream")
-        told = events(stream.iter_lines())
-        (job,) = next(told)
+        reported = events(stream.iter_lines())
+        (job,) = next(reported)
         assert (job["id"], job["name"], job["status"], job["done"], job["total"]) == (
             job_id,
             "test",
@@ -109,7 +109,7 @@ def test_jobs_are_sent_as_they_change(stalled: tuple[Platform, str]) -> None:
         assert platform.http.post(f"/page/jobs/{job_id}/cancel").status_code == 202
         seen: list[str] = []
         while "canceled" not in seen:
-            seen += [each["status"] for each in next(told)]
+            seen += [each["status"] for each in next(reported)]
 
     assert set(seen) <= {"canceling", "canceled"}
     reply = platform.http.post(f"/page/jobs/{job_id}/cancel")
@@ -136,9 +136,9 @@ def test_a_quiet_stream_says_something_now_and_then(demo: Platform, monkeypatch:
     """So that a connection that is gone is noticed."""
     monkeypatch.setattr(page, "BEAT", 0.5)
     with demo.http.stream("GET", "/page/events") as stream:
-        told = events(stream.iter_lines())
-        next(told)
-        assert next(told) == []
+        reported = events(stream.iter_lines())
+        next(reported)
+        assert next(reported) == []
 
 
 def test_a_job_is_shown_with_its_leaderboard_and_files(demo: Platform) -> None:

@@ -75,7 +75,7 @@ def test_what_is_no_choice_is_refused_before_the_download(
 
 
 def test_a_saved_file_is_read_as_a_jobs(tmp_path: Path) -> None:
-    """Only empty fields are missing, and a metric's faults are told."""
+    """Only empty fields are missing, and a metric's faults are reported."""
     path = tmp_path / "results.csv"
     path.write_text(FAULTY)
 

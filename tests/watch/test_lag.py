@@ -24,7 +24,7 @@ def ends_at(number: int) -> float:
 @pytest.mark.anyio
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])  # it is large enough once
 async def test_ends_of_ten_thousand_jobs_are_told_in_time() -> None:
-    """99 of 100 ends are told within a poll's longest wait and 250 ms, with the client's default connections."""
+    """99 of 100 ends are reported within a poll's longest wait and 250 ms, with the client's default connections."""
     fake = FakePlatform()
     fake.delay(LATENCY)
     for number in range(JOBS):

@@ -22,7 +22,7 @@ QUICK = PollPolicy(interval=0.01, max_interval=0.01)
 
 @pytest.fixture
 def server() -> Iterator[FaultServer]:
-    """Run a platform that does as it is told."""
+    """Run a platform that follows a script."""
     with running() as server:
         yield server
 
@@ -49,7 +49,7 @@ def test_an_etag_is_asked_with(etag: str) -> None:
 
 @pytest.mark.parametrize("etag", [None, "", "v1", '"', '"a" "b"', '"é"', '"\x00"', '"' + "x" * 300 + '"', 'w/"x"', "*"])
 def test_what_is_no_etag_is_not(etag: str | None) -> None:
-    """A malformed ETag, or one that a header cannot carry back, is as good as none."""
+    """A malformed ETag, or one that a header cannot carry back, is ignored."""
     assert noted(etag).condition() is None
 
 

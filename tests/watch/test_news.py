@@ -23,7 +23,7 @@ def taken(queue: NewsQueue) -> list[tuple[Any, ...]]:
 
 
 async def test_changes_of_status_are_joined() -> None:
-    """Two changes that were not told become one, from the first status to the last."""
+    """Two changes that were not reported become one, from the first status to the last."""
     queue = NewsQueue()
     queue.put(Changed(JOB, "a", "b"), "j")
     queue.put(Changed(JOB, "b", "c"), "j")
@@ -39,7 +39,7 @@ async def test_a_change_and_its_way_back_are_nothing() -> None:
 
 
 async def test_the_newest_progress_is_told() -> None:
-    """Of progress that was not told, the newest counts."""
+    """Of progress that was not reported, the newest counts."""
     queue = NewsQueue()
     for percentage in (1.0, 2.0, 3.0):
         queue.put(Moved(JOB, Progress(percentage)), "j")
@@ -47,7 +47,7 @@ async def test_the_newest_progress_is_told() -> None:
 
 
 async def test_a_failure_that_is_over_is_no_news() -> None:
-    """A failed poll that was not told is forgotten when the next one succeeds."""
+    """A failed poll that was not reported is forgotten when the next one succeeds."""
     queue = NewsQueue()
     queue.put(Unanswered((JOB,), APIConnectionError("gone")), "group")
     queue.forget_failure("group")

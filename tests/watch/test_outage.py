@@ -39,7 +39,7 @@ class Requests:
     ("groups", "per_group", "has_lists"), [(100, 100, True), (10, 30, False)], ids=["by list", "singly"]
 )
 async def test_f25_two_minutes_without_a_server(groups: int, per_group: int, has_lists: bool, silent: bool) -> None:
-    """F25: no job is lost or told twice, and the request rate after recovery is at most 1.5 times the steady one."""
+    """F25: no job is lost or reported twice, and recovery sends at most 1.5 times the steady rate."""
     fake = FakePlatform()
     started = [
         fake.job("running", "completed", every=ENDS_AT, benchmark=f"b{group}")

@@ -52,8 +52,10 @@ class Middle(random.Random):
         return 0.5
 
 
-def told(history: list[Any], known: int, failing: list[int], *, with_etags: bool = False) -> tuple[list[Any], object]:
-    """Watch jobs with a history for two minutes; return all that a monitor told, with the time, and its figures."""
+def reported(
+    history: list[Any], known: int, failing: list[int], *, with_etags: bool = False
+) -> tuple[list[Any], object]:
+    """Watch jobs with a history for two minutes; return all that a monitor reported, with the time, and its figures."""
     seen: list[Any] = []
 
     def state(number: int) -> tuple[Any, Any, Any]:
@@ -111,13 +113,13 @@ def test_nothing_is_told_otherwise(history: list[Any], known: int, failing: list
 
 
 def said(*arguments: Any, with_etags: bool) -> tuple[Any, ...]:
-    """Return what a monitor told, its figures, and what it logged."""
+    """Return what a monitor reported, its figures, and what it logged."""
     records: list[str] = []
     handler = logging.Handler()
     handler.emit = lambda record: records.append(record.getMessage())  # type: ignore[method-assign]
     logger = logging.getLogger("aiobench.watch")
     logger.addHandler(handler)
     try:
-        return *told(*arguments, with_etags=with_etags), records
+        return *reported(*arguments, with_etags=with_etags), records
     finally:
         logger.removeHandler(handler)

@@ -124,7 +124,7 @@ def test_a_policy_can_name_other_ends() -> None:
 
 
 def test_the_log_is_told_at_powers_of_ten() -> None:
-    """F13: the 1st, 10th, 100th poll is told, no other."""
+    """F13: the 1st, 10th, 100th poll is reported, no other."""
     assert [times for times in range(2000) if reaches_a_power_of_ten(times)] == [1, 10, 100, 1000]
 
 

@@ -74,7 +74,7 @@ async def statuses(watcher: Watcher) -> list[str]:
 
 
 async def test_changes_are_told_and_the_end_is_the_last() -> None:
-    """The first poll, each change and the end are told, and nothing after the end."""
+    """The first poll, each change and the end are reported, and nothing after the end."""
     world = World(map(document, ["queued", "queued", "running", "running", "completed"]))
     watcher = world.watcher()
     assert await statuses(watcher) == ["queued", "running", "completed"]
@@ -89,7 +89,7 @@ async def test_it_polls_at_once_and_then_by_the_schedule() -> None:
 
 
 async def test_progress_and_iterations_are_changes() -> None:
-    """A snapshot is told when an iteration's status or the progress differs, though the status is the same."""
+    """A snapshot is reported when an iteration's status or the progress differs, though the status is the same."""
     world = World(
         [
             document("running", progress={"completedPercentage": 1}),
@@ -163,7 +163,7 @@ async def test_the_consumers_time_counts() -> None:
 
 
 async def test_one_poll_is_always_made() -> None:
-    """With no time at all, an ended job is still told as ended."""
+    """With no time at all, an ended job is still reported as ended."""
     assert await statuses(World([document("completed")]).watcher(timeout=0.0)) == ["completed"]
 
 

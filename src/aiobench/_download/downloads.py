@@ -96,7 +96,7 @@ async def _fill(part: PartFile, place: Place, url: str, transfer: Transfer) -> N
             try:
                 raise error from cause  # not above, where what holds it would become its context
             finally:
-                del error, cause  # nor shall this frame hold it
+                del error, cause  # this frame must not hold it either
         if session.observer is not None:
             session.observer.retried(RESULTS, type(error).__name__)
         logger.info("%s; going on at byte %d in %.2f s", error, place.done, delay)

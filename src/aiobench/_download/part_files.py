@@ -123,7 +123,7 @@ class PartFile:
         _sync(self._opened.fileno())
         self._path.replace(self.target)
         self._opened.close()
-        if fcntl is not None:  # the folder's entry, too, shall survive a power cut
+        if fcntl is not None:  # the folder's entry must survive a power cut, too
             with contextlib.suppress(OSError):  # not every file system can, and the file is whole and in its place
                 folder = os.open(self.target.parent, os.O_RDONLY)
                 try:

@@ -161,7 +161,7 @@ class ResultSource:
             try:
                 raise interruption from cause  # not above, where the failure would be its context
             finally:
-                del interruption, cause  # nor shall this frame hold them
+                del interruption, cause  # this frame must not hold them either
         raise InterruptedTransferError(APITimeoutError(f"{what}: nothing came from {origin} for {timeout:g} s"))
 
     async def _refuse(self, response: httpx.Response, origin: str, secrets: set[str]) -> None:

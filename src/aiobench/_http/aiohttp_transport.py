@@ -136,7 +136,7 @@ async def _translated(step: Awaitable[T], proxy: ChosenProxy | None, resolver: _
     try:
         raise failure from cause  # not above, where aiohttp's would be its context
     finally:
-        del failure, cause  # nor shall this frame hold them
+        del failure, cause  # this frame must not hold them either
 
 
 def _as_httpx(

@@ -168,4 +168,4 @@ class Exchange:
         try:
             raise error from cause  # not above, where the failure would be its context
         finally:
-            del error, cause  # nor shall this frame hold them
+            del error, cause  # this frame must not hold them either

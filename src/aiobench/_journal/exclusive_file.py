@@ -51,7 +51,7 @@ class ExclusiveFile:
         """Create the file if there is none, and lock it.
 
         Raises:
-            JournalError: If it cannot be had, or another process has it.
+            JournalError: If there is no such folder, it is not a file, or another process uses it.
             OSError: If the system refuses it.
         """
         if not self.path.parent.is_dir():

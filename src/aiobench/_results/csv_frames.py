@@ -91,7 +91,7 @@ class _Reading:
         path: The file.
         seen: What a look at its bytes said.
         header: The columns, as the file names them.
-        kinds: What each column is to be.
+        kinds: The type of each column.
         faults: Columns of figures with fields that are none.
     """
 

@@ -56,7 +56,7 @@ class Agenda:
 
     def next(self) -> Unit | None:
         """Take out the next unit to request, if one is due; `answered()` and `done()` return it."""
-        self._is_ends_turn = not self._is_ends_turn  # in turn: neither ends nor states shall wait for the other
+        self._is_ends_turn = not self._is_ends_turn  # in turn, so that neither ends nor states wait for the other
         sources = [self._next_due, self._next_end]
         for source in reversed(sources) if self._is_ends_turn else sources:
             if (unit := source()) is not None:

@@ -69,7 +69,7 @@ class Starts:
 
     @property
     def is_busy(self) -> bool:
-        """Whether a job is being started or a start is to be cleared up."""
+        """Whether a job is being started or an interrupted start must be cleared up."""
         return bool(self._under_way or self._interrupted or self._unhandled)
 
     async def start(self, benchmark_id: str, note: str | None) -> Job:

@@ -32,7 +32,7 @@ class States:
         stall_after: Seconds without a change after which a job is reported; None for never.
         news: Where news go.
         now: The monotonic clock.
-        observer: Is told what becomes of the jobs.
+        observer: Receives what becomes of the jobs.
     """
 
     def __init__(

@@ -57,7 +57,7 @@ class LocalBackend:
 
     A workspace is a folder: `workspace.json` (key and settings, see `aiobench.local.workspace.Settings`),
     `datasets/` (a folder for each), `jobs.sqlite` and `results/`. What is missing is made, so that a new folder holds
-    the demo's data, unless it holds a `workspace.toml`, which names datasets, models and metrics of one's own. Jobs
+    the demo's data, unless it holds a `workspace.toml`, which names your own datasets, models and metrics. Jobs
     survive a restart: one that was running goes on where it stood.
 
     Args:

@@ -152,7 +152,7 @@ class StreamFacade(Facade[S]):
             await core.__aenter__()
             is_entered = True
 
-        async def leave() -> None:  # must not know this view, which shall be free to be dropped
+        async def leave() -> None:  # must not hold this view, or it could not be dropped
             if is_entered:
                 await core.__aexit__(None, None, None)
 

@@ -123,7 +123,7 @@ class VirtualClock(Clock):
                 end()
 
     def advance(self, seconds: float) -> None:
-        """Move the clock ahead and wake whoever waits. They may wake late, as after a suspend."""
+        """Move the clock ahead and wake the tasks that wait. They may wake late, as after a suspend."""
         with self._lock:
             self._jump(self._now + seconds)
         self.look_again()

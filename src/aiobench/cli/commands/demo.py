@@ -27,7 +27,7 @@ __all__ = ["EXAMPLE", "command"]
 
 EXAMPLE = "Example: aiobench demo -l fr -o results.csv"
 EXPLAINED = "chrf"  # the metric whose explanation is shown: it grades where others say right or wrong
-OFTEN = PollPolicy(interval=0.1, backoff=1.0)  # a job of seconds, on a server of one's own
+OFTEN = PollPolicy(interval=0.1, backoff=1.0)  # a job of seconds, on a local server
 LONGEST = 120.0  # seconds after which something is wrong with this machine
 
 

@@ -17,7 +17,7 @@ __all__ = ["Executor", "ahead"]
 
 
 class Cancellable(Protocol):
-    """A future, whoever's it is."""
+    """A future of any library."""
 
     def cancel(self) -> Any: ...
 

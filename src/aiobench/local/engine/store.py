@@ -54,7 +54,7 @@ class Store:
     """The open file.
 
     Args:
-        path: Where it is, or is to be.
+        path: The path of the file; created if there is none.
         metrics: Those that benchmarks may name.
     """
 
@@ -168,7 +168,7 @@ class Store:
         return begun.rowcount == 1
 
     def cancel_job(self, job_id: str) -> bool:
-        """Record that a job is to be canceled. Return False if it has ended."""
+        """Request that a job be canceled. Return False if it has ended."""
         wanted = self._db.execute(
             "UPDATE jobs SET status = 'canceling', updated = ?"
             " WHERE id = ? AND status IN ('queued', 'in_progress', 'canceling')",
@@ -177,7 +177,7 @@ class Store:
         return wanted.rowcount == 1
 
     def end_canceled(self, job_id: str) -> bool:
-        """End a job and its iterations if it is to be canceled; return whether it was."""
+        """End a job and its iterations if its cancellation was requested; return whether it was."""
         now = time.time()
         with self._db:
             self._db.execute("BEGIN IMMEDIATE")
@@ -193,7 +193,7 @@ class Store:
         return ended.rowcount == 1
 
     def end_job(self, job_id: str, status: str, explanation: dict[str, Any] | None) -> None:
-        """Record how a job ended, unless it is to be canceled."""
+        """Record how a job ended, unless its cancellation was requested."""
         now = time.time()
         self._db.execute(
             "UPDATE jobs SET status = ?, explanation = ?, ended = ?, updated = ?"

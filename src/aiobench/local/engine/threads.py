@@ -124,7 +124,7 @@ class _Thread(threading.Thread):
             errand.thread = self
             try:
                 result = run_segment(self._task, predict, errand.index, errand.segment, self._resolve, errand.begin)
-            except BaseException as error:  # noqa: BLE001 - whoever waits for it is to know
+            except BaseException as error:  # noqa: BLE001 - the thread that waits for it must know
                 errand.future.set_exception(error)
             else:
                 errand.future.set_result(result)
