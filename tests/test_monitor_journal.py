@@ -267,7 +267,7 @@ async def test_a_started_job_is_watched(server: FaultServer, client: Client, jou
 
 
 async def test_a_start_that_failed_is_no_wish(server: FaultServer, client: Client, journal: Path) -> None:
-    """What the caller was reported is not reported again: refused, and lost for good."""
+    """What a call has raised is not reported again: a refused start, and one lost for good."""
     async with client.monitor(journal=journal) as monitor:
         server.script("POST", answer(404, {"message": "none"}), reset)
         with pytest.raises(NotFoundError):

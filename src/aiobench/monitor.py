@@ -14,7 +14,6 @@ from aiobench._context import ClientBase, context_of
 from aiobench._display import Card, Displayed, figure
 from aiobench._given_jobs import jobs_for, several_jobs
 from aiobench._http.settings import checked_seconds
-from aiobench._journal.exclusive_file import checked_path
 from aiobench._watch.background import Background
 from aiobench._watch.intake import Intake
 from aiobench._watch.live import LiveMapping
@@ -63,7 +62,6 @@ class Monitor(Displayed):
         context = context_of(client)
         platform, session = context.platform, context.platform.session
         policy = checked_policy(poll, context.poll)
-        path = None if journal is None else checked_path(journal)
         self._client, self._session = client, session
         self._now = session.now
         self._timeout = checked_seconds(timeout, "timeout")
@@ -84,7 +82,7 @@ class Monitor(Displayed):
         self._make_job = make_job = partial(_job_of, client)
         self._scheduler = Scheduler(platform, policy, self._states, self._news, make_job=make_job)
         self._intake = Intake(
-            platform, self._scheduler, self._states, self._news, make_job=make_job, journal=path, replay=replay
+            platform, self._scheduler, self._states, self._news, make_job=make_job, journal=journal, replay=replay
         )
         self._background = Background(self._news.wake)
         self._deadline: float | None = None

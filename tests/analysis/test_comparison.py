@@ -99,7 +99,7 @@ def test_clusters_have_statsmodels_standard_error() -> None:
 
 
 def test_lower_is_better_for_error_rates() -> None:
-    """TER and its like are read the other way round, by name or as reported."""
+    """TER and its like are read the other way round, by name or when the caller says so."""
     scores = noisy(7, 100, a=40, b=50)
 
     assert compare(results(scores, TER), "a", "b", metric=TER).verdict == "a"

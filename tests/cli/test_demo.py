@@ -43,7 +43,7 @@ def test_piped_output_is_plain_lines(demo: Demo) -> None:
 
 
 def test_each_models_course_is_told(demo: Demo) -> None:
-    """Of every model it is reported when it was completed, and of the job last."""
+    """It reports each model when it is completed, and the job last."""
     completed = [line.strip() for line in demo.done.stdout.splitlines() if line.endswith(": completed")]
 
     assert {line.partition("%  ")[2].removesuffix(": completed") for line in completed} == {*MODELS, "job"}

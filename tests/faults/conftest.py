@@ -44,7 +44,7 @@ def seed() -> int:
 
 @pytest.fixture
 def server(seed: int) -> Iterator[FaultServer]:
-    """Run a platform that misbehaves as it is reported."""
+    """Run a platform whose faults the test chooses."""
     with running(seed) as server:
         yield server
 

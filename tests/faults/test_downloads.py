@@ -556,7 +556,7 @@ async def test_an_empty_file(server: FaultServer, new_client: Callable[..., Clie
 async def test_progress(
     server: FaultServer, new_client: Callable[..., Client], data: bytes, target: Path, clock: FastClock
 ) -> None:
-    """F04: progress never falls while a download is resumed, is reported at most ten times a second, and in the end."""
+    """F04: progress never falls while a download is resumed, is reported at most ten times a second, and at its end."""
     server.add_results("j", data)
     server.script(FILE, part(1_200_000), part(800_000))
     reported: list[tuple[float, int, int | None]] = []

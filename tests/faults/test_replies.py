@@ -215,7 +215,7 @@ async def test_a_pause_is_for_everybody(
 async def test_a_long_retry_after_ends_a_single_call(
     server: FaultServer, new_client: Callable[..., Client], clock: FastClock, form: str
 ) -> None:
-    """F08: a call reported to wait longer than `max_retry_after` raises at once, and so does the next one, unsent."""
+    """F08: a call that must wait longer than `max_retry_after` raises at once, and so does the next one, unsent."""
     value = "600" if form == "seconds" else formatdate(1_000_000_600, usegmt=True)
     server.script("GET /sdk", always=answer(429, b"", Retry_After=value, Date=formatdate(1_000_000_000, usegmt=True)))
     client = new_client()
@@ -258,7 +258,7 @@ async def test_hostile_retry_after_is_ignored(
 async def test_a_503_may_ask_for_time_too(
     server: FaultServer, new_client: Callable[..., Client], clock: FastClock
 ) -> None:
-    """F08: `Retry-After` of a 503 is honoured by the call that was reported."""
+    """F08: `Retry-After` of a 503 is honoured by the call that received it."""
     server.add_job("j")
     server.script("GET /sdk", answer(503, b"", Retry_After="20"))
     assert await new_client().job("j").check_status() == "in_progress"

@@ -154,7 +154,7 @@ async def test_a_started_job_is_found(server: FaultServer, new_client: Callable[
 @EVERYWHERE
 @pytest.mark.parametrize("loss", LOSSES)
 async def test_a_start_that_left_no_trace(server: FaultServer, new_client: Callable[..., Client], loss: str) -> None:
-    """F10, cases 4b and 4c: without a new job the server's own error is reported; else nobody can tell. Sent once."""
+    """F10, cases 4b and 4c: without a new job the server's error is reported, or the outcome is unknown. Sent once."""
     server.add_job("old", "completed")
     server.script(START, always=LOSSES[loss])
     client = new_client(timeout=0.3 if loss == "silence" else 30)

@@ -1,4 +1,4 @@
-"""Bodies: decoded in small pieces under a cap, and a cut one reported from a whole one (F05, F06)."""
+"""Bodies: decoded in small pieces under a cap, and a cut one is distinguished from a whole one (F05, F06)."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def test_first_use_decides_the_loop(anyio_backend: str) -> None:
 
 @pytest.mark.anyio
 async def test_child_process_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """After a fork the child is reported to make a client of its own."""
+    """After a fork the error asks the child to make its own client."""
     guard = Guard()
     guard.check()
     monkeypatch.setattr(os, "getpid", lambda: -1)

@@ -1,4 +1,4 @@
-"""Pauses: who was reported to wait speaks for the whole client."""
+"""Pauses: when one request is asked to wait, the whole client waits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page's requests: what it is allowed, what it is reported, and what it is not reported without the key."""
+"""The page's requests: what it may ask, what it receives, and what it does not receive without the key."""
 
 from __future__ import annotations
 

@@ -66,5 +66,5 @@ def test_any_text_fits_and_steers_nothing(
     ],
 )
 def test_amounts(size: int, text: str) -> None:
-    """Bytes are reported in thousands of thousands."""
+    """Bytes are shown in powers of a thousand."""
     assert amount(size) == text

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING
 
 from aiobench._journal.notes import Notes, checked_note
+from aiobench._watch.log import logger
 from aiobench._watch.starts import Starts
 from aiobench._wire.routes import checked_id
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    import os
 
     from aiobench._http.platform import Platform
     from aiobench._journal.recorder import Recorder
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from aiobench.documents import JSON
 
 __all__ = ["Intake"]
-
-logger = logging.getLogger("aiobench.watch")
 
 
 class Intake:
@@ -39,6 +37,9 @@ class Intake:
         make_job: Makes a job of its id and its benchmark's, "" if that is not known.
         journal: The journal's path; None for none.
         replay: Whether ends that an earlier process handled are reported again.
+
+    Raises:
+        ConfigurationError: If *journal* is not the path of a file.
     """
 
     def __init__(
@@ -49,7 +50,7 @@ class Intake:
         news: NewsQueue,
         *,
         make_job: Callable[[str, str], Job],
-        journal: Path | None,
+        journal: str | os.PathLike[str] | None,
         replay: bool,
     ) -> None:
         self._scheduler = scheduler
@@ -59,12 +60,13 @@ class Intake:
         self._watch = watch = partial(_watch, scheduler, news)
         self._recorder: Recorder[Job] | None = None
         if journal is not None:
+            from aiobench._journal.exclusive_file import checked_path
             from aiobench._journal.journal import Journal  # brings sqlite3
             from aiobench._journal.recorder import Recorder
 
             session = platform.session
             self._recorder = Recorder(
-                Journal(journal, str(session.base_url)),
+                Journal(checked_path(journal), str(session.base_url)),
                 notes,
                 watch=watch,
                 make_job=make_job,

@@ -6,7 +6,6 @@ process was killed or the call cancelled, is cleared up with the job list.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ import anyio
 
 from aiobench._http.retries import is_retried
 from aiobench._http.start import start_job
+from aiobench._watch.log import logger
 from aiobench._watch.news import Interrupted, NewsQueue
 from aiobench.errors import AiobenchError, APIError, AuthenticationError, NotFoundError
 
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from aiobench._watch.jobs import Job
 
 __all__ = ["Starts"]
-
-logger = logging.getLogger("aiobench.watch")
 
 SETTLED = 3.0  # seconds after which a job that was started is in the job list
 LOOK_AGAIN = 0.5  # seconds from one look at the list to the next

@@ -138,14 +138,14 @@ def compare_places(
         failed_a=chosen.failed[0],
         failed_b=chosen.failed[1],
         lower_is_better=lower,
-        verdict=verdict_of(interval, test.p, confidence=confidence, lower_is_better=lower),
+        verdict=_verdict_of(interval, test.p, confidence=confidence, lower_is_better=lower),
         confidence=confidence,
         on=on,
     )
     return comparison, np.concatenate([a, b])
 
 
-def verdict_of(
+def _verdict_of(
     interval: Interval, p_value: float, *, confidence: float, lower_is_better: bool
 ) -> Literal["a", "b", "undecided"]:
     """Say which is better: the test and the interval must agree that one is."""
