@@ -36,7 +36,7 @@ from aiobench import (
 )
 from aiobench import monitor as monitor_module
 from aiobench._journal.journal import Journal
-from aiobench._watch import starts
+from aiobench._monitor import starts
 from faults.server import FaultServer, answer, reset, running
 
 pytestmark = pytest.mark.anyio

@@ -14,9 +14,9 @@ from aiobench._context import ClientBase, context_of
 from aiobench._display import Card, Displayed, figure
 from aiobench._given_jobs import jobs_for, several_jobs
 from aiobench._http.settings import checked_seconds
-from aiobench._watch.background import Background
-from aiobench._watch.intake import Intake
-from aiobench._watch.live import LiveMapping
+from aiobench._monitor.background import Background
+from aiobench._monitor.intake import Intake
+from aiobench._monitor.live import LiveMapping
 from aiobench._watch.news import Ended, Interrupted, Lost, News, NewsQueue
 from aiobench._watch.scheduler import Scheduler
 from aiobench._watch.states import States

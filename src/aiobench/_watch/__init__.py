@@ -15,6 +15,4 @@ Each state has one owner:
 | `news` | news on their way to the consumer |
 | `jobs`, `unchanged` | what is kept of one job, of one benchmark, and of the last reply to a poll |
 | `watcher` | the watch of a single job |
-| `intake`, `starts` | jobs that come in, or that the monitor starts itself, and their journal (`_journal`) |
-| `background`, `live` | the tasks of a monitor, and the view of what it watches |
 """

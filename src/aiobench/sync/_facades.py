@@ -12,7 +12,7 @@ from typing import Any, Generic, NoReturn, Protocol, Self, TypeVar, cast
 from weakref import WeakValueDictionary
 
 from aiobench._display import Card, Displayed, card_of
-from aiobench._watch.live import LiveMapping
+from aiobench._monitor.live import LiveMapping
 from aiobench.errors import ClientClosedError, ClientStateError, ConfigurationError
 from aiobench.job import BenchmarkJob
 from aiobench.sync._bridge import Owner, default_owner

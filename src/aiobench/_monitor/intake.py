@@ -8,8 +8,8 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from aiobench._journal.notes import Notes, checked_note
+from aiobench._monitor.starts import Starts
 from aiobench._watch.log import logger
-from aiobench._watch.starts import Starts
 from aiobench._wire.routes import checked_id
 
 if TYPE_CHECKING:
