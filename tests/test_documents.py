@@ -19,7 +19,7 @@ from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.markdown import CodeBlockParser
 
 import aiobench
-from aiobench import errors
+from aiobench import errors, events
 from aiobench.local import LocalBackend
 from aiobench.sync import _bridge
 
@@ -182,11 +182,12 @@ def test_output_is_compared_by_words_and_figures(*, shown: str, printed: str, ex
 
 
 def test_the_reference_names_what_the_package_exports() -> None:
-    """Every public name has its place in the reference, each once; errors have theirs as a module."""
+    """Every public name has its place in the reference, each once; errors and events have theirs as modules."""
     pages = "\n".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs" / "reference").glob("*.md"))
     named = re.findall(r"^::: aiobench\.(\w+)$", pages, re.MULTILINE)
 
-    assert sorted({*aiobench.__all__} - {*errors.__all__, "__version__"}) == sorted({*named} - {"errors"})
+    in_modules = {*errors.__all__, *events.__all__}
+    assert sorted({*aiobench.__all__} - {*in_modules, "__version__"}) == sorted({*named} - {"errors", "events"})
     assert len(named) == len({*named})
 
 

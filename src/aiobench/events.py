@@ -25,7 +25,6 @@ __all__ = [
     "Stalled",
     "StartInterrupted",
     "StatusChanged",
-    "event_of",
 ]
 
 
