@@ -14,7 +14,7 @@ import pytest
 
 import aiobench
 import aiobench.sync
-from aiobench import _public, errors
+from aiobench import _public, errors, events
 
 PACKAGE = Path(aiobench.__file__).parent
 CLASSES = sorted(name for name in aiobench.__all__ if isinstance(getattr(aiobench, name), type))
@@ -37,8 +37,8 @@ def test_all_is_what_is_public() -> None:
 
 
 def test_every_promised_name_is_there() -> None:
-    """The names of the interface and all errors are at the root."""
-    assert set() == {*PROMISED.split(), *errors.__all__} - set(aiobench.__all__)
+    """The names of the interface, all errors and all events are at the root."""
+    assert {*PROMISED.split(), *errors.__all__, *events.__all__} - set(aiobench.__all__) == set()
 
 
 def test_module_all_lists_are_true() -> None:

@@ -15,8 +15,6 @@ import difflib
 import re
 import subprocess
 import sys
-from ast import literal_eval
-from collections.abc import Callable
 from pathlib import Path
 
 import libcst as cst
@@ -63,44 +61,25 @@ core.
 """
 
 
-def package_names(public: cst.Module, exported: Callable[[str], list[str]], generator: Generator) -> str:
-    """Return the source of the facade's `__init__.py`: the names of the core's, its own where it has them.
-
-    Args:
-        public: The module that lists the core's.
-        exported: Returns what a module's `__all__` holds.
-        generator: Knows which are the facade's own.
-    """
-    imports, exports = [], []
+def package_names(public: cst.Module, generator: Generator) -> str:
+    """Return the source of the facade's `__init__.py`: the names of the core's, its own where it has them."""
+    out = [INIT_HEADER]
     for line in public.body:
-        match line.body[0] if isinstance(line, cst.SimpleStatementLine) else None:
-            case cst.ImportFrom(names=[cst.ImportAlias(asname=cst.AsName())]):  # a module, for its `__all__`
-                pass
-            case cst.ImportFrom(module=cst.Attribute() as module, names=names):
-                home = code(module)
-                named = exported(home) if isinstance(names, cst.ImportStar) else [each.evaluated_name for each in names]
-                imports += [
-                    f"from {'aiobench.sync.classes' if name in generator.special else home} import {name}\n"
-                    for name in named
-                ]
-                if isinstance(names, cst.ImportStar):
-                    exports += named
-            case cst.Assign(targets=[cst.AssignTarget(target=cst.Name("__all__"))], value=value):
-                exports += literal_eval(code(value))
-            case cst.AugAssign(target=cst.Name("__all__")) | cst.Expr(cst.SimpleString()):
+        if not isinstance(line, cst.SimpleStatementLine):
+            raise UnknownConstructError("_public", code(line))
+        match line.body[0]:
+            case cst.ImportFrom(module=module, names=names) if module and not isinstance(names, cst.ImportStar):
+                for each in names:
+                    name = each.evaluated_name
+                    home = "aiobench.sync.classes" if name in generator.special else code(module)
+                    out.append(f"from {home} import {name}\n")
+            case cst.Assign(targets=[cst.AssignTarget(target=cst.Name("__all__"))]):
+                out.append(f"\n{code(line)}\n")
+            case cst.Expr(cst.SimpleString()):
                 pass
             case _:
                 raise UnknownConstructError("_public", code(line))
-    return "".join([INIT_HEADER, *imports, f"\n__all__ = {exports!r}\n"])
-
-
-def exports_of(module: cst.Module) -> list[str]:
-    """Return what a module's `__all__` holds."""
-    for line in module.body:
-        match line.body[0] if isinstance(line, cst.SimpleStatementLine) else None:
-            case cst.Assign(targets=[cst.AssignTarget(target=cst.Name("__all__"))], value=value):
-                return list(literal_eval(code(value)))
-    raise UnknownConstructError("__all__", "a module without it")
+    return "".join(out)
 
 
 TWIN_DOC = '"""What type checkers make of the blocking interface: `api.py` without `await`."""'
@@ -124,14 +103,11 @@ def generated(package: Path) -> dict[str, str]:
         # What the core takes for a client is anything with a context; here it is the one class of clients.
         return cst.parse_module(re.sub(r"(?<!\()\bClientBase\b", "Client", source))
 
-    def exported(module: str) -> list[str]:
-        return exports_of(parsed(f"{module.removeprefix('aiobench.').replace('.', '/')}.py"))
-
     names = [".".join(("aiobench", *Path(each).with_suffix("").parts)) for each in SOURCES]
     generator = Generator([(name, parsed(path)) for name, path in zip(names, SOURCES, strict=True)])
     found = {
         "sync/classes.py": tidied(generator.generate()),
-        "sync/__init__.py": tidied(package_names(parsed("_public.py"), exported, generator)),
+        "sync/__init__.py": tidied(package_names(parsed("_public.py"), generator)),
     }
     if (types := package / TYPES / "api.py").exists():
         found[f"{TYPES}/api_sync.py"] = tidied(blocking_types(types.read_text(encoding="utf-8")))
