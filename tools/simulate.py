@@ -214,7 +214,7 @@ def covered(population: Population | Pairs, n: int, draws: int, *, peers: bool =
 
 
 def false_positives(pairs: Pairs, n: int, draws: int) -> float:
-    """Return how often two equal models were told apart at 0.05, in percent."""
+    """Return how often two equal models were found different at 0.05, in percent."""
     random = np.random.default_rng([SEED, n, *pairs.name.encode()])
     count = Count()
     for draw in range(draws):
@@ -250,7 +250,7 @@ def tables(run: Callable[..., Iterator[Any]] = map) -> Iterator[str]:
             yield _row([populations[index].name, f"{n:,}", *(_percent(share) for share in shares.values())])
         yield ""
     nulls = [(index, n) for index in range(len(NULLS)) for n in SIZES]
-    yield from (_row(["Equal models", "Segments", "told apart at 0.05"]), "|---|--:|--:|")
+    yield from (_row(["Equal models", "Segments", "found different at 0.05"]), "|---|--:|--:|")
     for (index, n), share in zip(nulls, run(_false, nulls), strict=True):
         yield _row([NULLS[index].name, f"{n:,}", _percent(share)])
 

@@ -1,4 +1,4 @@
-"""`aiobench demo`: the main job, as whoever tries the project first meets it."""
+"""`aiobench demo`: the main job, as newcomers first meet it."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ def test_texts_are_as_they_are(cluster: DaskClient) -> None:
 
 
 def test_no_key_is_in_the_graph(cluster: DaskClient) -> None:
-    """Whoever sees the tasks sees job ids alone."""
+    """The tasks carry job ids alone: all who can see them learn nothing else."""
     frame = read_results(IDS[:3], client=cluster)
 
     assert KEY.encode() not in pickle.dumps(dict(frame.__dask_graph__()))
@@ -110,7 +110,7 @@ def test_a_worker_that_is_killed_loses_no_job(cluster: DaskClient, tmp_path: Pat
 
 
 def test_files_that_are_there_are_not_fetched_again(cluster: DaskClient, tmp_path: Path) -> None:
-    """A folder that a run left is read, whoever wrote it."""
+    """A folder that a run left is read, no matter who wrote it."""
     read_results(IDS[:3], client=cluster, directory=tmp_path).compute()
     changed = results(1).assign(hypothesis="kept")
     changed.to_csv(tmp_path / "job-1.csv", index=False)

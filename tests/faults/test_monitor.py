@@ -93,7 +93,7 @@ def test_f26_a_killed_monitor_goes_on(server: FaultServer, tmp_path: Path, seed:
         runs += 1
         assert handled.isdisjoint(here)
         reported += here
-        handled |= set(here[:-1])  # whoever asked for the next event had handled the one before
+        handled |= set(here[:-1])  # asking for the next event says that the one before is handled
     assert sorted(ids) == sorted(set(reported))
     assert runs >= 4
 

@@ -116,7 +116,7 @@ def terminal_that_vanishes() -> Iterator[int]:
 
 @contextmanager
 def terminal_that_is_stopped() -> Iterator[int]:
-    """Yield the number of a terminal that was stopped with Ctrl-S: whoever writes waits until it goes on."""
+    """Yield the number of a terminal that was stopped with Ctrl-S: programs that write to it wait until it goes on."""
     reader, theirs = pty.openpty()
     termios.tcflow(theirs, termios.TCOOFF)
     yield theirs

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import aiobench
-from aiobench import sync
+from aiobench import events, sync
 from scripts import loaded
 
 if TYPE_CHECKING:
@@ -21,7 +21,11 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "src" / "aiobench"
 RENAMED = {"aclose": "close", "__aenter__": "__enter__", "__aexit__": "__exit__"}
 VIEWS = ["Client", "BenchmarkJob", "Benchmark", "Monitor"]
-EVENTS = ["JobState", "Finished", "Abandoned", "StatusChanged", "Progressed", "Stalled", "PollFailed"]
+EVENTS = [  # those that hold jobs, and so have a class of their own in each world
+    name
+    for name in events.__all__
+    if any("BenchmarkJob" in field.type for field in getattr(getattr(events, name), "__attrs_attrs__", ()))
+]
 
 
 @pytest.fixture(scope="module")

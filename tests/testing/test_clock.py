@@ -25,7 +25,7 @@ async def test_sleep_takes_its_time_on_the_clock() -> None:
 
 
 async def test_sleepers_wake_in_the_order_of_their_deadlines() -> None:
-    """Whoever waits for less wakes first, and each at its own time."""
+    """The shortest wait ends first, and each at its own time."""
     clock = VirtualClock()
     woken: list[tuple[int, float]] = []
 
@@ -120,7 +120,7 @@ async def test_loop_that_never_rests_does_not_stop_the_clock() -> None:
     assert clock.now() == 1.0
 
 
-async def test_advance_wakes_whoever_has_waited_for_that_long() -> None:
+async def test_advance_ends_every_wait_of_that_length() -> None:
     """A clock that is moved wakes the sleepers it passes, late, and no others."""
     clock = VirtualClock()
     woken: list[float] = []
