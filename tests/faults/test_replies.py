@@ -186,7 +186,7 @@ async def test_a_drip_hits_the_deadline(server: FaultServer, new_client: Callabl
 async def test_a_pause_is_for_everybody(
     server: FaultServer, new_client: Callable[..., Client], clock: FastClock
 ) -> None:
-    """F08: after one 429 no request of the client is sent before its `Retry-After` is over, no matter which call asks."""
+    """F08: after one 429 no call of the client sends a request before its `Retry-After` is over."""
     for each in range(5):
         server.add_job(f"j{each}")
     client = new_client()
