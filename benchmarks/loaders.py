@@ -143,6 +143,9 @@ class Pandas(_Loader):
         async with httpx.AsyncClient(timeout=30, trust_env=False) as client:
             self._target.write_bytes((await client.get(f"{self._url}/results/0.csv")).content)
 
+    async def prepare(self) -> None:
+        """Keep the file."""
+
     async def load(self) -> None:
         """Read the file once."""
         import pandas as pd
