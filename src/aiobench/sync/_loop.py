@@ -13,8 +13,9 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
-from importlib import import_module
 from typing import Any, TypeVar, TypeVarTuple, Unpack
+
+import anyio.lowlevel
 
 from aiobench.errors import ClientStateError
 from aiobench.sync._steps import GRACE, Tenant, exiting
@@ -119,9 +120,6 @@ class Loop:
     """An event loop in a daemon thread. It is created in that thread, which no signal interrupts."""
 
     def __init__(self) -> None:
-        # Here rather than later in the new thread: a fork while that imports something would hang the child.
-        for module in ("encodings.idna", "anyio._backends._asyncio"):
-            import_module(module)
         self._process = os.getpid()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._gate = threading.Lock()  # and no Event: an interrupt in the middle of one can leave it locked for ever
@@ -150,7 +148,6 @@ class Loop:
             self._end: asyncio.Future[None] = loop.create_future()
             self._loop = loop
             if not self._is_discarded:
-                loop.call_soon(self._gate.release)
                 loop.run_until_complete(self._main())
             loop.run_until_complete(_cancel_all())
             loop.run_until_complete(loop.shutdown_asyncgens())
@@ -159,6 +156,12 @@ class Loop:
             loop.close()
 
     async def _main(self) -> None:
+        try:
+            # What these import is not left for later: a fork while this thread imports something would hang the child.
+            "".encode("idna")
+            await anyio.lowlevel.checkpoint()
+        finally:
+            self._gate.release()
         await self._end
         for tenant in list(self.tenants):  # none, unless the interpreter is exiting
             await tenant.leave()
