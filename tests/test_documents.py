@@ -218,6 +218,16 @@ def test_links_lead_somewhere(page: str) -> None:
     assert broken == []
 
 
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if not page.startswith(("changelog.d", "docs/assets", ".github"))]
+)
+def test_prose_is_wrapped(page: str) -> None:
+    """A line of prose has at most 100 characters; tables, headings, code and issue templates have what they need."""
+    lines = CODE.sub("", (ROOT / page).read_text("utf-8")).splitlines()
+
+    assert [line for line in lines if len(line) > 100 and not line.startswith(("|", "#"))] == []
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_addresses_are_meant(page: str) -> None:
     """Whatever else looks like an address is this machine, or nobody's: no example reaches a stranger's server."""
