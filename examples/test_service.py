@@ -78,7 +78,7 @@ async def test_running_jobs_are_listed(aiobench_platform: FakePlatform) -> None:
             job_id = (await http.post(f"/benchmarks/{benchmark.id}/runs", json=ASKED)).json()["job"]
             runs = (await http.get("/runs")).json()
 
-    assert [job_id] == list(runs)
+    assert list(runs) == [job_id]
     assert runs[job_id]["request"]["requested_by"] == "ada"
 
 
@@ -106,7 +106,7 @@ async def test_lost_reply_starts_one_job(aiobench_platform: FakePlatform) -> Non
         job_id = (await http.post(f"/benchmarks/{benchmark.id}/runs", json=ASKED)).json()["job"]
         await until_ended(http, job_id)
 
-    assert [job_id] == [job.id for job in benchmark.jobs]
+    assert [job.id for job in benchmark.jobs] == [job_id]
 
 
 async def test_outage_is_waited_out(aiobench_platform: FakePlatform) -> None:
@@ -131,7 +131,7 @@ async def test_refusal_is_passed_on(aiobench_platform: FakePlatform, status: int
     async with running() as http:
         reply = await http.post(f"/benchmarks/{benchmark.id}/runs", json=ASKED)
 
-    assert expected == reply.status_code
+    assert reply.status_code == expected
     assert "No, thank you" in reply.json()["error"]
 
 

@@ -90,7 +90,7 @@ async def test_get_job(server: LoopbackServer, client: Client) -> None:
     job = await client.get_job("J")
 
     assert (job.id, job.status, job.benchmark_id) == ("J", "completed", "bm-01")
-    assert [f"GET {JOB}"] == server.asked
+    assert server.asked == [f"GET {JOB}"]
 
 
 @pytest.mark.anyio
@@ -105,7 +105,7 @@ async def test_list_jobs(server: LoopbackServer, client: Client) -> None:
         ("job-running", "in_progress", "bm-01"),
     ]
     assert await jobs[1].check_status() == "in_progress"
-    assert [f"GET {LIST}", "GET /sdk/benchmarks/jobs/job-running"] == server.asked
+    assert server.asked == [f"GET {LIST}", "GET /sdk/benchmarks/jobs/job-running"]
 
 
 @pytest.mark.anyio
@@ -136,7 +136,7 @@ async def test_start_job(server: LoopbackServer, client: Client) -> None:
     job = await client.start_job("B")
 
     assert (job.id, job.status, job.benchmark_id) == ("J", "in_progress", "BENCHMARK")
-    assert [f"GET {LIST}", f"POST {START}", f"GET {JOB}"] == server.asked
+    assert server.asked == [f"GET {LIST}", f"POST {START}", f"GET {JOB}"]
     assert server.requests[1].body == b""
 
 
@@ -158,7 +158,7 @@ async def test_refused_start_raises(server: LoopbackServer, client: Client) -> N
 
     with pytest.raises(BadRequestError, match="starting benchmark B: HTTP 400, 'no credits left'"):
         await client.start_job("B")
-    assert [f"GET {LIST}", f"POST {START}"] == server.asked
+    assert server.asked == [f"GET {LIST}", f"POST {START}"]
 
 
 # -- benchmarks --------------------------------------------------------------------------------------------------
@@ -342,7 +342,7 @@ async def test_default_platform(platform: respx.MockRouter, mocked: Client) -> N
     route = platform.get(JOB).respond(json=job_document(status="running"))
 
     assert (await mocked.get_job("J")).status == "running"
-    assert [f"https://platform-api.aixplain.com{JOB}"] == [str(call.request.url) for call in route.calls]
+    assert [str(call.request.url) for call in route.calls] == [f"https://platform-api.aixplain.com{JOB}"]
 
 
 @pytest.mark.anyio
@@ -355,7 +355,7 @@ async def test_odd_id_stays_in_its_segment(server: LoopbackServer, client: Clien
     server.route(f"GET /sdk/benchmarks/jobs/{segment}", job_document(status="running"))
 
     assert (await client.get_job(job_id)).status == "running"
-    assert [f"GET /sdk/benchmarks/jobs/{segment}"] == server.asked
+    assert server.asked == [f"GET /sdk/benchmarks/jobs/{segment}"]
 
 
 @pytest.mark.anyio
@@ -573,7 +573,7 @@ async def test_default_client_keeps_no_idle_connection(environment: LoopbackServ
     await other.check_status()
 
     assert len({request.connection for request in environment.requests}) == 2
-    assert {asyncio.current_task()} == asyncio.all_tasks()
+    assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
 @pytest.mark.anyio

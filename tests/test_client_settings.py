@@ -47,7 +47,7 @@ async def test_key_is_sent_from_where_it_was_found(
     async with Client(argument, base_url=server.url) as client:
         await client.get_job("J")
 
-    assert [f"Token {sent}"] == server.requests[0].headers.get_all("Authorization")
+    assert server.requests[0].headers.get_all("Authorization") == [f"Token {sent}"]
 
 
 def test_no_key_is_an_error_before_any_request() -> None:
@@ -117,7 +117,7 @@ def test_which_base_url(
     if variable is not None:
         monkeypatch.setenv("BACKEND_URL", variable)
 
-    assert f"<aiobench.Client of {expected}>" == repr(Client(KEY, base_url=argument))
+    assert repr(Client(KEY, base_url=argument)) == f"<aiobench.Client of {expected}>"
 
 
 @pytest.mark.anyio
@@ -252,13 +252,13 @@ async def test_headers_that_are_sent(server: LoopbackServer, client: Client) -> 
     await client.get_job("J")
     headers = server.requests[0].headers
 
-    assert {
+    assert {name.lower(): value for name, value in headers.items()} == {
         "authorization": f"Token {KEY}",
         "user-agent": f"aiobench/{__version__}",
         "accept": "application/json",
         "accept-encoding": "gzip",
         "host": server.url.removeprefix("http://"),
-    } == {name.lower(): value for name, value in headers.items()}
+    }
 
 
 @pytest.mark.anyio

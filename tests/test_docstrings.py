@@ -146,7 +146,7 @@ def test_methods_say_what_they_take_and_give(name: str) -> None:
     there = sections(function)
 
     assert inspect.getdoc(function) or ""
-    assert {*parameters(function)} == entries(there.get("Args", ""))
+    assert entries(there.get("Args", "")) == {*parameters(function)}
     returned = str(inspect.signature(function).return_annotation)
     assert ("Returns" in there or "Yields" in there) == (returned not in {"None", "<class 'inspect._empty'>"})
 

@@ -173,7 +173,7 @@ ack='next', replay=False, progress=False)""",
 )
 def test_signatures_are_the_interfaces(function: Any, expected: str) -> None:
     """Names, kinds and defaults of arguments are those of the interface."""
-    assert expected == parameters(function)
+    assert parameters(function) == expected
 
 
 def test_client_settings_are_the_interfaces() -> None:
@@ -181,7 +181,7 @@ def test_client_settings_are_the_interfaces() -> None:
     signature = inspect.signature(aiobench.Client)
     defaults = {name: parameter.default for name, parameter in signature.parameters.items()}
 
-    assert {
+    assert defaults == {
         "api_key": None,
         "base_url": None,
         "timeout": 30.0,
@@ -197,7 +197,7 @@ def test_client_settings_are_the_interfaces() -> None:
         "max_document": 8 * 2**20,
         "allow_plain_http": False,
         "default_headers": None,
-    } == defaults
+    }
     assert [
         name for name, parameter in signature.parameters.items() if parameter.kind is not parameter.KEYWORD_ONLY
     ] == ["api_key"]

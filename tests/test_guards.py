@@ -27,7 +27,7 @@ def test_what_the_table_names_is_there(tool: ModuleType) -> None:
 def test_the_page_tells_what_the_table_does(tool: ModuleType) -> None:
     """The table of `docs/promises.md` is the one that the tool prints."""
     expected = tool.page_with(tool.table(tool.guards()))
-    assert expected == tool.PAGE.read_text("utf-8"), "run `python tools/guards.py --write`"
+    assert tool.PAGE.read_text("utf-8") == expected, "run `python tools/guards.py --write`"
 
 
 @pytest.mark.parametrize(

@@ -288,7 +288,7 @@ async def test_results_never_see_the_key(with_results: LoopbackServer, client: C
     asked, fetched = with_results.requests
 
     assert ("blue", f"Token {'k3y-of-the-team'}") == (asked.headers["X-Team"], asked.headers["Authorization"])
-    assert {"host", "user-agent", "accept", "accept-encoding"} == {name.lower() for name in fetched.headers}
+    assert {name.lower() for name in fetched.headers} == {"host", "user-agent", "accept", "accept-encoding"}
 
 
 @pytest.mark.anyio

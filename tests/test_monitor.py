@@ -145,7 +145,7 @@ async def test_changes_are_told_but_not_the_first_poll_or_the_end(server: FaultS
     async with client.monitor([job_id]) as monitor:
         events = await events_of(monitor)
     job = events[-1].job if isinstance(events[-1], Finished) else None
-    assert [StatusChanged(job, "queued", "running")] == events[:-1]  # type: ignore[arg-type]
+    assert events[:-1] == [StatusChanged(job, "queued", "running")]  # type: ignore[arg-type]
     assert (job and job.status) == "completed"
 
 
@@ -163,7 +163,7 @@ async def test_a_job_that_is_not_there_is_abandoned(server: FaultServer, client:
     ids = fill(server, 2, status="completed")
     async with client.monitor([*ids, "nowhere"]) as monitor:
         events = await events_of(monitor)
-    assert [*ids, "nowhere"] == ends(events)
+    assert ends(events) == [*ids, "nowhere"]
     (abandoned,) = (event for event in events if isinstance(event, Abandoned))
     assert isinstance(abandoned.error, NotFoundError)
 
@@ -183,7 +183,7 @@ async def test_the_same_job_twice_is_watched_once(server: FaultServer, client: C
         events = await events_of(monitor)
         monitor.add("b1-0")
         events += await events_of(monitor)
-    assert [job] == [event.job for event in events if isinstance(event, Finished)]
+    assert [event.job for event in events if isinstance(event, Finished)] == [job]
 
 
 async def test_a_refused_key_stops_everything(server: FaultServer, client: Client) -> None:
@@ -329,7 +329,7 @@ async def test_a_server_that_never_answers_does_not_hold_the_deadline(server: Fa
     with pytest.raises(JobsWaitTimeoutError) as caught:
         async with client.monitor(["j"], timeout=0.1) as monitor:
             await events_of(monitor)
-    assert {"j"} == caught.value.pending
+    assert caught.value.pending == {"j"}
 
 
 async def test_stalled_jobs_are_told_once(server: FaultServer, client: Client) -> None:
@@ -348,7 +348,7 @@ async def test_stalled_jobs_are_told_once(server: FaultServer, client: Client) -
                         finish(server, *ids)
                 case _:
                     pass
-    assert [ids[0]] == stalled[2:]
+    assert stalled[2:] == [ids[0]]
     assert ids == sorted(stalled[:2])
 
 
@@ -440,7 +440,7 @@ def test_a_monitor_may_be_made_outside_of_any_loop(
         async with client, monitor:
             return await events_of(monitor)
 
-    assert [first, second] == sorted(ends(anyio.run(main, backend=anyio_backend)))
+    assert sorted(ends(anyio.run(main, backend=anyio_backend))) == [first, second]
     unused = client.monitor()
     anyio.run(unused.aclose, backend=anyio_backend)
     with pytest.raises(ClientStateError, match="over"):
@@ -562,7 +562,7 @@ async def test_wait_all_keeps_the_order_and_gives_each_its_outcome(server: Fault
     jobs: list[BenchmarkJob | str] = ["b1-2", client.job("nowhere"), "b1-1", client.job("b1-0", "b1"), "b1-2"]
     outcomes = await client.wait_all(jobs, timeout=0.3)
     assert list(outcomes) == ["b1-2", "nowhere", "b1-1", "b1-0"]
-    assert [JobSnapshot, NotFoundError, WaitTimeoutError, JobSnapshot] == [type(each) for each in outcomes.values()]
+    assert [type(each) for each in outcomes.values()] == [JobSnapshot, NotFoundError, WaitTimeoutError, JobSnapshot]
 
 
 async def test_wait_all_of_nothing_is_nothing(client: Client) -> None:

@@ -202,7 +202,7 @@ def test_jobs_in_the_blocking_world(server: FaultServer) -> None:
     with sync.Client("key", base_url=server.base_url, trust_env=False) as client:
         job = client.job("j")
         with client.monitor([job]) as monitor:
-            assert {"j": job} == {job_id: state.job for job_id, state in monitor.jobs.items()}
+            assert {job_id: state.job for job_id, state in monitor.jobs.items()} == {"j": job}
             assert job is monitor.jobs["j"].job
 
 
@@ -244,7 +244,7 @@ async def test_replay_reports_them_once_more(
             events: list[Any] = await events_of(monitor)
             assert monitor.stats.handled_before == 0
         assert sorted(event.job.id for event in events) == ["a", "b", "nowhere"]
-        assert {"x"} == {event.note for event in events}
+        assert {event.note for event in events} == {"x"}
     async with client.monitor(jobs, journal=journal) as monitor:
         assert await events_of(monitor) == []
         assert monitor.stats.handled_before == 3
@@ -259,7 +259,7 @@ async def test_a_started_job_is_watched(server: FaultServer, client: Client, jou
     async with client.monitor(keep_open=True, journal=journal if has_journal else None) as monitor:
         job = await monitor.start("b1", note={"n": 1})
         assert isinstance(job, BenchmarkJob)
-        assert [job.id] == list(server.jobs)
+        assert list(server.jobs) == [job.id]
         assert [monitor.jobs[job.id].job.benchmark_id, monitor.jobs[job.id].note] == ["b1", {"n": 1}]
         server.jobs[job.id]["status"] = "completed"
         event = await anext(monitor)
@@ -333,9 +333,9 @@ async def test_f37_what_is_not_certain_is_told_once(
         server.add_job(job_id)
     expected = StartInterrupted("b1", {"by": "me"}, tuple(new))
     async with client.monitor(journal=journal) as monitor:
-        assert expected == await anext(monitor)  # and is killed before it asks for more
+        assert await anext(monitor) == expected  # and is killed before it asks for more
     async with client.monitor(journal=journal, ack="manual") as monitor:
-        assert [expected] == await events_of(monitor)
+        assert await events_of(monitor) == [expected]
     async with client.monitor(journal=journal) as monitor:
         assert await events_of(monitor) == []
 
@@ -347,7 +347,7 @@ async def test_f37_a_benchmark_that_is_gone(server: FaultServer, client: Client,
     async with client.monitor(journal=journal) as monitor:
         assert await events_of(monitor) == []
     async with client.monitor(journal=journal) as monitor:
-        assert [StartInterrupted("b1", None, ())] == await events_of(monitor)
+        assert await events_of(monitor) == [StartInterrupted("b1", None, ())]
 
 
 async def test_f37_the_newest_start_is_cleared_up_first(server: FaultServer, client: Client, journal: Path) -> None:

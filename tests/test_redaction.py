@@ -39,7 +39,7 @@ from aiobench._redaction import excerpt, on_one_line, redacted, secrets_of, with
 )
 def test_where_the_key_comes_from(argument: str | None, environ: dict[str, str], expected: str) -> None:
     """The argument wins, then TEAM_API_KEY, then AIXPLAIN_API_KEY; an empty variable counts as unset."""
-    assert expected == resolved_api_key(argument, environ)
+    assert resolved_api_key(argument, environ) == expected
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_what_cannot_be_sent_is_no_key(key: str) -> None:
 )
 def test_redacted(text: str, expected: str) -> None:
     """The key and the queries of URLs are taken out; the rest stays."""
-    assert expected == redacted(text, "k3y")
+    assert redacted(text, "k3y") == expected
 
 
 ECHOED = "0f8a-k3y/4d+c29b=="
@@ -124,7 +124,7 @@ def test_no_spelling_of_the_key_is_left(spelling: str) -> None:
 )
 def test_text_of_a_server_is_printable(text: str, expected: str) -> None:
     """It is shortened, and cannot forge a line of a log or colour a terminal."""
-    assert expected == on_one_line(text)
+    assert on_one_line(text) == expected
 
 
 @given(st.text(), st.text())
@@ -161,7 +161,7 @@ def test_long_texts_take_no_time() -> None:
 )
 def test_secrets_of(url: str, expected: tuple[str, ...]) -> None:
     """The query and its values are secrets, quoted or not, unless they are as short as `b=1`; the longest first."""
-    assert set(expected) == set(secrets_of(url))
+    assert set(secrets_of(url)) == set(expected)
     assert sorted(secrets_of(url), key=len, reverse=True) == list(secrets_of(url))
 
 

@@ -104,7 +104,7 @@ def test_explanations_are_theirs(theirs: dict[str, dict[str, Any]], name: str) -
 def test_status_is_theirs(theirs: dict[str, dict[str, Any]], name: str) -> None:
     """The status is the document's, as the SDK reads it."""
     assert theirs[name]["status"] == sample_snapshot(name).status
-    assert f"<Benchmark Job({sample(name)['jobId']})>" == theirs[name]["repr"]
+    assert theirs[name]["repr"] == f"<Benchmark Job({sample(name)['jobId']})>"
 
 
 def test_csv_frame_is_theirs_where_nothing_is_odd(tmp_path: Path) -> None:

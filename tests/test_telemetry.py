@@ -108,10 +108,10 @@ async def test_calls_polls_and_downloads_are_traced(
 
     jobs = "/sdk/benchmarks/jobs"
     results = [f"{jobs}/done", "/results/done.csv"]
-    assert [f"{jobs}/open", f"{jobs}/done", *results, f"{jobs}/done"] == shown(spans, server)
+    assert shown(spans, server) == [f"{jobs}/open", f"{jobs}/done", *results, f"{jobs}/done"]
     assert "Signature" in server.sent_to("GET /results")[0].target
     requests = [span for span in spans.get_finished_spans() if span.name == "GET"]
-    assert {parent.get_span_context().span_id} == {span.parent.span_id for span in requests if span.parent}
+    assert {span.parent.span_id for span in requests if span.parent} == {parent.get_span_context().span_id}
     heads = [request.headers["traceparent"] for request in server.requests]
     assert [f"{span.get_span_context().span_id:016x}" for span in requests] == [head.split("-")[2] for head in heads]
 
@@ -129,7 +129,7 @@ def test_the_blocking_world_is_traced(
 
     assert shown(spans, server) == ["/sdk/benchmarks/jobs/open", "/sdk/benchmarks/jobs/done", "/results/done.csv"]
     requests = [span for span in spans.get_finished_spans() if span.name == "GET"]
-    assert {parent.get_span_context().span_id} == {span.parent.span_id for span in requests if span.parent}
+    assert {span.parent.span_id for span in requests if span.parent} == {parent.get_span_context().span_id}
 
 
 @pytest.mark.anyio
@@ -184,7 +184,7 @@ async def test_captured_headers_are_sanitized(server: FaultServer, spans: InMemo
     async with Client(KEY, base_url=server.base_url, trust_env=False) as client:
         await client.job("done").download_results_as_csv(return_dataframe=True)
 
-    assert ["/sdk/benchmarks/jobs/done", *["/results/done.csv"] * 2] == shown(spans, server)
+    assert shown(spans, server) == ["/sdk/benchmarks/jobs/done", *["/results/done.csv"] * 2]
     captured = dict(spans.get_finished_spans()[0].attributes or {})
     assert captured["http.request.header.authorization"] == ("[REDACTED]",)
     assert captured["http.request.header.accept"] == ("application/json",)

@@ -134,7 +134,7 @@ def test_runs_of_one_model_are_told_apart_by_job() -> None:
     """Two jobs of one benchmark: the model is shown once for each."""
     frames = [results({"a": values}).assign(job_id=job) for job, values in (("j1", [1.0, 2.0]), ("j2", [3.0, 4.0]))]
 
-    assert {"a (j1)", "a (j2)"} == set(leaderboard(pd.concat(frames))["Model"])
+    assert set(leaderboard(pd.concat(frames))["Model"]) == {"a (j1)", "a (j2)"}
 
 
 def test_two_datasets_that_count_from_0_are_not_one() -> None:

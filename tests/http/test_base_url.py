@@ -30,7 +30,7 @@ from aiobench._http.settings import DEFAULT_BASE_URL, checked_base_url, is_this_
 )
 def test_path_is_kept_and_ends_with_a_slash(value: str, expected: str) -> None:
     """Routes are appended to the path, which stays as it was written, quoting included."""
-    assert expected == str(checked_base_url(value, allow_plain_http=False))
+    assert str(checked_base_url(value, allow_plain_http=False)) == expected
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_key_does_not_go_over_plain_http_to_another_machine(host: str) -> None:
     """Plain http is for loopback, unless the user says so (F17)."""
     with pytest.raises(ConfigurationError, match="allow_plain_http=True"):
         checked_base_url(f"http://{host}", allow_plain_http=False)
-    assert f"http://{host}/" == str(checked_base_url(f"http://{host}", allow_plain_http=True))
+    assert str(checked_base_url(f"http://{host}", allow_plain_http=True)) == f"http://{host}/"
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_key_does_not_go_over_plain_http_to_another_machine(host: str) -> None:
 )
 def test_loopback_names(host: str, expected: bool) -> None:
     """`localhost`, names below it and every spelling of a loopback address mean this machine, and nothing else does."""
-    assert expected == is_this_machine(host)
+    assert is_this_machine(host) == expected
 
 
 def test_default_is_the_platforms() -> None:

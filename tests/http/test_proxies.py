@@ -41,7 +41,7 @@ def test_which_proxy(monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], u
         monkeypatch.setenv(name, value)
 
     found = environment_proxy(httpx.URL(url))
-    assert expected == (None if found is None else str(found))
+    assert (None if found is None else str(found)) == expected
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_which_proxy(monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], u
 )
 def test_what_goes_without(no_proxy: str, host: str, expected: bool) -> None:
     """Names with all below them, `*.name` for what is below alone, addresses, networks, each with or without a port."""
-    assert expected == goes_without(host, 443, no_proxy)
+    assert goes_without(host, 443, no_proxy) == expected
 
 
 @given(st.text(), st.text())

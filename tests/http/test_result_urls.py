@@ -88,7 +88,7 @@ def test_named_hosts_have_any_case(name: str) -> None:
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
 def test_loopback_is_fine_beside_a_platform_on_loopback(host: str) -> None:
     """When the base URL itself is on loopback, so may the results be, over plain http."""
-    assert f"http://{host}:8000/x" == str(LOCAL.checked(f"http://{host}:8000/x", job_id="J"))
+    assert str(LOCAL.checked(f"http://{host}:8000/x", job_id="J")) == f"http://{host}:8000/x"
     with pytest.raises(UnsafeURLError, match=r"10\.0\.0\.1 is not on the public internet"):
         LOCAL.checked("https://10.0.0.1/x", job_id="J")
 

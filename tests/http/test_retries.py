@@ -106,7 +106,7 @@ def test_which_statuses_are_asked_again(code: int) -> None:
 )
 def test_which_errors_are_asked_again(error: Exception, expected: bool) -> None:
     """Connection troubles and replies that make no sense may pass; what would be the same again is final."""
-    assert expected == is_retried(error)
+    assert is_retried(error) == expected
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_which_errors_are_asked_again(error: Exception, expected: bool) -> None:
 )
 def test_what_follows_an_error(error: Exception, limits: dict[str, Any], expected: float | None) -> None:
     """The wait is the caller's own or what the server asks for, within the caller's limits; None ends it."""
-    assert expected == retry_in(error, wait=2.0, **limits)
+    assert retry_in(error, wait=2.0, **limits) == expected
 
 
 def test_the_budget_is_asked_last() -> None:

@@ -97,4 +97,4 @@ def test_any_value_is_a_number_of_seconds_or_nothing(value: str) -> None:
 )
 def test_milliseconds_are_more_exact(milliseconds: str, expected: float) -> None:
     """`retry-after-ms` counts before `Retry-After`, unless it makes no sense."""
-    assert expected == asked("7", **{"retry-after-ms": milliseconds})
+    assert asked("7", **{"retry-after-ms": milliseconds}) == expected

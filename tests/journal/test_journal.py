@@ -70,8 +70,8 @@ def test_a_handled_end_is_remembered(opened: Opened) -> None:
     journal, _ = opened()
     journal.add([Record("a", "b1")])
     journal.handle(Record("a", "b1"))
-    assert {"a"} == journal.add([Record("a", "b1"), Record("b", "b1")])
-    assert [Record("a", "b1")] == journal.handled()
+    assert journal.add([Record("a", "b1"), Record("b", "b1")]) == {"a"}
+    assert journal.handled() == [Record("a", "b1")]
 
 
 def test_a_benchmark_once_known_is_kept(opened: Opened) -> None:
@@ -90,7 +90,7 @@ def test_notes_are_kept(opened: Opened) -> None:
     journal.handle(Record("a"))
     journal, contents = opened()
     assert [(each.job_id, each.note) for each in contents.pending] == [("b", "2"), ("c", None)]
-    assert [Record("a", "", '{"by":"x"}')] == journal.handled()
+    assert journal.handled() == [Record("a", "", '{"by":"x"}')]
 
 
 def test_a_start_is_there_until_its_outcome_is_recorded(opened: Opened) -> None:
@@ -99,7 +99,7 @@ def test_a_start_is_there_until_its_outcome_is_recorded(opened: Opened) -> None:
     first = journal.begin_start("b1", "7", frozenset({"x"}))
     second = journal.begin_start("b2", None, None)
     journal, contents = opened()
-    assert (first, second) == contents.starts
+    assert contents.starts == (first, second)
     journal.end_start(first.number, Record("new", "b1", "7"))
     journal.end_start(second.number, None)
     assert Contents((Record("new", "b1", "7"),), 0, ()) == opened()[1]
@@ -113,7 +113,7 @@ def test_the_file_does_not_grow_for_ever(opened: Opened, monkeypatch: pytest.Mon
     for number in range(10):
         journal.handle(Record(f"j{number}"))
     assert [Record(f"j{number}", "", "1") for number in (7, 8, 9)] == journal.handled()
-    assert {"j7", "j8", "j9"} == journal.add([Record(f"j{number}") for number in range(10)])
+    assert journal.add([Record(f"j{number}") for number in range(10)]) == {"j7", "j8", "j9"}
 
 
 def test_a_second_monitor_is_refused(path: Path, opened: Opened) -> None:
@@ -195,8 +195,8 @@ def test_an_older_file_is_taken_over(path: Path, opened: Opened) -> None:
     for _ in range(2):
         journal, contents = opened()
         assert pending(contents) == [("a", "b1"), ("b", "")]
-        assert [Record("c")] == journal.handled()
-    assert {"c"} == journal.add([Record("c", "b1", "1")])
+        assert journal.handled() == [Record("c")]
+    assert journal.add([Record("c", "b1", "1")]) == {"c"}
 
 
 @pytest.mark.parametrize(

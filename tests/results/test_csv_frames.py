@@ -188,7 +188,7 @@ def test_a_metric_may_be_no_number(read: Read, nan: str) -> None:
     """`NaN` is a float; in a metric it is read as one, in a text it stays the word, and a word elsewhere is found."""
     frame = read(f"source,X,X\n{nan},{nan},2\n{nan},1,{nan}\n", "X")
 
-    assert [nan, nan] == list(frame["source"])
+    assert list(frame["source"]) == [nan, nan]
     assert [str(frame[name].dtype) for name in ("X", "X.1")] == ["float64"] * 2
     assert [frame["X"][1], frame["X.1"][0]] == [1.0, 2.0]
     assert [*frame["X"].isna(), *frame["X.1"].isna()] == [True, False, False, True]

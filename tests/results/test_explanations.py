@@ -54,7 +54,7 @@ def test_dependent_by_score() -> None:
     """`metric_dependant=True` gives each item by its score id."""
     items = sample("completed")["explanation"]["metricDependent"]
 
-    assert {"me-bleu": items[0], "me-chrf": items[1]} == sample_snapshot("completed").localized_explanations(True)
+    assert sample_snapshot("completed").localized_explanations(True) == {"me-bleu": items[0], "me-chrf": items[1]}
 
 
 def test_dependent_by_task() -> None:
@@ -69,7 +69,7 @@ def test_one_score_under_two_datasets_is_kept_twice() -> None:
     """Unlike the SDK: the next one under another dataset is `SCORE (DATASET)`."""
     items = sample("odd")["explanation"]["metricDependent"]
 
-    assert {"me-bleu": items[0], "me-bleu (ds-02)": items[1]} == sample_snapshot("odd").localized_explanations(True)
+    assert sample_snapshot("odd").localized_explanations(True) == {"me-bleu": items[0], "me-bleu (ds-02)": items[1]}
 
 
 def test_every_task_is_found() -> None:

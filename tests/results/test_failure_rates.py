@@ -29,7 +29,7 @@ NAN = math.nan
 )
 def test_rates_of_the_samples(name: str, expected: dict[str, float]) -> None:
     """Each sample gives the rates that the wire format's table leads to."""
-    assert expected == sample_snapshot(name).failure_rates()
+    assert sample_snapshot(name).failure_rates() == expected
 
 
 def test_frame() -> None:
@@ -86,7 +86,7 @@ def test_rule_of_the_rate(run: dict[str, Any], expected: float) -> None:
     """First score with both counts and a sum over 0; else the run's own segments if any failed; else unknown."""
     snapshot = snapshot_from(job_document({"pipeline": "m", **run}))
 
-    assert expected == pytest.approx(snapshot.failure_rates()["m"], nan_ok=True)
+    assert snapshot.failure_rates()["m"] == pytest.approx(expected, nan_ok=True)
 
 
 @given(count=st.integers(0, 10**6), failed=st.integers(0, 10**6))

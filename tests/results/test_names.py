@@ -26,7 +26,7 @@ def test_like_names_are_numbered(names: list[str], expected: list[str]) -> None:
     """The first keeps its name, the next is `NAME (2)`, and a name that exists is never given again."""
     given_names = Names()
 
-    assert expected == [given_names.unused(name) for name in names]
+    assert [given_names.unused(name) for name in names] == expected
 
 
 @given(st.lists(st.sampled_from(["x", "x (2)", "x (3)", "x (2) (2)", ""]) | st.text(max_size=3)))
@@ -60,7 +60,7 @@ def test_as_many_names_come_out_as_went_in(names: list[str]) -> None:
 )
 def test_model_id_stands_in_for_a_display_name(run: dict[str, object], expected: str) -> None:
     """The display name counts where there is a usable one, else the model id, else `unknown`."""
-    assert [expected] == [name for name, _ in named_iterations(job_document(run))]
+    assert [name for name, _ in named_iterations(job_document(run))] == [expected]
 
 
 def test_many_like_names_take_no_quadratic_time() -> None:

@@ -35,10 +35,10 @@ def test_details() -> None:
     details = sample_snapshot("completed").score_details()
 
     raw = [run["scores"] for run in sample("completed")["iterations"]]
-    assert {
+    assert details == {
         "model-a": {"creditsUsed": 0.43211, "timeSpent": 31.42, "status": "completed", "rawScores": raw[0]},
         "model-b": {"creditsUsed": 0.86422, "timeSpent": 62.83, "status": "completed", "rawScores": raw[1]},
-    } == details
+    }
 
 
 @pytest.mark.parametrize("name", JOBS)
@@ -88,10 +88,10 @@ def test_what_is_null_or_missing_is_none(missing: dict[str, Any]) -> None:
     good = iteration("good", credits=1.000001, runtime=2.004, scores=[score()])
     snapshot = snapshot_from(job_document({"pipeline": "odd", **missing}, good))
 
-    assert {
+    assert snapshot.score_details() == {
         "odd": {"creditsUsed": None, "timeSpent": None, "status": None, "rawScores": None},
         "good": {"creditsUsed": 1.0, "timeSpent": 2.0, "status": "completed", "rawScores": [score()]},
-    } == snapshot.score_details()
+    }
     assert snapshot.score_rows() == [{"Model": "odd"}, {"Model": "good", BLEU: 1.5}]
 
 

@@ -175,7 +175,7 @@ def test_both_worlds_have_the_same_calls(name: str) -> None:
         here: Any = getattr(blocking, RENAMED.get(method, method))
         expected = [(p.name, p.kind, p.default) for p in inspect.signature(there).parameters.values()]
         actual = [(p.name, p.kind, p.default) for p in inspect.signature(here).parameters.values()]
-        assert expected == actual, method
+        assert actual == expected, method
         assert not inspect.iscoroutinefunction(here)
         assert not inspect.isasyncgenfunction(here)
         assert bool(there.__doc__) == bool(here.__doc__), method

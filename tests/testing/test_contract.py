@@ -125,8 +125,8 @@ def test_ended_job_is_what_the_wire_page_says(platform: Platform) -> None:
 
     assert wrong_in(document, JOB) == {}
     assert (job, benchmark, "completed") == (document["jobId"], document["benchmark"]["id"], document["status"])
-    assert set() == PROGRESS - document["progress"].keys()
-    assert set() == {"startAt", "endAt", "runtime", "remaining"} - document["time"].keys()
+    assert PROGRESS - document["progress"].keys() == set()
+    assert {"startAt", "endAt", "runtime", "remaining"} - document["time"].keys() == set()
     assert platform.models == [iteration["pipeline"] for iteration in document["iterations"]]
     for iteration in document["iterations"]:
         assert wrong_in(iteration, ITERATION) == {}
@@ -146,7 +146,7 @@ def test_list_is_an_array_that_agrees_with_the_documents(platform: Platform) -> 
     assert [(job["jobId"], job["status"], job["updatedAt"]) for job in documents] == [
         (entry["jobId"], entry["status"], entry["updatedAt"]) for entry in listed
     ]
-    assert {benchmark} == {entry["benchmark"]["id"] for entry in listed}
+    assert {entry["benchmark"]["id"] for entry in listed} == {benchmark}
 
 
 def test_benchmark_is_given_back_as_it_was_created(platform: Platform) -> None:
@@ -223,9 +223,9 @@ def test_assets_have_what_the_sdk_reads(platform: Platform) -> None:
         "sdk/benchmarks/normalization-options", json={"metricId": METRICS[0], "modelIds": platform.models}
     ).json()
 
-    assert set() == METRIC - first.keys()
-    assert set() == METRIC - metric.keys()
-    assert set() == MODEL - model.keys()
+    assert METRIC - first.keys() == set()
+    assert METRIC - metric.keys() == set()
+    assert MODEL - model.keys() == set()
     assert all(isinstance(option["value"], str) for option in options)
     assert {"id", "name"} <= platform.http.get(f"sdk/datasets/{DATASET}/overview").json().keys()
 

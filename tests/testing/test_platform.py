@@ -233,7 +233,7 @@ async def test_lost_reply_of_a_start_starts_one_job(fake: FakePlatform) -> None:
     async with fake.client() as client:
         started = await client.start_job(benchmark.id)
 
-    assert [started.id] == [job.id for job in benchmark.jobs]
+    assert [job.id for job in benchmark.jobs] == [started.id]
 
 
 async def test_dropped_start_starts_no_job(fake: FakePlatform) -> None:

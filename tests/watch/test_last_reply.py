@@ -184,7 +184,7 @@ async def test_a_watch_asks_conditionally(server: FaultServer, client: Client) -
             server.jobs["j"]["status"] = "completed"
     assert [status for status, _ in seen] == ["running"] * 4 + ["completed"]
     assert len({polled_at for _, polled_at in seen}) == 5
-    assert [None, *['W/"running"'] * 4] == [request.headers.get("if-none-match") for request in server.requests]
+    assert [request.headers.get("if-none-match") for request in server.requests] == [None, *['W/"running"'] * 4]
 
 
 def listing(server: FaultServer, *, is_reversed: bool = False) -> bytes:

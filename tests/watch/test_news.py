@@ -27,7 +27,7 @@ async def test_changes_of_status_are_joined() -> None:
     queue = NewsQueue()
     queue.put(Changed(JOB, "a", "b"), "j")
     queue.put(Changed(JOB, "b", "c"), "j")
-    assert [(Changed, JOB, "a", "c")] == taken(queue)
+    assert taken(queue) == [(Changed, JOB, "a", "c")]
 
 
 async def test_a_change_and_its_way_back_are_nothing() -> None:
@@ -43,7 +43,7 @@ async def test_the_newest_progress_is_told() -> None:
     queue = NewsQueue()
     for percentage in (1.0, 2.0, 3.0):
         queue.put(Moved(JOB, Progress(percentage)), "j")
-    assert [(Moved, JOB, Progress(3.0))] == taken(queue)
+    assert taken(queue) == [(Moved, JOB, Progress(3.0))]
 
 
 async def test_a_failure_that_is_over_is_no_news() -> None:

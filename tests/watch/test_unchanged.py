@@ -106,10 +106,10 @@ def reported(
 def test_nothing_is_told_otherwise(history: list[Any], known: int, failing: list[int]) -> None:
     """With ETags, without, and reading every reply, a monitor tells the same at the same times, and counts the same."""
     expected = said(history, known, failing, with_etags=False)
-    assert expected == said(history, known, failing, with_etags=True)
+    assert said(history, known, failing, with_etags=True) == expected
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(unchanged, "hash", lambda _: object(), raising=False)  # never the one before
-        assert expected == said(history, known, failing, with_etags=False)
+        assert said(history, known, failing, with_etags=False) == expected
 
 
 def said(*arguments: Any, with_etags: bool) -> tuple[Any, ...]:

@@ -64,7 +64,7 @@ def test_payload_with_display_names() -> None:
 )
 def test_normalization_goes_into_the_metric(metrics: list[str | MetricSpec], expected: list[Any]) -> None:
     """Each combination of options is a configuration; one metric named twice is one entry with both's."""
-    assert expected == creation_payload("mine", dataset="ds-1", models=["m-1"], metrics=metrics)["metrics"]
+    assert creation_payload("mine", dataset="ds-1", models=["m-1"], metrics=metrics)["metrics"] == expected
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from aiobench._wire import routes
 )
 def test_routes_are_those_of_the_wire(route: Callable[[str], str], expected: str) -> None:
     """Each call goes where docs/reference/wire.md says, relative to the base URL."""
-    assert expected == route("ID")
+    assert route("ID") == expected
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_routes_are_those_of_the_wire(route: Callable[[str], str], expected: str
 )
 def test_odd_id_is_one_segment(job_id: str, segment: str) -> None:
     """Slashes, questions marks, dots and what is not ASCII are percent-encoded (F27)."""
-    assert f"sdk/benchmarks/jobs/{segment}" == routes.job(job_id)
+    assert routes.job(job_id) == f"sdk/benchmarks/jobs/{segment}"
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(str.strip))
