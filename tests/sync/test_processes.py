@@ -448,3 +448,21 @@ def test_importing_starts_nothing(run_program: Run) -> None:
     )
 
     assert (done.stdout, done.stderr) == ("1 []\n", "")
+
+
+def test_the_thread_has_imported_what_it_needs_before_the_first_call(run_program: Run) -> None:
+    """A fork in a later call cannot find the thread in the middle of an import, whose lock would hang the child."""
+    done = run_program(
+        """
+    import sys
+    from aiobench.sync._loop import Loop
+
+    loop = Loop()
+    loop.start()
+    print({"encodings.idna", "anyio._backends._asyncio"} - sys.modules.keys())
+    loop.discard()
+    loop.thread.join()
+    """
+    )
+
+    assert (done.returncode, done.stdout) == (0, "set()\n"), done.stderr
