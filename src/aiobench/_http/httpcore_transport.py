@@ -16,6 +16,7 @@ import httpx
 from attrs import frozen
 
 from aiobench._http.connections import KEEPALIVE
+from aiobench._http.http11 import Http11Connection
 
 __all__ = ["OneConnectionTransport", "directly", "through_proxy"]
 
@@ -40,7 +41,7 @@ def directly(context: ssl.SSLContext, backend: httpcore.AsyncNetworkBackend) -> 
         if origin.scheme == b"https":
             context.set_alpn_protocols(["http/1.1"])
             stream = await stream.start_tls(context, server_hostname=host)
-        return httpcore.AsyncHTTP11Connection(origin, stream, keepalive_expiry=KEEPALIVE)
+        return Http11Connection(stream, keep_idle=KEEPALIVE)
 
     return connect
 

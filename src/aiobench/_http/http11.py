@@ -1,0 +1,138 @@
+"""One connection that speaks HTTP/1.1 for one borrower at a time: h11 over a stream of httpcore's network interface.
+
+httpcore's own connection may belong to a pool that many tasks share. Its locks, its hooks for tracing and its generators
+took twice the CPU of h11 itself (`python -m benchmarks layers`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterable, AsyncIterator
+from typing import cast
+
+import anyio
+import h11
+import httpcore
+
+__all__ = ["Http11Connection"]
+
+LONGEST_HEAD = 100 * 1024  # bytes of a reply's status and headers
+PIECE = 64 * 1024  # bytes read at a time
+
+
+class Http11Connection(httpcore.AsyncConnectionInterface):
+    """An open connection.
+
+    Args:
+        stream: What it sends and receives by.
+        keep_idle: Seconds that it may rest before it counts as expired.
+    """
+
+    def __init__(self, stream: httpcore.AsyncNetworkStream, *, keep_idle: float) -> None:
+        self._stream = stream
+        self._keep_idle = keep_idle
+        self._idle_since: float | None = None
+        self._is_closed = False
+        self._h11 = h11.Connection(h11.CLIENT, max_incomplete_event_size=LONGEST_HEAD)
+
+    async def handle_async_request(self, request: httpcore.Request) -> httpcore.Response:
+        """Send a request and receive the head of its reply.
+
+        Raises:
+            httpcore.NetworkError, httpcore.ProtocolError: If no reply comes. The connection is closed then.
+        """
+        try:
+            await self._send(request)
+            event = await self.next_event()
+            while isinstance(event, h11.InformationalResponse):
+                event = await self.next_event()
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await self.aclose()
+            raise
+        assert isinstance(event, h11.Response)  # h11 lets nothing else begin a reply
+        return httpcore.Response(
+            event.status_code,
+            headers=event.headers.raw_items(),
+            content=_Body(self),
+            extensions={"http_version": b"HTTP/" + event.http_version, "reason_phrase": event.reason},
+        )
+
+    async def _send(self, request: httpcore.Request) -> None:
+        self._idle_since = None
+        speak = self._h11.send
+        try:
+            head = h11.Request(method=request.method, target=request.url.target, headers=request.headers)
+            pieces = [speak(head)]
+            async for chunk in cast("AsyncIterable[bytes]", request.stream):
+                pieces.append(speak(h11.Data(data=chunk)))
+            pieces.append(speak(h11.EndOfMessage()))
+        except h11.LocalProtocolError as error:
+            raise httpcore.LocalProtocolError(str(error)) from error
+        try:
+            await self._stream.write(b"".join(piece for piece in pieces if piece))
+        except httpcore.WriteError:
+            pass  # a server that refuses a request may close early, and its reply says why
+
+    async def next_event(self) -> h11.Event | type[h11.PAUSED]:
+        """Receive what the server sends next.
+
+        Raises:
+            httpcore.NetworkError, httpcore.ProtocolError: If that cannot be read, or is no HTTP.
+        """
+        try:
+            while (event := self._h11.next_event()) is h11.NEED_DATA:
+                data = await self._stream.read(PIECE)
+                if not data and self._h11.their_state is h11.SEND_RESPONSE:
+                    raise httpcore.RemoteProtocolError("the server closed the connection without a reply")
+                self._h11.receive_data(data)
+        except h11.RemoteProtocolError as error:
+            raise httpcore.RemoteProtocolError(str(error)) from error
+        return cast("h11.Event | type[h11.PAUSED]", event)
+
+    async def finish(self) -> None:
+        """Make ready for the next request, or close if the exchange is not complete or its end not clean."""
+        is_complete = self._h11.our_state is self._h11.their_state is h11.DONE
+        if is_complete and not self._h11.trailing_data[0]:
+            self._h11.start_next_cycle()
+            self._idle_since = time.monotonic()
+        else:  # more than one reply to one request would be taken for the reply to the next
+            await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connection, whatever it is doing."""
+        self._is_closed = True
+        await self._stream.aclose()
+
+    def is_closed(self) -> bool:
+        return self._is_closed
+
+    def has_expired(self) -> bool:
+        """Whether it has rested for too long, or the server has closed it or sent what nobody asked for."""
+        since = self._idle_since
+        if since is None:
+            return False
+        return time.monotonic() - since > self._keep_idle or bool(self._stream.get_extra_info("is_readable"))
+
+
+class _Body:
+    """The body of a reply. Closing it finishes the exchange."""
+
+    def __init__(self, connection: Http11Connection) -> None:
+        self._connection = connection
+        self._is_closed = False
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if not self._is_closed:
+            event = await self._connection.next_event()
+            if isinstance(event, h11.Data):
+                return bytes(event.data)
+        raise StopAsyncIteration
+
+    async def aclose(self) -> None:
+        if not self._is_closed:
+            self._is_closed = True
+            await self._connection.finish()
