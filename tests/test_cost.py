@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 COSTS = {
-    "check_status": (161, 100),
+    "check_status": (182, 109),
     "fetch": (176, 110),
     "a request of a monitor": (381, 242),
     "a request of a monitor among others": (273, 164),

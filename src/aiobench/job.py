@@ -19,7 +19,7 @@ from aiobench._results import lazy_pandas as pd
 from aiobench._results.options import DtypeBackend, Engine, ReadOptions
 from aiobench._watch.unchanged import DocumentPolls
 from aiobench._watch.watcher import Watcher
-from aiobench._wire.heads import job_head
+from aiobench._wire.heads import JobHead, job_head
 from aiobench._wire.routes import checked_id
 from aiobench._wire.statuses import shown
 from aiobench.documents import Explanations, ScoreDetail, ScoreRow
@@ -50,7 +50,7 @@ class BenchmarkJob(Displayed):
         TypeError: If *client* is not a client of this module, or a keyword looks like a misspelt `client`.
     """
 
-    __slots__ = ("__weakref__", "_client", "_request", "additional_info", "benchmark_id", "id", "status")
+    __slots__ = ("__weakref__", "_client", "_head", "_request", "additional_info", "benchmark_id", "id", "status")
 
     def __init__(
         self, id: str, status: str, benchmark_id: str, *, client: ClientBase | None = None, **additional_info: Any
@@ -64,6 +64,7 @@ class BenchmarkJob(Displayed):
         self.benchmark_id: str = benchmark_id and checked_id(benchmark_id, "benchmark id")
         self.additional_info: dict[str, Any] = additional_info
         self._client = client
+        self._head: tuple[int | None, JobHead] | None = None  # what `check_status()` read last, with its digest
         self._request: tuple[str, ApiRequest] | None = None  # with the id that it asks for: `id` may be set
 
     def _line(self) -> str:
@@ -103,7 +104,12 @@ class BenchmarkJob(Displayed):
             APIError: If the request fails; the subclass says why.
         """
         context = self._asking_context()
-        head = await context.platform.job(self._job_request(context), job_head)
+        digest, head = self._head or (None, None)
+        answer = await context.platform.job_if_changed(self._job_request(context), job_head, digest)
+        if answer.value is not None:
+            head = answer.value
+            self._head = answer.digest, head
+        assert head is not None  # of the reply that this one is the same as
         self._learn(context.platform.session, head.status, head.benchmark_id)
         return self.status
 

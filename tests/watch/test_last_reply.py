@@ -11,7 +11,7 @@ import anyio
 import pytest
 
 from aiobench import Client, Finished, InvalidResponseError, PollFailed, PollPolicy
-from aiobench._watch.unchanged import FULL_REQUEST_EVERY, LastReply, Reading
+from aiobench._watch.unchanged import FULL_REQUEST_EVERY, LastReply
 from faults.server import Exchange, FaultServer, reply, running
 
 pytestmark = pytest.mark.anyio
@@ -78,15 +78,6 @@ def test_what_was_forgotten_is_asked_for_in_full() -> None:
     last = noted('"v"')
     last.forget()
     assert last.condition() is None
-
-
-def test_the_same_body_is_not_decoded() -> None:
-    """A body is decoded unless it is the last one."""
-    first = Reading(None, len)
-    assert first(b"abc") == 3
-    again = Reading(noted(None, first.digest or 0), len)
-    assert again(b"abc") is None
-    assert again(b"abcd") == 4
 
 
 class Tagged:

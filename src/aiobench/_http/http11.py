@@ -1,7 +1,7 @@
 """One connection that speaks HTTP/1.1 for one borrower at a time: h11 over a stream of httpcore's network interface.
 
-httpcore's own connection may belong to a pool that many tasks share. Its locks, its hooks for tracing and its generators
-took twice the CPU of h11 itself (`python -m benchmarks layers`).
+httpcore's own connection may belong to a pool that many tasks share. Its locks, hooks for tracing and generators took
+twice the CPU of h11 itself (`python -m benchmarks layers`).
 """
 
 from __future__ import annotations

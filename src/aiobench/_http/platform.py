@@ -38,6 +38,10 @@ class Platform:
         """Request a job document, with retries."""
         return await self.session.call(request, decode, self.options)
 
+    async def job_if_changed(self, request: ApiRequest, decode: Callable[[bytes], T], known: int | None) -> Answer[T]:
+        """Request a job document, with retries, and decode it unless its digest is *known*."""
+        return await self.session.call_if_changed(request, decode, self.options, known)
+
     async def poll(
         self, request: ApiRequest, decode: Callable[[bytes], T], on_send: Callable[[], None] | None = None
     ) -> T:
@@ -52,10 +56,13 @@ class Platform:
         *,
         on_send: Callable[[], None] | None = None,
         etag: str | None = None,
+        known: int | None = None,
     ) -> Answer[T]:
         """Request once, like `poll()`, and return what else the reply says: see `Session.ask()`."""
         await self.session.let_pause_pass()
-        return await self.session.ask(request, decode, timeout=self.options.timeout, on_send=on_send, etag=etag)
+        return await self.session.ask(
+            request, decode, timeout=self.options.timeout, on_send=on_send, etag=etag, known=known
+        )
 
     def job_list_request(self, benchmark_id: str, *, purpose: str = "") -> ApiRequest:
         what = f"{purpose}the jobs of benchmark {benchmark_id}"

@@ -88,14 +88,18 @@ class Answer(Generic[T]):
     """What one good reply says.
 
     Attributes:
-        value: The document, decoded; None if it is the one that the caller's ETag names.
+        value: The document, decoded; None if it is the one that the caller has.
         retry_after: Seconds that the server asks to wait before the next poll, or None.
         etag: The name of this version of the document, or None.
+        digest: The digest of the body; None if it was not sent again.
+        size: Bytes of the body.
     """
 
     value: T | None
     retry_after: float | None = None
     etag: str | None = None
+    digest: int | None = None
+    size: int = 0
 
 
 def error_of(reply: Reply, *secrets: str) -> APIError | None:

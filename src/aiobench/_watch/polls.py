@@ -11,7 +11,7 @@ import anyio.lowlevel
 from aiobench._http.retries import asked_wait, is_retried
 from aiobench._watch.jobs import Group, WatchedJob
 from aiobench._watch.log import logger
-from aiobench._watch.unchanged import LastReply, Reading
+from aiobench._watch.unchanged import LastReply
 from aiobench._wire.heads import ListEntry, job_list
 from aiobench._wire.statuses import normalized
 from aiobench.errors import APIError, APIStatusError, AuthenticationError, InvalidResponseError
@@ -64,13 +64,14 @@ class Polls:
     async def _ask_for_job(self, watched: WatchedJob) -> None:
         job = watched.job
         last = watched.reply
-        reading = Reading(
-            last, lambda body: snapshot_of(job.id, body, polled_at=datetime.now(UTC), terminal=self._ends)
-        )
-        request = self._platform.job_request(job.id)
-        condition = None if last is None else last.condition()
         try:
-            answer = await self._platform.ask(request, reading, on_send=self._count_request, etag=condition)
+            answer = await self._platform.ask(
+                self._platform.job_request(job.id),
+                lambda body: snapshot_of(job.id, body, polled_at=datetime.now(UTC), terminal=self._ends),
+                on_send=self._count_request,
+                etag=None if last is None else last.condition(),
+                known=None if last is None else last.digest,
+            )
         except AuthenticationError:
             raise
         except APIError as error:
@@ -79,8 +80,8 @@ class Polls:
             return
         self._agenda.answered(watched)
         self._states.note_success(watched, polls=1)
-        if reading.size:
-            self._agenda.note_document(reading.size)
+        if answer.size:
+            self._agenda.note_document(answer.size)
         snapshot = answer.value
         if snapshot is None:
             self._take_same_document(watched, answer.retry_after)
@@ -88,7 +89,7 @@ class Polls:
             self._take_end(watched, snapshot)
         else:
             watched.reply = watched.reply or LastReply()
-            watched.reply.note(reading.digest, answer.etag)
+            watched.reply.note(answer.digest, answer.etag)
             job.observe(snapshot.status, snapshot.benchmark_id)
             if self._states.compare(watched, snapshot.status, snapshot.progress):
                 watched.count_change()
@@ -130,10 +131,14 @@ class Polls:
     # -- one list ----------------------------------------------------------------------------------------------
 
     async def _ask_for_list(self, group: Group) -> None:
-        reading = Reading(group.reply, job_list)
+        last = group.reply
         try:
             answer = await self._platform.ask(
-                group.request, reading, on_send=self._count_list_request, etag=group.reply.condition()
+                group.request,
+                job_list,
+                on_send=self._count_list_request,
+                etag=last.condition(),
+                known=last.digest,
             )
         except AuthenticationError:
             raise
@@ -144,9 +149,9 @@ class Polls:
         if answer.value is not None:
             group.round += 1
             # before the first checkpoint: whatever changes after it may reset this
-            group.reply.note(reading.digest, answer.etag)
+            group.reply.note(answer.digest, answer.etag)
             await anyio.lowlevel.checkpoint()  # to decode and to compare are two turns
-            await self._take_list(group, answer.value, reading.size)
+            await self._take_list(group, answer.value, answer.size)
         elif group.reply.digest is not None:
             group.round += 1
             self._take_same_list(group)

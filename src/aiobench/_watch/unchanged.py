@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING
 
 from attrs import evolve
 
@@ -14,20 +14,14 @@ if TYPE_CHECKING:
     from aiobench._http.platform import Platform
     from aiobench.snapshot import JobSnapshot
 
-__all__ = ["DocumentPolls", "LastReply", "Reading"]
-
-T = TypeVar("T")
+__all__ = ["DocumentPolls", "LastReply"]
 
 ENTITY_TAG = re.compile(r'(W/)?"[!#-~]{0,200}"')  # RFC 9110, section 8.8.3, without what headers cannot carry safely
 FULL_REQUEST_EVERY = 20  # requests: a server that keeps an ETag for a changed document is found out by then
 
 
 class LastReply:
-    """The digest and ETag of the last good reply.
-
-    The digest is Python's own hash of bytes: 64 bits under a key of this process (SipHash), at a quarter of the cost of
-    a cryptographic one. A server that could make two bodies collide would only hide its own news.
-    """
+    """The digest and ETag of the last good reply."""
 
     __slots__ = ("_conditional", "_etag", "_is_etag_wrong", "digest")
 
@@ -58,20 +52,6 @@ class LastReply:
         self.digest = None
 
 
-class Reading(Generic[T]):
-    """Decodes a body unless it is byte for byte the last one, as most are."""
-
-    def __init__(self, last: LastReply | None, decode: Callable[[bytes], T]) -> None:
-        self._last = last.digest if last is not None else None
-        self._decode = decode
-        self.digest = self._last
-        self.size = 0  # 0 for a 304, which has no body
-
-    def __call__(self, body: bytes) -> T | None:
-        self.digest, self.size = hash(body), len(body)
-        return None if self.digest == self._last else self._decode(body)
-
-
 class DocumentPolls:
     """Requests a job's document, once per call. The same reply again gives the same snapshot, polled anew.
 
@@ -97,11 +77,11 @@ class DocumentPolls:
         Raises:
             APIError: If the request brings no usable reply; the subclass says why.
         """
-        reading = Reading(self._last, self._decode)
-        answer = await self._platform.ask(self._request, reading, etag=self._last.condition())
+        known = self._last.digest
+        answer = await self._platform.ask(self._request, self._decode, etag=self._last.condition(), known=known)
         if answer.value is not None:
             self._snapshot = answer.value
-            self._last.note(reading.digest, answer.etag)
+            self._last.note(answer.digest, answer.etag)
         else:
             assert self._snapshot is not None  # of the reply that this one is the same as
             self._snapshot = evolve(self._snapshot, polled_at=datetime.now(UTC))
