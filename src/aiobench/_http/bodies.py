@@ -155,7 +155,12 @@ class Body(httpx.AsyncByteStream):
         self._chunks = self._stream.__aiter__()
         return self._chunks
 
+    async def end(self) -> None:
+        """Close the stream after its last chunk."""
+        await self._stream.aclose()
+
     async def aclose(self) -> None:
+        """Close the stream, wherever it is."""
         await self._stream.aclose()
         if self._chunks is not None:
             with suppress(Exception):

@@ -82,7 +82,7 @@ class Lease:
     async def finish(self) -> None:
         """Finish a response that was read to its end, so that the connection can be reused."""
         if self._body is not None:
-            await self._body.aclose()
+            await self._body.end()
             self._body = None
 
     def detach(self) -> httpx.AsyncBaseTransport:

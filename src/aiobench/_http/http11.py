@@ -7,20 +7,42 @@ twice the CPU of h11 itself (`python -m benchmarks layers`).
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterable, AsyncIterator
-from typing import cast
+from collections.abc import AsyncIterable, AsyncIterator, MutableMapping, Sequence
+from contextlib import suppress
+from typing import Any, Protocol, cast
 
 import anyio
 import h11
 import httpcore
+from attrs import define
 
-__all__ = ["Http11Connection"]
+__all__ = ["Headers", "Http11Connection", "Received", "ReplyBody"]
 
 LONGEST_HEAD = 100 * 1024  # bytes of a reply's status and headers
 PIECE = 64 * 1024  # bytes read at a time
 
+Headers = Sequence[tuple[bytes, bytes]]
 
-class Http11Connection(httpcore.AsyncConnectionInterface):
+
+class ReplyBody(Protocol):
+    """The body of a reply. Closing it finishes the exchange."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]: ...
+
+    async def aclose(self) -> None: ...
+
+
+@define(eq=False)
+class Received:
+    """A reply whose body is yet to be read, with the names of `httpcore.Response`."""
+
+    status: int
+    headers: Headers
+    stream: ReplyBody
+    extensions: MutableMapping[str, Any]
+
+
+class Http11Connection:
     """An open connection.
 
     Args:
@@ -35,14 +57,14 @@ class Http11Connection(httpcore.AsyncConnectionInterface):
         self._is_closed = False
         self._h11 = h11.Connection(h11.CLIENT, max_incomplete_event_size=LONGEST_HEAD)
 
-    async def handle_async_request(self, request: httpcore.Request) -> httpcore.Response:
+    async def exchange(self, method: bytes, target: bytes, headers: Headers, content: AsyncIterable[bytes]) -> Received:
         """Send a request and receive the head of its reply.
 
         Raises:
             httpcore.NetworkError, httpcore.ProtocolError: If no reply comes. The connection is closed then.
         """
         try:
-            await self._send(request)
+            await self._send(method, target, headers, content)
             event = await self.next_event()
             while isinstance(event, h11.InformationalResponse):
                 event = await self.next_event()
@@ -51,28 +73,20 @@ class Http11Connection(httpcore.AsyncConnectionInterface):
                 await self.aclose()
             raise
         assert isinstance(event, h11.Response)  # h11 lets nothing else begin a reply
-        return httpcore.Response(
-            event.status_code,
-            headers=event.headers.raw_items(),
-            content=_Body(self),
-            extensions={"http_version": b"HTTP/" + event.http_version, "reason_phrase": event.reason},
-        )
+        extensions = {"http_version": b"HTTP/" + event.http_version, "reason_phrase": event.reason}
+        return Received(event.status_code, event.headers.raw_items(), _Body(self), extensions)
 
-    async def _send(self, request: httpcore.Request) -> None:
+    async def _send(self, method: bytes, target: bytes, headers: Headers, content: AsyncIterable[bytes]) -> None:
         self._idle_since = None
         speak = self._h11.send
         try:
-            head = h11.Request(method=request.method, target=request.url.target, headers=request.headers)
-            pieces = [speak(head)]
-            async for chunk in cast("AsyncIterable[bytes]", request.stream):
-                pieces.append(speak(h11.Data(data=chunk)))
+            pieces = [speak(h11.Request(method=method, target=target, headers=list(headers)))]
+            pieces += [speak(h11.Data(data=chunk)) async for chunk in content]
             pieces.append(speak(h11.EndOfMessage()))
         except h11.LocalProtocolError as error:
             raise httpcore.LocalProtocolError(str(error)) from error
-        try:
+        with suppress(httpcore.WriteError):  # a server that refuses a request may close early, and its reply says why
             await self._stream.write(b"".join(piece for piece in pieces if piece))
-        except httpcore.WriteError:
-            pass  # a server that refuses a request may close early, and its reply says why
 
     async def next_event(self) -> h11.Event | type[h11.PAUSED]:
         """Receive what the server sends next.
@@ -116,8 +130,6 @@ class Http11Connection(httpcore.AsyncConnectionInterface):
 
 
 class _Body:
-    """The body of a reply. Closing it finishes the exchange."""
-
     def __init__(self, connection: Http11Connection) -> None:
         self._connection = connection
         self._is_closed = False

@@ -1,4 +1,4 @@
-"""Our own httpx transport: one of httpcore's connections at a time, without a pool.
+"""Our own httpx transport: one connection at a time, without a pool.
 
 A pool of one connection costs a seventh to a quarter of a poll's CPU: locks, scopes and a look at the socket when a
 response is closed, on top of the one before it is used (`python -m benchmarks poll`).
@@ -9,33 +9,49 @@ from __future__ import annotations
 import ssl
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
 from types import FunctionType
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn, Protocol, cast
 
 import httpcore
 import httpx
 from attrs import frozen
 
 from aiobench._http.connections import KEEPALIVE
-from aiobench._http.http11 import Http11Connection
+from aiobench._http.http11 import Headers, Http11Connection, Received, ReplyBody
 
 __all__ = ["OneConnectionTransport", "directly", "through_proxy"]
 
-Connect = Callable[[httpcore.Origin], Awaitable[httpcore.AsyncConnectionInterface]]
+DEFAULT_PORTS = {b"http": 80, b"https": 443}
+
+
+class Connection(Protocol):
+    """A connection to one origin, for one exchange at a time."""
+
+    async def exchange(
+        self, method: bytes, target: bytes, headers: Headers, content: AsyncIterable[bytes]
+    ) -> Received: ...
+
+    async def aclose(self) -> None: ...
+
+    def is_closed(self) -> bool: ...
+
+    def has_expired(self) -> bool: ...
+
+
+Connect = Callable[[httpcore.Origin], Awaitable[Connection]]
 
 
 def directly(context: ssl.SSLContext, backend: httpcore.AsyncNetworkBackend) -> Connect:
     """Return a function that connects directly to an origin.
 
-    It opens the connection itself: httpcore's `AsyncHTTPConnection`, which opens itself, takes a lock before every
-    request, and so a turn of the event loop. Mocking libraries replace a method of that class, so it is used while they
-    do.
+    Mocking libraries replace a method of httpcore's own connection, so that one is used while they do.
     """
 
-    async def connect(origin: httpcore.Origin) -> httpcore.AsyncConnectionInterface:
+    async def connect(origin: httpcore.Origin) -> Connection:
         if is_mocked():
-            return httpcore.AsyncHTTPConnection(
+            mocked = httpcore.AsyncHTTPConnection(
                 origin, ssl_context=context, keepalive_expiry=KEEPALIVE, network_backend=backend
             )
+            return _OfHttpcore(origin, mocked)
         host = origin.host.decode("ascii")
         stream = await backend.connect_tcp(host, origin.port)
         if origin.scheme == b"https":
@@ -82,14 +98,39 @@ def through_proxy(context: ssl.SSLContext, proxy: httpx.Proxy, backend: httpcore
             network_backend=backend,
         )
 
-    async def connect(origin: httpcore.Origin) -> httpcore.AsyncConnectionInterface:
-        return pool.create_connection(origin)
+    async def connect(origin: httpcore.Origin) -> Connection:
+        return _OfHttpcore(origin, pool.create_connection(origin))
 
     return connect
 
 
+@frozen(eq=False)
+class _OfHttpcore:
+    """One of httpcore's connections, which go through proxies of all kinds."""
+
+    _origin: httpcore.Origin
+    _connection: httpcore.AsyncConnectionInterface
+
+    async def exchange(self, method: bytes, target: bytes, headers: Headers, content: AsyncIterable[bytes]) -> Received:
+        scheme, host, port = self._origin.scheme, self._origin.host, self._origin.port
+        in_url = None if DEFAULT_PORTS.get(scheme) == port else port  # a proxy is sent the URL
+        url = httpcore.URL(scheme=scheme, host=host, port=in_url, target=target)
+        request = httpcore.Request(method, url, headers=headers, content=content)
+        response = await self._connection.handle_async_request(request)
+        return Received(response.status, response.headers, cast("ReplyBody", response.stream), response.extensions)
+
+    async def aclose(self) -> None:
+        await self._connection.aclose()
+
+    def is_closed(self) -> bool:
+        return self._connection.is_closed()
+
+    def has_expired(self) -> bool:
+        return self._connection.has_expired()
+
+
 class OneConnectionTransport(httpx.AsyncBaseTransport):
-    """A transport for one request at a time to one origin.
+    """A transport for one request at a time, all to one origin.
 
     A connection that is closed, or that the server has closed, is replaced.
 
@@ -99,7 +140,7 @@ class OneConnectionTransport(httpx.AsyncBaseTransport):
 
     def __init__(self, connect: Connect) -> None:
         self._connect = connect
-        self._connection: httpcore.AsyncConnectionInterface | None = None
+        self._connection: Connection | None = None
         self._is_mocked = False
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -111,31 +152,28 @@ class OneConnectionTransport(httpx.AsyncBaseTransport):
         # Tracers and mocking libraries replace this method of httpx's own transport, to see requests or to answer them.
         seen_by = httpx.AsyncHTTPTransport.handle_async_request
         if _is_replaced(seen_by, httpx.AsyncHTTPTransport.__init__):
-            return await seen_by(_StandIn(self.send), request)
+            return await seen_by(_StandIn(self), request)
         url = request.url
-        sent = httpcore.Request(
-            method=request.method,
-            url=httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
-            headers=request.headers.raw,
-            content=request.stream,
-            extensions=request.extensions,
-        )
         try:
-            response = await self.send(sent)
+            connection = await self.connection(
+                lambda: httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=b"/").origin
+            )
+            content = cast("AsyncIterable[bytes]", request.stream)
+            received = await connection.exchange(request.method.encode(), url.raw_path, request.headers.raw, content)
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, httpcore.ProxyError) as error:
             _raise_as_httpx_does(error)
         return httpx.Response(
-            response.status,
-            headers=response.headers,
-            stream=_Stream(response),
-            extensions=response.extensions,
+            received.status,
+            headers=received.headers,
+            stream=_Stream(received.stream),
+            extensions=received.extensions,
         )
 
-    async def send(self, request: httpcore.Request) -> httpcore.Response:
-        """Send a request of httpcore's.
+    async def connection(self, origin: Callable[[], httpcore.Origin]) -> Connection:
+        """Return a connection that can be used.
 
         Raises:
-            httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException: If no response comes.
+            httpcore.NetworkError, httpcore.ProtocolError, httpcore.ProxyError: If there is none.
         """
         connection = self._connection
         if (
@@ -146,8 +184,8 @@ class OneConnectionTransport(httpx.AsyncBaseTransport):
         ):
             await self.aclose()
             self._connection, self._is_mocked = None, is_mocked()
-            connection = self._connection = await self._connect(request.url.origin)
-        return await connection.handle_async_request(request)
+            connection = self._connection = await self._connect(origin())
+        return connection
 
     async def aclose(self) -> None:
         if self._connection is not None:
@@ -157,19 +195,27 @@ class OneConnectionTransport(httpx.AsyncBaseTransport):
 class _StandIn(httpx.AsyncHTTPTransport):
     """Poses as one of httpx's transports for the method of httpx that a tool has wrapped."""
 
-    def __init__(self, send: Callable[[httpcore.Request], Awaitable[httpcore.Response]]) -> None:
-        self._pool = _Pool(send)  # type: ignore[assignment]  # all that the method asks for
+    def __init__(self, transport: OneConnectionTransport) -> None:
+        self._pool = _Pool(transport)  # type: ignore[assignment]  # all that the method asks for
 
 
 @frozen(eq=False)
 class _Pool:
-    handle_async_request: Callable[[httpcore.Request], Awaitable[httpcore.Response]]
+    _transport: OneConnectionTransport
+
+    async def handle_async_request(self, request: httpcore.Request) -> httpcore.Response:
+        connection = await self._transport.connection(lambda: request.url.origin)
+        content = cast("AsyncIterable[bytes]", request.stream)
+        received = await connection.exchange(request.method, request.url.target, request.headers, content)
+        return httpcore.Response(
+            received.status, headers=received.headers, content=received.stream, extensions=received.extensions
+        )
 
 
 class _Stream(httpx.AsyncByteStream):
-    def __init__(self, response: httpcore.Response) -> None:
-        self._response = response
-        self._chunks = cast("AsyncIterable[bytes]", response.stream).__aiter__()
+    def __init__(self, stream: ReplyBody) -> None:
+        self._stream = stream
+        self._chunks = stream.__aiter__()
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
@@ -181,7 +227,7 @@ class _Stream(httpx.AsyncByteStream):
             _raise_as_httpx_does(error)
 
     async def aclose(self) -> None:
-        await self._response.aclose()
+        await self._stream.aclose()
 
 
 def _raise_as_httpx_does(error: Exception) -> NoReturn:
