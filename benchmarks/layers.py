@@ -15,7 +15,7 @@ from benchmarks.rounds import Bench, Entry
 from benchmarks.scene import Scene, job_name
 from benchmarks.server import as_json
 
-__all__ = ["H11", "Anyio", "Httpcore", "Httptools", "Transport"]
+__all__ = ["H11", "Anyio", "Http11", "Httpcore", "Httptools", "Transport"]
 
 AGENT = {"User-Agent": "benchmarks"}
 
@@ -27,7 +27,8 @@ def run(bench: Bench) -> None:
     layers = {
         "sockets (floor)": "benchmarks.clients:Floor",
         "anyio": "benchmarks.layers:Anyio",
-        "httpcore": "benchmarks.layers:Httpcore",
+        "our connection": "benchmarks.layers:Http11",
+        "httpcore's connection, instead": "benchmarks.layers:Httpcore",
         "our httpx transport": "benchmarks.layers:Transport",
     }
     entries = [Entry(name, kind, settings) for name, kind in layers.items()]
@@ -94,6 +95,39 @@ class Httpcore(Poller):
         await self._connection.aclose()
 
 
+class Http11(Poller):
+    """One of our own connections."""
+
+    async def start(self) -> None:
+        """Connect."""
+        import anyio
+
+        from aiobench._http.bodies import Content
+        from aiobench._http.http11 import Http11Connection
+        from aiobench._http.network import Network, Resolver
+
+        place = urlsplit(self._url)
+        assert place.hostname
+        assert place.port
+        stream = await Network(Resolver(anyio.CapacityLimiter(1))).connect_tcp(place.hostname, place.port)
+        self._connection = Http11Connection(stream, keep_idle=55)
+        target = f"{place.path}/sdk/benchmarks/jobs/{job_name(0, 100)[0]}"
+        headers = {"Host": place.netloc, **HEADERS, **AGENT}
+        encoded = [(name.encode(), value.encode()) for name, value in headers.items()]
+        self._request = b"GET", target.encode(), encoded, Content(b"")
+
+    async def poll(self, number: int) -> None:
+        """Ask once."""
+        assert not self._connection.has_expired()
+        received = await self._connection.exchange(*self._request)
+        assert [chunk async for chunk in received.stream]
+        await received.stream.aclose()
+
+    async def stop(self) -> None:
+        """Disconnect."""
+        await self._connection.aclose()
+
+
 class Transport(Poller):
     """aiobench's transport, used as httpx uses one."""
 
@@ -145,7 +179,7 @@ class _Parser(Contender):
 
 
 class H11(_Parser):
-    """h11, as httpcore uses it."""
+    """h11, as our connection uses it."""
 
     async def start(self) -> None:
         """Make the connection's state."""
