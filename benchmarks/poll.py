@@ -1,4 +1,7 @@
-"""`check_status()`: documents of three sizes, 1 to 1000 in flight, idle connections, slow servers, TLS; `wait()`."""
+"""`check_status()`: documents of three sizes, 1 to 1000 in flight, idle connections, slow servers, TLS; `wait()`.
+
+Each job's document is the same at every poll, as it is for most polls of a job; one case has documents that differ.
+"""
 
 from __future__ import annotations
 
@@ -31,6 +34,9 @@ def run(bench: Bench) -> None:
         scene = Scene(size=size)
         entries = aiobench(bench, scene, in_flight) + plain(bench, scene, in_flight, *WITHOUT_POOL)
         bench.compare("poll", f"{size // 1000} kB, {in_flight} in flight", "poll", entries + incumbents(bench, scene))
+    differing = Scene(size=20_000, varies=1)
+    entries = aiobench(bench, differing, 32) + incumbents(bench, differing)
+    bench.compare("poll", "20 kB, 32 in flight, each differs", "poll", entries)
     idle = aiobench(bench, small, 1, idle=300) + plain(bench, small, 1, "httpx", "aiohttp", idle=300)
     bench.compare("poll", "1 kB, 1 in flight, 300 idle", "poll", idle)
     for delay in (20, 100):

@@ -32,7 +32,7 @@ class Scene:
         span: Seconds over which the ends are spread.
         bytes: Length of the results file; 0 for the CSV of 200,000 rows.
         etags: 1 if replies carry an `ETag` and may be a 304.
-        varies: 1 if no list is byte for byte the one before, although it says the same.
+        varies: 1 if no list or document is byte for byte the one before, although it says the same.
     """
 
     size: int = 1000

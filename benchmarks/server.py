@@ -135,7 +135,7 @@ def as_json(body: bytes) -> bytes:
 
 def _document(scene: Scene, name: str, port: int) -> Reply:
     number = int(name.rpartition("-")[2])
-    return _document_in(scene, number, scene.status(number, time.monotonic()), port)
+    return _varied(scene, _document_in(scene, number, scene.status(number, time.monotonic()), port))
 
 
 @lru_cache(maxsize=1000)
@@ -149,6 +149,10 @@ def _list(scene: Scene, benchmark: str) -> Reply:
     now = time.monotonic()
     ended = tuple(scene.ends_at(number) <= now for number in range(first, first + scene.group))
     reply = _list_of(scene, first, ended)
+    return _varied(scene, reply)
+
+
+def _varied(scene: Scene, reply: Reply) -> Reply:
     return Reply(as_json(reply.body + b" " * next(BLANKS))) if scene.varies else reply
 
 
