@@ -123,8 +123,30 @@ def test_nest_asyncio_changes_nothing(run_program: Run) -> None:
     done = run_program(
         """
         import os, warnings
+        warnings.simplefilter("ignore", DeprecationWarning)  # on Python 3.14, for what it asks asyncio itself
         import nest_asyncio
         nest_asyncio.apply()
+        from aiobench.sync import Client
+
+        with Client("KEY", base_url=os.environ["URL"]) as client:
+            print(client.get_job("done").status, [snapshot.status for snapshot in client.job("done").watch()])
+        """
+    )
+
+    assert (done.stdout, done.stderr, done.returncode) == ("completed ['completed']\n", "", 0)
+
+
+def test_what_replaces_asyncios_tasks_is_not_used(run_program: Run) -> None:
+    """As `nest_asyncio` does, whose tasks Python 3.14 does not know to be running. Here it is one that cannot run."""
+    done = run_program(
+        """
+        import asyncio, os
+
+        class Refused(asyncio.Task):
+            def __init__(self, *args, **settings):
+                raise SystemExit("a task that is not asyncio's own")
+
+        asyncio.Task = asyncio.tasks.Task = Refused
         from aiobench.sync import Client
 
         with Client("KEY", base_url=os.environ["URL"]) as client:

@@ -17,6 +17,7 @@ from typing import Any, TypeVar, TypeVarTuple, Unpack
 
 import anyio.lowlevel
 
+from aiobench._tasks import keep_own_tasks
 from aiobench.errors import ClientStateError
 from aiobench.sync._steps import GRACE, Tenant, exiting
 
@@ -143,6 +144,7 @@ class Loop:
 
     def _run(self) -> None:
         loop = _EventLoop()
+        keep_own_tasks(loop)
         try:
             asyncio.set_event_loop(loop)
             self._end: asyncio.Future[None] = loop.create_future()

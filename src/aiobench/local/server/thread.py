@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
+from aiobench._tasks import keep_own_tasks
 from aiobench.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -111,6 +112,7 @@ class ServerThread:
 
     def _serve(self) -> None:
         loop = asyncio.new_event_loop()  # not asyncio.run(), which nest_asyncio and debuggers replace by less
+        keep_own_tasks(loop)
         try:
             loop.run_until_complete(self._server.serve(sockets=[self._listener]))
         finally:
