@@ -386,3 +386,37 @@ def test_full_disk_makes_jobs_wait(
         assert "failed" not in waiting
         assert [document["status"] for document in ended] == ["completed"] * 3
         assert [len(platform.rows(document)) for document in ended] == [5] * 3
+
+
+@pytest.mark.parametrize(
+    "replacing",
+    [
+        "import nest_asyncio; nest_asyncio.apply()",
+        """class Refused(asyncio.Task):
+    def __init__(self, *args, **settings):
+        raise SystemExit("a task that is not asyncio's own")
+
+asyncio.Task = asyncio.tasks.Task = Refused
+asyncio.run = None""",
+    ],
+    ids=["nest_asyncio", "by what cannot run"],
+)
+def test_works_where_parts_of_asyncio_are_replaced(replacing: str) -> None:
+    """The server's loop is its own, with asyncio's own tasks."""
+    program = f"""
+import asyncio, warnings
+warnings.simplefilter("ignore", DeprecationWarning)  # on Python 3.14, for what nest_asyncio asks asyncio itself
+{replacing}
+from aiobench.errors import NotFoundError
+from aiobench.local import LocalBackend
+
+with LocalBackend() as backend, backend.sync_client() as client:
+    try:
+        client.get_job("none")
+    except NotFoundError:
+        print("answered")
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.stdout, done.stderr, done.returncode) == ("answered\n", "", 0)
