@@ -1,4 +1,4 @@
-"""aiohttp as the transport: a third less CPU than our own, on asyncio only. Imported only where it is asked for.
+"""aiohttp as the transport: half the CPU for large downloads, on asyncio only. Imported only where it is asked for.
 
 Directly on aiohttp rather than by `httpx-aiohttp`, which respells paths and queries (an id of `..` would be another
 route, a signed query another one), sends a failed GET twice, and calls each broken connection a timeout.
