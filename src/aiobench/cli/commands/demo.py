@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["EXAMPLE", "command"]
 
 EXAMPLE = "Example: aiobench demo -l fr -o results.csv"
+METRICS = ("bleu", "chrf", "ter", "wer", "exact-match", "cer")  # those of translations; the others are for labels
 EXPLAINED = "chrf"  # the metric whose explanation is shown: it grades where others say right or wrong
 OFTEN = PollPolicy(interval=0.1, backoff=1.0)  # a job of seconds, on a local server
 LONGEST = 120.0  # seconds after which something is wrong with this machine
@@ -77,7 +78,7 @@ async def _run(console: Console, backend: LocalBackend, dataset: str, output: Pa
             backend.datasets[dataset],
             dataset=dataset,
             models=_models(backend),
-            metrics=list(backend.metrics),
+            metrics=METRICS,
         )
         job = await benchmark.start()
         say(console, f"Benchmark  {benchmark.name}")
