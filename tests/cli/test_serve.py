@@ -84,6 +84,37 @@ def test_workspace_and_port_are_kept(folder: Folder, until: Until) -> None:
     assert (folder.work / "mine" / "datasets").is_dir()
 
 
+INTERRUPTED = """
+import logging, os, runpy, signal, sys
+
+def clear_cache(manager):
+    logging._lock.acquire()
+    for logger in [manager.root, *manager.loggerDict.values()]:
+        getattr(logger, "_cache", {}).clear()
+    os.kill(os.getpid(), signal.SIGTERM)
+    signal.pause()  # where the lock would be given back
+
+logging.Manager._clear_cache = clear_cache
+sys.argv = ["aiobench", "serve"]
+runpy.run_module("aiobench", run_name="__main__", alter_sys=True)
+"""
+
+
+def test_a_signal_while_the_log_is_set_up_ends_it(folder: Folder) -> None:
+    """A signal that comes while `logging` holds its lock leaves it locked: no thread may exist then that logs."""
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED],
+        cwd=folder.work,
+        env=folder.environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (143, "")
+
+
 @pytest.mark.parametrize("what", ["port", "workspace"])
 def test_what_cannot_be_used_is_told_in_a_sentence(folder: Folder, what: str) -> None:
     """A port in use and a folder that is none are one line on stderr and exit status 2."""

@@ -65,6 +65,8 @@ def command(
     workspace = workspace or folder
     with reporting_errors():
         console = console_of_stdout()
+        # Before there are threads that log: a signal that ends this in the middle may leave logging's lock locked.
+        _log_jobs()
         with (
             ExitStack() as ending,
             suppress(KeyboardInterrupt),
@@ -74,7 +76,6 @@ def command(
         ):
             ending.callback(say, console, "\nStopped.")
             _introduce(console, backend, workspace)
-            _log_jobs()
             pause()
 
 
