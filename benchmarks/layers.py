@@ -38,20 +38,28 @@ def run(bench: Bench) -> None:
     bench.compare("layers", "a request written, a reply of 1 kB read", "poll", parsers)
 
 
-class Anyio(Poller):
+class _Layer(Poller):
+    """Asks one server for one job."""
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        place = urlsplit(self._url)
+        assert place.hostname
+        assert place.port
+        self._host, self._port, self._netloc = place.hostname, place.port, place.netloc
+        self._target = f"{place.path}/sdk/benchmarks/jobs/{job_name(0, 100)[0]}"
+
+
+class Anyio(_Layer):
     """Bytes through anyio's streams, without HTTP."""
 
     async def start(self) -> None:
         """Connect."""
         import anyio
 
-        place = urlsplit(self._url)
-        assert place.hostname
-        assert place.port
-        self._stream = await anyio.connect_tcp(place.hostname, place.port)
+        self._stream = await anyio.connect_tcp(self._host, self._port)
         headers = "".join(f"{name}: {value}\r\n" for name, value in HEADERS.items())
-        path = f"{place.path}/sdk/benchmarks/jobs/{job_name(0, 100)[0]}"
-        self._request = f"GET {path} HTTP/1.1\r\nHost: {place.netloc}\r\n{headers}\r\n".encode()
+        self._request = f"GET {self._target} HTTP/1.1\r\nHost: {self._netloc}\r\n{headers}\r\n".encode()
 
     async def poll(self, number: int) -> None:
         """Ask once."""
@@ -63,7 +71,7 @@ class Anyio(Poller):
         await self._stream.aclose()
 
 
-class Httpcore(Poller):
+class Httpcore(_Layer):
     """One of httpcore's connections, over the network that aiobench gives it."""
 
     async def start(self) -> None:
@@ -77,11 +85,10 @@ class Httpcore(Poller):
         assert place.hostname
         assert place.port
         network = Network(Resolver(anyio.CapacityLimiter(1)))
-        origin = httpcore.Origin(b"http", place.hostname.encode(), place.port)
+        origin = httpcore.Origin(b"http", self._host.encode(), self._port)
         self._connection = httpcore.AsyncHTTPConnection(origin, keepalive_expiry=55, network_backend=network)
-        target = f"{place.path}/sdk/benchmarks/jobs/{job_name(0, 100)[0]}"
-        url = httpcore.URL(scheme=b"http", host=place.hostname.encode(), port=place.port, target=target.encode())
-        self._request = httpcore.Request(b"GET", url, headers={"Host": place.netloc, **HEADERS, **AGENT})
+        url = httpcore.URL(scheme=b"http", host=self._host.encode(), port=self._port, target=self._target.encode())
+        self._request = httpcore.Request(b"GET", url, headers={"Host": self._netloc, **HEADERS, **AGENT})
 
     async def poll(self, number: int) -> None:
         """Ask once."""
@@ -95,7 +102,7 @@ class Httpcore(Poller):
         await self._connection.aclose()
 
 
-class Http11(Poller):
+class Http11(_Layer):
     """One of our own connections."""
 
     async def start(self) -> None:
@@ -109,12 +116,11 @@ class Http11(Poller):
         place = urlsplit(self._url)
         assert place.hostname
         assert place.port
-        stream = await Network(Resolver(anyio.CapacityLimiter(1))).connect_tcp(place.hostname, place.port)
+        stream = await Network(Resolver(anyio.CapacityLimiter(1))).connect_tcp(self._host, self._port)
         self._connection = Http11Connection(stream, keep_idle=55)
-        target = f"{place.path}/sdk/benchmarks/jobs/{job_name(0, 100)[0]}"
-        headers = {"Host": place.netloc, **HEADERS, **AGENT}
+        headers = {"Host": self._netloc, **HEADERS, **AGENT}
         encoded = [(name.encode(), value.encode()) for name, value in headers.items()]
-        self._request = b"GET", target.encode(), encoded, Content(b"")
+        self._request = b"GET", self._target.encode(), encoded, Content(b"")
 
     async def poll(self, number: int) -> None:
         """Ask once."""
@@ -128,7 +134,7 @@ class Http11(Poller):
         await self._connection.aclose()
 
 
-class Transport(Poller):
+class Transport(_Layer):
     """aiobench's transport, used as httpx uses one."""
 
     async def start(self) -> None:
@@ -141,7 +147,7 @@ class Transport(Poller):
 
         network = Network(Resolver(anyio.CapacityLimiter(1)))
         self._transport = OneConnectionTransport(directly(httpx.create_ssl_context(), network))
-        url = f"{self._url}/sdk/benchmarks/jobs/{job_name(0, 100)[0]}"
+        url = f"http://{self._netloc}{self._target}"
         self._request = httpx.Request("GET", url, headers={**HEADERS, **AGENT})
 
     async def poll(self, number: int) -> None:

@@ -283,6 +283,25 @@ async def test_ssl_cert_file(
 
 
 @EVERYWHERE
+async def test_a_handshake_without_end(new_client: Callable[..., Client], authority: Authority) -> None:
+    """F02: a TLS handshake that is cancelled while the server keeps silent leaves no socket."""
+    from faults import leaks
+
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(10)
+        port = silent.getsockname()[1]
+        client = new_client(base_url=f"https://127.0.0.1:{port}", ssl_context=authority.client())
+        async with anyio.create_task_group() as group:
+            group.start_soon(client.job("j").check_status)
+            server_end, _ = await anyio.to_thread.run_sync(silent.accept)
+            with server_end:
+                server_end.settimeout(10)
+                assert await anyio.to_thread.run_sync(server_end.recv, 1)  # the handshake has begun
+                group.cancel_scope.cancel()
+        assert await leaks.settle(lambda: leaks.sockets_to(port), 0) == 0
+
+
+@EVERYWHERE
 async def test_cancelled_handshakes(new_client: Callable[..., Client], authority: Authority, seed: int) -> None:
     """F02: a TLS handshake that is cut short at any moment leaves no socket."""
     import random

@@ -19,7 +19,7 @@ from anyio.lowlevel import current_token
 from yarl import URL
 
 from aiobench._errors import ConfigurationError
-from aiobench._http.connections import KEEPALIVE
+from aiobench._http.connections import KEEPALIVE, LONGEST_HEAD
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Sequence
@@ -31,7 +31,6 @@ __all__ = ["AiohttpTransport"]
 
 T = TypeVar("T")
 
-LONGEST_HEADER = 100 * 1024  # bytes of one line of a reply's head: as much as h11 takes in all
 MOST_HEADERS = 1_000
 CHUNK = 128 * 1024  # bytes
 NO_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=None)  # the caller's scope sets one
@@ -71,8 +70,8 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             auto_decompress=False,
             timeout=NO_TIMEOUT,
             skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
-            max_line_size=LONGEST_HEADER,
-            max_field_size=LONGEST_HEADER,
+            max_line_size=LONGEST_HEAD,  # a line may take what h11 allows the whole head
+            max_field_size=LONGEST_HEAD,
             max_headers=MOST_HEADERS,
             middlewares=(self._send_once,),
         )

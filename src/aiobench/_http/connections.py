@@ -24,11 +24,12 @@ if TYPE_CHECKING:
 
     import httpx
 
-__all__ = ["KEEPALIVE", "Connections", "Lease", "without_replies_in_the_log"]
+__all__ = ["KEEPALIVE", "LONGEST_HEAD", "Connections", "Lease", "without_replies_in_the_log"]
 
 logger = logging.getLogger("aiobench.http")
 
 KEEPALIVE = 55.0  # seconds an idle connection is kept: less than the 60 s of common load balancers
+LONGEST_HEAD = 100 * 1024  # bytes of a reply's status and headers that are read
 CLOSING = 1.0  # seconds that closing one connection may take
 
 

@@ -11,15 +11,14 @@ from collections.abc import AsyncIterable, AsyncIterator, MutableMapping, Sequen
 from contextlib import suppress
 from typing import Any, Protocol, cast
 
-import anyio
 import h11
 import httpcore
 from attrs import define
 
-__all__ = ["Headers", "Http11Connection", "Received", "ReplyBody"]
+from aiobench._http.connections import LONGEST_HEAD
+from aiobench._http.network import PIECE
 
-LONGEST_HEAD = 100 * 1024  # bytes of a reply's status and headers
-PIECE = 64 * 1024  # bytes read at a time
+__all__ = ["Headers", "Http11Connection", "Received", "ReplyBody"]
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -61,17 +60,12 @@ class Http11Connection:
         """Send a request and receive the head of its reply.
 
         Raises:
-            httpcore.NetworkError, httpcore.ProtocolError: If no reply comes. The connection is closed then.
+            httpcore.NetworkError, httpcore.ProtocolError: If no reply comes. Close the connection then.
         """
-        try:
-            await self._send(method, target, headers, content)
+        await self._send(method, target, headers, content)
+        event = await self.next_event()
+        while isinstance(event, h11.InformationalResponse):
             event = await self.next_event()
-            while isinstance(event, h11.InformationalResponse):
-                event = await self.next_event()
-        except BaseException:
-            with anyio.CancelScope(shield=True):
-                await self.aclose()
-            raise
         assert isinstance(event, h11.Response)  # h11 lets nothing else begin a reply
         extensions = {"http_version": b"HTTP/" + event.http_version, "reason_phrase": event.reason}
         return Received(event.status_code, event.headers.raw_items(), _Body(self), extensions)

@@ -16,10 +16,10 @@ import httpcore
 from anyio.abc import ByteStream, SocketAttribute
 from anyio.streams.tls import TLSAttribute, TLSStream
 
-__all__ = ["AddressCheck", "Network", "Resolver", "reasons_of"]
+__all__ = ["PIECE", "AddressCheck", "Network", "Resolver", "reasons_of"]
 
 PATIENCE = 1.0  # seconds for an address that is not the last one
-PIECE = 128 * 1024  # bytes that are read at a time; every piece costs httpcore steps and a look at the clock
+PIECE = 128 * 1024  # bytes that are read at a time; every piece costs steps of h11 and a look at the clock
 
 AddressCheck: TypeAlias = Callable[[str, Sequence[str]], None]
 
