@@ -14,5 +14,6 @@ Each state has one owner:
 | `states` | the last state of each job, and what of a new one is news |
 | `news` | news on their way to the consumer |
 | `jobs`, `unchanged` | what is kept of one job, of one benchmark, and of the last reply to a poll |
+| `log` | which of many like records are written |
 | `watcher` | the watch of a single job |
 """
