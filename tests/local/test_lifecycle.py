@@ -20,6 +20,7 @@ import anyio
 import httpx
 import pytest
 
+from aiobench import PollPolicy
 from aiobench.errors import ClientStateError, ConfigurationError
 from aiobench.local import LocalBackend
 from aiobench.local.engine.store import Store
@@ -87,6 +88,14 @@ def test_clients_pass_by_the_environments_proxy(before: list[str], monkeypatch: 
         with backend.sync_client() as client:
             client.list_normalization_options("bleu", "copy-source")
         anyio.run(partial(ask, trust_env=True))
+
+
+def test_clients_ask_soon_and_as_their_user_wants() -> None:
+    """Small jobs end within a second, so the first poll comes sooner than on the platform; `poll=` still counts."""
+    mine = PollPolicy(interval=9)
+    with LocalBackend() as backend:
+        assert backend.client()._context.poll.interval < PollPolicy().interval
+        assert backend.client(poll=mine)._context.poll == mine
 
 
 def test_temporary_workspace_is_removed(before: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import anyio.to_thread
 from attrs import frozen
 
 from aiobench.errors import ClientStateError, ConfigurationError, MissingExtraError
+from aiobench.policy import PollPolicy
 
 if TYPE_CHECKING:
     import os
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from aiobench.sync import Client as SyncClient
 
 __all__ = ["LocalBackend"]
+
+POLL = PollPolicy(interval=0.25, max_interval=2.0)  # small jobs end within a second, and nobody else is asking
 
 
 class _Identified(Protocol):
@@ -124,7 +127,7 @@ class LocalBackend:
 
         Args:
             trust_env: Whether to use the environment's proxies.
-            **options: Further arguments of `aiobench.Client`.
+            **options: Further arguments of `aiobench.Client`. By default it polls after 0.25 s, then every 2 s at most.
 
         Returns:
             The client; closing it is the caller's.
@@ -134,14 +137,14 @@ class LocalBackend:
         """
         from aiobench import Client
 
-        return Client(self.api_key, base_url=self.base_url, trust_env=trust_env, **options)
+        return Client(self.api_key, base_url=self.base_url, trust_env=trust_env, **({"poll": POLL} | options))
 
     def sync_client(self, *, trust_env: bool = False, **options: Any) -> SyncClient:
         """Create a synchronous client for this backend.
 
         Args:
             trust_env: Whether to use the environment's proxies.
-            **options: Further arguments of `aiobench.sync.Client`.
+            **options: Further arguments of `aiobench.sync.Client`. By default it polls as `client()` says.
 
         Returns:
             The client; closing it is the caller's.
@@ -151,7 +154,7 @@ class LocalBackend:
         """
         from aiobench.sync import Client
 
-        return Client(self.api_key, base_url=self.base_url, trust_env=trust_env, **options)
+        return Client(self.api_key, base_url=self.base_url, trust_env=trust_env, **({"poll": POLL} | options))
 
     def cancel(self, job: str | _Identified) -> bool:
         """Cancel a job: it becomes `canceling`, then `canceled`. The platform itself has no such request.
