@@ -14,7 +14,6 @@ import anyio.to_thread
 from attrs import frozen
 
 from aiobench.errors import ClientStateError, ConfigurationError, MissingExtraError
-from aiobench.policy import PollPolicy
 
 if TYPE_CHECKING:
     import os
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
     from aiobench.sync import Client as SyncClient
 
 __all__ = ["LocalBackend"]
-
-POLL = PollPolicy(interval=0.25, max_interval=2.0)  # small jobs end within a second, and nobody else is asking
 
 
 class _Identified(Protocol):
@@ -137,7 +134,7 @@ class LocalBackend:
         """
         from aiobench import Client
 
-        return Client(self.api_key, base_url=self.base_url, trust_env=trust_env, **({"poll": POLL} | options))
+        return Client(self.api_key, trust_env=trust_env, **self._for_clients(options))
 
     def sync_client(self, *, trust_env: bool = False, **options: Any) -> SyncClient:
         """Create a synchronous client for this backend.
@@ -154,7 +151,13 @@ class LocalBackend:
         """
         from aiobench.sync import Client
 
-        return Client(self.api_key, base_url=self.base_url, trust_env=trust_env, **({"poll": POLL} | options))
+        return Client(self.api_key, trust_env=trust_env, **self._for_clients(options))
+
+    def _for_clients(self, options: dict[str, Any]) -> dict[str, Any]:
+        from aiobench import PollPolicy
+
+        poll = PollPolicy(interval=0.25, max_interval=2.0)  # small jobs end within a second, and nobody else is asking
+        return {"base_url": self.base_url, "poll": poll} | options
 
     def cancel(self, job: str | _Identified) -> bool:
         """Cancel a job: it becomes `canceling`, then `canceled`. The platform itself has no such request.
