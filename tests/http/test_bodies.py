@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import tracemalloc
 import zlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import httpx
 import pytest
@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from aiobench._http.bodies import (
     PIECE,
+    Body,
     BodyTooLargeError,
     CutBodyError,
     UnknownEncodingError,
@@ -21,6 +22,7 @@ from aiobench._http.bodies import (
     read_beginning,
     read_body,
 )
+from turns import counted_turns
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -82,6 +84,34 @@ async def test_cap(encoding: str | None) -> None:
 
     with pytest.raises(BodyTooLargeError, match=f"larger than {len(DATA) - 1} bytes"):
         await read_body(response(body, encoding), limit=len(DATA) - 1)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("body", "encoding", "size"),
+    [(b"x" * 6_400, None, 1), (gzip.compress(b"x" * 2**24), "gzip", 2**24)],
+    ids=["chunks of a byte", "a chunk that decodes to 16 MiB"],
+)
+async def test_others_have_their_turn_meanwhile(body: bytes, encoding: str | None, size: int) -> None:
+    """F34: however much was received at once, reading it does not hold up the event loop."""
+    reply = response(body, encoding, size=size)
+    reply.stream = Body(cast("httpx.AsyncByteStream", reply.stream))
+    async with counted_turns() as turns:
+        assert len(await read_body(reply, limit=2**24)) in {6_400, 2**24}
+    assert turns.count >= 50
+
+
+@pytest.mark.anyio
+async def test_small_chunks_take_no_more_memory_than_large_ones() -> None:
+    """F06: a list of 200,000 chunks would take 40 times the size of what is in them."""
+    size = 400_000
+    reply = response(b"ab" * (size // 2), size=2)
+    tracemalloc.start()
+    try:
+        assert len(await read_body(reply, limit=size)) == size
+        assert tracemalloc.get_traced_memory()[1] < 4 * size
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.anyio

@@ -8,6 +8,7 @@ import pytest
 
 from aiobench._http.connections import LONGEST_HEAD
 from aiobench._http.http11 import Http11Connection, Received
+from turns import counted_turns
 
 pytestmark = pytest.mark.anyio
 
@@ -83,6 +84,14 @@ async def test_a_request_goes_out_in_one_piece() -> None:
     received = await connected(wire).exchange(b"POST", b"/a?b", headers, Content(b"ab", b"cd"))
     assert await body_of(received) == b"ok"
     assert wire.written == [b"POST /a?b HTTP/1.1\r\nHost: example.com\r\nContent-Length: 4\r\n\r\nabcd"]
+
+
+async def test_others_have_their_turn_among_interim_replies() -> None:
+    """F34: thousands of them may be received at once."""
+    async with counted_turns() as turns:
+        received = await asked(connected(Wire(b"HTTP/1.1 103 Early\r\n\r\n" * 3_200, REPLY)))
+    assert received.status == 200
+    assert turns.count >= 50
 
 
 async def test_a_reply_has_what_tracers_read() -> None:

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from typing import cast
 
+import anyio.lowlevel
 import httpx
 
 from aiobench._wire.sizes import decoded_size
@@ -35,7 +36,8 @@ ERROR_BODY = 64 * 1024  # bytes of an error page that are read
 PIECE = 256 * 1024  # decoded bytes at a time
 GROWTH = 8  # a document may take so many times its cap when it is decoded (F34)
 HARMLESS = 1 / 32  # of the cap: what is smaller is not looked at
-BUFFERED = 20_000  # chunks that a closed connection can still hold: 64 kB, in the smallest ones there are
+BUFFERED = 22_000  # chunks that a closed connection can still hold: 128 kB, in the smallest ones there are
+SLICE = 64  # chunks or messages, of some ten microseconds each, before other tasks have their turn
 # what servers write into `Content-Encoding` although it encodes nothing: S3's name for its upload format, transfer
 # encodings, charsets, media types
 LABEL = re.compile(
@@ -150,10 +152,18 @@ class Body(httpx.AsyncByteStream):
     def __init__(self, stream: httpx.AsyncByteStream) -> None:
         self._stream = stream
         self._chunks: AsyncIterator[bytes] | None = None
+        self._count = 0
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         self._chunks = self._stream.__aiter__()
-        return self._chunks
+        return self
+
+    async def __anext__(self) -> bytes:
+        assert self._chunks is not None
+        self._count += 1
+        if self._count % SLICE == 0:  # what was received at once may hold thousands, and nothing else would wait
+            await anyio.lowlevel.checkpoint()
+        return await anext(self._chunks)
 
     async def end(self) -> None:
         """Close the stream after its last chunk."""
@@ -165,7 +175,7 @@ class Body(httpx.AsyncByteStream):
         if self._chunks is not None:
             with suppress(Exception):
                 for _ in range(BUFFERED):
-                    await anext(self._chunks)
+                    await anext(self)
 
 
 def raw_chunks(response: httpx.Response) -> AsyncIterator[bytes]:
@@ -184,23 +194,32 @@ async def read_body(response: httpx.Response, limit: int) -> bytes:
     """
     decoder = decoder_for(response)
     pieces: list[bytes] = []
-    received = size = counted = memory = 0
+    tail = bytearray()  # as objects of their own, chunks of two bytes would take twenty times as much
+    received = size = memory = 0
     async for chunk in raw_chunks(response):
         received += len(chunk)
         for piece in decoder.feed(chunk):
             size += len(piece)
-            pieces.append(piece)
             if size > limit:
                 break
+            tail += piece
+            if len(tail) >= PIECE:
+                memory = _checked(memory + decoded_size(tail), limit)
+                pieces.append(bytes(tail))
+                tail.clear()
+                await anyio.lowlevel.checkpoint()  # one chunk may decode to many megabytes
         if size > limit or received > limit + PIECE:  # what is compressed badly is a little larger than decoded
             raise BodyTooLargeError(f"it is larger than {limit} bytes")
-        if size > HARMLESS * limit:
-            memory += sum(map(decoded_size, pieces[counted:]))
-            counted = len(pieces)
-            if memory > GROWTH * limit:
-                raise BodyTooLargeError(f"it would take more than {GROWTH * limit} bytes of memory")
     decoder.finish()
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    if size > HARMLESS * limit:
+        _checked(memory + decoded_size(tail), limit)
+    return b"".join([*pieces, tail])
+
+
+def _checked(memory: int, limit: int) -> int:
+    if memory > GROWTH * limit:
+        raise BodyTooLargeError(f"it would take more than {GROWTH * limit} bytes of memory")
+    return memory
 
 
 async def read_beginning(response: httpx.Response, limit: int) -> tuple[bytes, bool]:

@@ -11,10 +11,12 @@ from collections.abc import AsyncIterable, AsyncIterator, MutableMapping, Sequen
 from contextlib import suppress
 from typing import Any, Protocol, cast
 
+import anyio.lowlevel
 import h11
 import httpcore
 from attrs import define
 
+from aiobench._http.bodies import SLICE
 from aiobench._http.connections import LONGEST_HEAD
 from aiobench._http.network import PIECE
 
@@ -64,7 +66,11 @@ class Http11Connection:
         """
         await self._send(method, target, headers, content)
         event = await self.next_event()
+        early = 0
         while isinstance(event, h11.InformationalResponse):
+            early += 1
+            if early % SLICE == 0:  # as with a body's chunks
+                await anyio.lowlevel.checkpoint()
             event = await self.next_event()
         assert isinstance(event, h11.Response)  # h11 lets nothing else begin a reply
         extensions = {"http_version": b"HTTP/" + event.http_version, "reason_phrase": event.reason}

@@ -14,7 +14,7 @@ WEIGHTS = {
 }
 
 
-def decoded_size(text: bytes) -> int:
+def decoded_size(text: bytes | bytearray) -> int:
     """Estimate how many bytes of memory a piece of JSON takes once decoded, besides its own text.
 
     What stands between quotes is counted as if it were structure. Jobs as the platform lists them come to about six
