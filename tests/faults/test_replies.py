@@ -32,6 +32,7 @@ from aiobench import (
 )
 from faults.clock import FastClock
 from faults.everywhere import EVERYWHERE
+from faults.proxy import Proxy
 from faults.secrets import KEY, SIGNED, raises
 from faults.server import Answer, Exchange, FaultServer, answer, close, drip, endless, raw, reply, reset
 
@@ -155,15 +156,20 @@ async def test_memory_is_bounded(server: FaultServer, new_client: Callable[..., 
 
 
 @EVERYWHERE
-async def test_a_reply_that_is_given_up_leaves_nothing(server: FaultServer, new_client: Callable[..., Client]) -> None:
+@pytest.mark.parametrize("is_direct", [True, False], ids=["directly", "through a proxy"])
+async def test_a_reply_that_is_given_up_leaves_nothing(
+    server: FaultServer, new_client: Callable[..., Client], is_direct: bool
+) -> None:
     """F06: giving up a body half read leaves no generator of it to the garbage collector, of which trio complains."""
     server.script("GET /sdk", always=endless(b"HTTP/1.1 200 OK\r\n\r\n", b"[" * 65536))
-    client = new_client(max_retries=0)
-    for _ in range(2):
-        with contextlib.suppress(InvalidResponseError):
-            await client.job("j").check_status()
-        gc.collect()
-    assert len(server.requests) == 2
+    with Proxy() as proxy:
+        client = new_client(max_retries=0, proxy=None if is_direct else f"http://127.0.0.1:{proxy.port}")
+        for _ in range(2):
+            with contextlib.suppress(InvalidResponseError):
+                await client.job("j").check_status()
+            gc.collect()
+        assert len(server.requests) == 2
+        await client.aclose()
 
 
 @EVERYWHERE
