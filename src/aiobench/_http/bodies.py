@@ -34,6 +34,7 @@ __all__ = [
 
 ERROR_BODY = 64 * 1024  # bytes of an error page that are read
 PIECE = 256 * 1024  # decoded bytes at a time
+MEMBERS = 16 * 1024  # compressed bytes at a time: zlib copies what is left after each member, and there may be hundreds
 GROWTH = 8  # a document may take so many times its cap when it is decoded (F34)
 HARMLESS = 1 / 32  # of the cap: what is smaller is not looked at
 BUFFERED = 22_000  # chunks that a closed connection can still hold: 128 kB, in the smallest ones there are
@@ -100,12 +101,14 @@ class _Inflate:
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
         try:
-            while chunk:
-                if self._zlib.eof:
-                    self._zlib = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
-                if piece := self._zlib.decompress(chunk, PIECE):
-                    yield piece
-                chunk = self._zlib.unused_data or self._zlib.unconsumed_tail
+            for start in range(0, len(chunk), MEMBERS):
+                part = chunk[start : start + MEMBERS]
+                while part:
+                    if self._zlib.eof:
+                        self._zlib = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+                    if piece := self._zlib.decompress(part, PIECE):
+                        yield piece
+                    part = self._zlib.unused_data or self._zlib.unconsumed_tail
         except zlib.error as error:
             raise CutBodyError(f"its compressed body is damaged: {error}") from error
 
