@@ -43,6 +43,7 @@ from aiobench._download import part_files
 from faults import leaks
 from faults.clock import FastClock
 from faults.everywhere import EVERYWHERE
+from faults.proxy import Proxy
 from faults.secrets import SIGNATURE, SIGNED, raises
 from faults.server import Answer, Exchange, FaultServer, answer, close, drip, endless, raw, reply, reset
 
@@ -357,6 +358,20 @@ async def test_redirects_are_few(
         with raises(UnsafeURLError, match="redirects"):
             await download(new_client(), target)
         only(target, None)
+
+
+@EVERYWHERE
+async def test_a_redirect_through_a_proxy(server: FaultServer, new_client: Callable[..., Client], target: Path) -> None:
+    """F18: a redirect's signature stays out of what httpcore logs, which is in use for proxies."""
+    server.add_results("j", b"a,b\n")
+    server.script("GET /hop", always=answer(307, b"", Location="/results/j.csv" + SIGNED))
+    server.jobs["j"]["reportUrl"] = f"{server.base_url}/hop"
+    with Proxy() as proxy:
+        client = new_client(proxy=f"http://127.0.0.1:{proxy.port}")
+        await download(client, target)
+        await client.aclose()
+        assert SIGNED in str(proxy.heads)
+    only(target, b"a,b\n")
 
 
 @EVERYWHERE
