@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from aiobench import Client
+from faults.certificates import Authority
 from faults.clock import FastClock
 from faults.secrets import KEY, Watchman, assert_clean
 from faults.server import FaultServer, running
@@ -77,6 +78,12 @@ async def new_client(server: FaultServer, clock: FastClock, transport: str) -> A
             return client
 
         yield make
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """Make a certificate authority for all tests."""
+    return Authority(tmp_path_factory.mktemp("ca"))
 
 
 @pytest.fixture

@@ -228,12 +228,6 @@ async def test_loopback_beside_a_platform_on_loopback(
 # -- TLS ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    """Make a certificate authority for these tests."""
-    return Authority(tmp_path_factory.mktemp("ca"))
-
-
 @EVERYWHERE
 async def test_tls_by_name(
     server: FaultServer,

@@ -13,9 +13,11 @@ import pytest
 
 from aiobench import Client
 from faults import leaks
+from faults.certificates import Authority
 from faults.everywhere import EVERYWHERE
+from faults.proxy import Proxy
 from faults.secrets import SIGNED
-from faults.server import Exchange, FaultServer, answer, raw, reply
+from faults.server import Exchange, FaultServer, answer, raw, reply, running
 from faults.storms import FAULTS, FILE_FAULTS, storm
 
 pytestmark = pytest.mark.anyio
@@ -85,6 +87,33 @@ async def test_cancelled_at_every_point(
     name: str,
 ) -> None:
     """F02: an operation cancelled at any suspension leaves no connection, task or file, and the client works."""
+    await cancelled_everywhere(server, new_client(max_connections=3), server.port, tmp_path, monkeypatch, name)
+
+
+@EVERYWHERE
+@pytest.mark.parametrize("name", ["check_status", "download"])
+async def test_cancelled_at_every_point_through_a_proxy(
+    authority: Authority,
+    new_client: Callable[..., Client],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+) -> None:
+    """F02: the same on the connections that lead through a proxy, which are httpcore's."""
+    with running(tls=authority.server("127.0.0.1")) as secure, Proxy() as proxy:
+        client = new_client(
+            base_url=secure.base_url,
+            ssl_context=authority.client(),
+            proxy=f"http://127.0.0.1:{proxy.port}",
+            max_connections=3,
+        )
+        await cancelled_everywhere(secure, client, proxy.port, tmp_path, monkeypatch, name)
+
+
+async def cancelled_everywhere(
+    server: FaultServer, client: Client, port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Sweep an operation of a client, whose connections go to *port*, and close the client."""
     import tempfile
 
     temporary, target = tmp_path / "tmp", tmp_path / "out" / "x.csv"
@@ -97,7 +126,6 @@ async def test_cancelled_at_every_point(
     # failures on the way, so that waiting and resuming are swept as well
     for what in ("GET /sdk", "POST /sdk.*options", "GET /results"):
         server.script(what, always=every_other)
-    client = new_client(max_connections=3)
     before = leaks.tasks()
 
     async def check() -> None:
@@ -114,7 +142,7 @@ async def test_cancelled_at_every_point(
     server.script("GET /sdk", always=FaultServer.behave.__get__(server))
     assert await client.job("k").check_status() == "failed"
     await client.aclose()
-    assert await leaks.settle(lambda: leaks.sockets_to(server.port), 0) == 0
+    assert await leaks.settle(lambda: leaks.sockets_to(port), 0) == 0
 
 
 async def every_other(exchange: Exchange) -> None:
