@@ -154,15 +154,13 @@ class Body(httpx.AsyncByteStream):
 
     def __init__(self, stream: httpx.AsyncByteStream) -> None:
         self._stream = stream
-        self._chunks: AsyncIterator[bytes] | None = None
+        self._chunks = stream.__aiter__()
         self._count = 0
 
     def __aiter__(self) -> AsyncIterator[bytes]:
-        self._chunks = self._stream.__aiter__()
         return self
 
     async def __anext__(self) -> bytes:
-        assert self._chunks is not None
         self._count += 1
         if self._count % SLICE == 0:  # what was received at once may hold thousands, and nothing else would wait
             await anyio.lowlevel.checkpoint()
@@ -175,10 +173,9 @@ class Body(httpx.AsyncByteStream):
     async def aclose(self) -> None:
         """Close the stream, wherever it is."""
         await self._stream.aclose()
-        if self._chunks is not None:
-            with suppress(Exception):
-                for _ in range(BUFFERED):
-                    await anext(self)
+        with suppress(Exception):
+            for _ in range(BUFFERED):
+                await anext(self)
 
 
 def raw_chunks(response: httpx.Response) -> AsyncIterator[bytes]:
