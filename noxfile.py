@@ -16,6 +16,18 @@ nox.options.sessions = ["tests", "lint", "types", "docs"]
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 EXTRAS = PYPROJECT["project"]["optional-dependencies"]
+WITH_PROGRAMS = (  # two thirds of the tests' time
+    "examples",
+    "tests/cli",
+    "tests/distributed",
+    "tests/local",
+    "tests/progress/test_programs.py",
+    "tests/sync/test_examples.py",
+    "tests/sync/test_processes.py",
+    "tests/test_documents.py",
+    "tests/test_examples.py",
+    "tests/testing/test_plugin.py",
+)
 
 
 def install(session: nox.Session, *what: str, group: str) -> None:
@@ -29,6 +41,14 @@ def tests(session: nox.Session) -> None:
     """Run the tests; arguments go to pytest: `nox -s tests -- -k watch`, `nox -s tests -- -n 2 -x`."""
     install(session, "-e", ".[all]", group="test")
     session.run("pytest", *session.posargs or ("-n", "auto"))
+
+
+@nox.session(default=False)
+def unit(session: nox.Session) -> None:
+    """Run what needs no other programs, servers of ours or clusters, in two minutes; arguments go to pytest."""
+    install(session, "-e", ".[all]", group="test")
+    without = [f"--ignore={each}" for each in WITH_PROGRAMS]
+    session.run("pytest", *session.posargs or ("-n", "auto"), *without)
 
 
 @nox.session(default=False)

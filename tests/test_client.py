@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import tracemalloc
 import weakref
 from typing import TYPE_CHECKING, Any
 
@@ -81,6 +82,25 @@ def test_job_needs_an_id(job_id: Any) -> None:
     """An id that is none is refused at once."""
     with pytest.raises(ConfigurationError, match="job id"):
         Client(KEY).job(job_id)
+
+
+@pytest.mark.anyio
+async def test_a_job_that_was_asked_for_once_holds_little() -> None:
+    """A service may start or get a hundred thousand jobs that only a monitor asks for from then on."""
+
+    def reply(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json={"jobId": request.url.path[-6:], "status": "in_progress"})
+
+    async with Client(KEY, base_url="http://127.0.0.1:9", transport=lambda: httpx.MockTransport(reply)) as client:
+        await client.get_job("job-000")
+        tracemalloc.start()
+        try:
+            before = tracemalloc.get_traced_memory()[0]
+            jobs = [await client.get_job(f"job-{number:03}") for number in range(200)]
+            gc.collect()
+            assert (tracemalloc.get_traced_memory()[0] - before) / len(jobs) < 1_000
+        finally:
+            tracemalloc.stop()
 
 
 @pytest.mark.anyio

@@ -108,7 +108,8 @@ class BenchmarkJob(Displayed):
         answer = await context.platform.job_if_changed(self._job_request(context), job_head, digest)
         if answer.value is not None:
             head = answer.value
-            self._head = answer.digest, head
+            if self._is_asked_again:
+                self._head = answer.digest, head
         assert head is not None  # of the reply that this one is the same as
         self._learn(context.platform.session, head.status, head.benchmark_id)
         return self.status
@@ -413,12 +414,17 @@ class BenchmarkJob(Displayed):
 
     # -- inside ------------------------------------------------------------------------------------------------
 
+    @property
+    def _is_asked_again(self) -> bool:
+        """Whether to remember what makes polls cheap: 2 kB, too much for thousands that only a monitor asks for."""
+        return bool(self.status)
+
     def _asking_context(self) -> Context:
         return default_context() if self._client is None else context_of(self._client)
 
     def _job_request(self, context: Context) -> ApiRequest:
         """Prepare the request, once: parsing a URL and building headers cost more than the rest of a poll."""
-        if self._client is None:
+        if self._client is None or not self._is_asked_again:
             return context.platform.job_request(self.id)
         if self._request is None or self._request[0] != self.id:
             self._request = self.id, context.platform.job_request(self.id)
