@@ -74,7 +74,10 @@ OPERATIONS: dict[str, Callable[[Client, Path], Coroutine[Any, Any, object]]] = {
     "wait_all": lambda client, _: client.wait_all(["j", "k"]),
     "download": lambda client, path: client.job("j").download_results_as_csv(path),
     "frame": lambda client, _: client.job("j").download_results_as_csv(return_dataframe=True),
+    "small chunks": lambda client, _: client.job("in-pieces").check_status(),
 }
+IN_PIECES = b"HTTP/1.1 103 Early\r\n\r\n" * 130 + b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+IN_PIECES += b"".join(b"1\r\n%c\r\n" % each for each in b'{"status": "running"}' + b" " * 130) + b"0\r\n\r\n"
 
 
 @EVERYWHERE
@@ -91,7 +94,7 @@ async def test_cancelled_at_every_point(
 
 
 @EVERYWHERE
-@pytest.mark.parametrize("name", ["check_status", "download"])
+@pytest.mark.parametrize("name", ["check_status", "download", "small chunks"])
 async def test_cancelled_at_every_point_through_a_proxy(
     authority: Authority,
     new_client: Callable[..., Client],
@@ -126,6 +129,7 @@ async def cancelled_everywhere(
     # failures on the way, so that waiting and resuming are swept as well
     for what in ("GET /sdk", "POST /sdk.*options", "GET /results"):
         server.script(what, always=every_other)
+    server.script("GET .*/in-pieces", always=raw(IN_PIECES, then="go on"))
     before = leaks.tasks()
 
     async def check() -> None:
