@@ -73,6 +73,30 @@ def test_an_interrupt_while_the_bridge_is_built_leaves_nothing_half_made(run_pro
     assert (done.stdout, done.stderr, done.returncode) == ("True\n", "", 0)
 
 
+def test_a_thread_that_cannot_be_had_is_an_error_of_ours(run_program: Run) -> None:
+    """The error says what is missing, and the client works as soon as there is a thread."""
+    done = run_program(
+        """
+        import os, threading
+        from aiobench import ClientStateError
+        from aiobench.sync import Client
+
+        threading.stack_size(2**46)
+        client = Client("KEY", base_url=os.environ["URL"])
+        try:
+            client.get_job("done")
+        except ClientStateError as error:
+            print(error)
+        threading.stack_size(0)
+        with client:
+            print(client.get_job("done").status)
+        """
+    )
+
+    expected = "blocking clients need a thread, and there can be none: can't start new thread\ncompleted\n"
+    assert (done.stdout, done.stderr, done.returncode) == (expected, "", 0)
+
+
 def test_a_client_works_when_the_main_thread_has_ended(run_program: Run) -> None:
     """Names are resolved, and a new client is made, in threads that outlive the main thread."""
     done = run_program(

@@ -149,8 +149,12 @@ def _import(module: str) -> None:
     """
     if module not in sys.modules:
         thread = threading.Thread(target=import_module, args=(module,), name="aiobench-import", daemon=True)
-        thread.start()
-        thread.join()
+        try:
+            thread.start()
+        except RuntimeError:  # the program is ending, or the system has no more threads
+            import_module(module)
+        else:
+            thread.join()
 
 
 @cache

@@ -132,8 +132,15 @@ class Loop:
         self.thread = threading.Thread(target=self._run, name=THREAD, daemon=True)
 
     def start(self) -> None:
-        """Start the thread and wait until the loop runs."""
-        self.thread.start()
+        """Start the thread and wait until the loop runs.
+
+        Raises:
+            ClientStateError: If there can be no thread: the program is ending, or the system has no more of them.
+        """
+        try:
+            self.thread.start()
+        except RuntimeError as error:
+            raise ClientStateError(f"blocking clients need a thread, and there can be none: {error}") from error
         self._gate.acquire()
 
     def discard(self) -> None:
