@@ -16,7 +16,7 @@ nox.options.sessions = ["tests", "lint", "types", "docs"]
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 EXTRAS = PYPROJECT["project"]["optional-dependencies"]
-WITH_PROGRAMS = (  # two thirds of the tests' time
+SLOW = (  # most of these start programs, clusters or backends: more than half of the tests' time
     "examples",
     "tests/cli",
     "tests/distributed",
@@ -45,9 +45,9 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def unit(session: nox.Session) -> None:
-    """Run what needs no other programs, servers of ours or clusters, in two minutes; arguments go to pytest."""
+    """Run the tests without the slow ones; arguments go to pytest."""
     install(session, "-e", ".[all]", group="test")
-    without = [f"--ignore={each}" for each in WITH_PROGRAMS]
+    without = [f"--ignore={each}" for each in SLOW]
     session.run("pytest", *session.posargs or ("-n", "auto"), *without)
 
 

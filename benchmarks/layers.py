@@ -41,8 +41,8 @@ def run(bench: Bench) -> None:
 class _Layer(Poller):
     """Asks one server for one job."""
 
-    def __init__(self, *args: Any, **settings: Any) -> None:
-        super().__init__(*args, **settings)
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
         place = urlsplit(self._url)
         assert place.hostname
         assert place.port
@@ -81,9 +81,6 @@ class Httpcore(_Layer):
 
         from aiobench._http.network import Network, Resolver
 
-        place = urlsplit(self._url)
-        assert place.hostname
-        assert place.port
         network = Network(Resolver(anyio.CapacityLimiter(1)))
         origin = httpcore.Origin(b"http", self._host.encode(), self._port)
         self._connection = httpcore.AsyncHTTPConnection(origin, keepalive_expiry=55, network_backend=network)
@@ -113,9 +110,6 @@ class Http11(_Layer):
         from aiobench._http.http11 import Http11Connection
         from aiobench._http.network import Network, Resolver
 
-        place = urlsplit(self._url)
-        assert place.hostname
-        assert place.port
         stream = await Network(Resolver(anyio.CapacityLimiter(1))).connect_tcp(self._host, self._port)
         self._connection = Http11Connection(stream, keep_idle=55)
         headers = {"Host": self._netloc, **HEADERS, **AGENT}

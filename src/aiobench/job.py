@@ -108,7 +108,7 @@ class BenchmarkJob(Displayed):
         answer = await context.platform.job_if_changed(self._job_request(context), job_head, digest)
         if answer.value is not None:
             head = answer.value
-            if self._is_asked_again:
+            if self._remembers:
                 self._head = answer.digest, head
         assert head is not None  # of the reply that this one is the same as
         self._learn(context.platform.session, head.status, head.benchmark_id)
@@ -415,8 +415,11 @@ class BenchmarkJob(Displayed):
     # -- inside ------------------------------------------------------------------------------------------------
 
     @property
-    def _is_asked_again(self) -> bool:
-        """Whether to remember what makes polls cheap: 2 kB, too much for thousands that only a monitor asks for."""
+    def _remembers(self) -> bool:
+        """Whether to keep what makes the next poll cheap: 2 kB, too much for thousands that a monitor asks for.
+
+        Not before the status is known: most jobs that were just started or named are asked for once by their handle.
+        """
         return bool(self.status)
 
     def _asking_context(self) -> Context:
@@ -424,7 +427,7 @@ class BenchmarkJob(Displayed):
 
     def _job_request(self, context: Context) -> ApiRequest:
         """Prepare the request, once: parsing a URL and building headers cost more than the rest of a poll."""
-        if self._client is None or not self._is_asked_again:
+        if self._client is None or not self._remembers:
             return context.platform.job_request(self.id)
         if self._request is None or self._request[0] != self.id:
             self._request = self.id, context.platform.job_request(self.id)
