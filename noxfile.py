@@ -157,9 +157,10 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Check types with mypy and pyright, and that every public name has one."""
+    """Check types with mypy, on Windows too, and with pyright, and that every public name has one."""
     install(session, "-e", ".[all]", group="types")
     session.run("mypy")
+    session.run("mypy", "--platform", "win32", "--cache-dir", ".mypy_cache/win32")
     session.run("pyright")
     session.run("pyright", "--verifytypes", "aiobench", "--ignoreexternal")
 

@@ -1,13 +1,23 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, that are locked, and that a power cut leaves: as each system can."""
 
 from __future__ import annotations
 
+import os
 import secrets
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["publish"]
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
+__all__ = ["IS_WINDOWS", "lock", "publish", "sync_folder"]
+
+IS_WINDOWS = sys.platform == "win32"  # a file that is open can be neither moved nor removed
+LAST_BYTE = 2**31 - 1  # that Windows can be asked to lock, and behind the end of any file of ours
 
 
 def publish(path: Path, write: Callable[[Path], object]) -> None:
@@ -19,3 +29,34 @@ def publish(path: Path, write: Callable[[Path], object]) -> None:
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+def lock(descriptor: int, *, wait: bool = False) -> None:
+    """Lock a file for as long as it is open.
+
+    Raises:
+        BlockingIOError: If another holds the lock, and *wait* is false.
+        OSError: If the file system has no locks.
+    """
+    if sys.platform == "win32":
+        os.lseek(descriptor, LAST_BYTE, os.SEEK_SET)
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
+        except PermissionError as error:
+            raise BlockingIOError(error.errno, error.strerror) from error
+        finally:
+            os.lseek(descriptor, 0, os.SEEK_SET)
+    else:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+
+
+def sync_folder(folder: Path) -> None:
+    """Make sure that a new file's entry in its folder survives a power cut."""
+    if IS_WINDOWS:  # it does without this
+        return
+    with suppress(OSError):  # a file system that refuses it
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

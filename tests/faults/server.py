@@ -183,7 +183,8 @@ def then_close(first: Answer | None = None) -> Answer:
 async def close_listener(server: asyncio.Server) -> None:
     """Close a server once all that it has accepted has its handler: asyncio forgets a connection between the two."""
     for listener in server.sockets:
-        asyncio.get_running_loop().remove_reader(listener.fileno())
+        with suppress(NotImplementedError):  # Windows' loops have no readers
+            asyncio.get_running_loop().remove_reader(listener.fileno())
     for _ in range(TURNS):
         await asyncio.sleep(0)
     server.close()

@@ -21,6 +21,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import anyio
+import psutil
 import pytest
 
 from aiobench import (
@@ -683,6 +684,27 @@ def test_a_part_file_is_not_taken_from_its_writer(target: Path) -> None:
         assert sorted(pool.map(write, range(8))) == list(range(8))
     assert len(set(target.read_bytes())) == 1
     assert [path.name for path in target.parent.iterdir()] == [target.name]
+
+
+async def test_where_an_open_file_cannot_be_moved(
+    server: FaultServer, client: Client, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F21 on Windows: a part file is closed before it is moved, and what was left behind is told by its age."""
+    monkeypatch.setattr(part_files, "IS_WINDOWS", True)
+    server.add_results("j", b"a,b\n1,2\n")
+    new, old = (target.with_name(f".{target.name}.{number}.aiobench-part") for number in range(2))
+    new.touch()
+    old.touch()
+    os.utime(old, (time.time() - 7200,) * 2)
+    move = Path.replace
+
+    def replace(self: Path, to: Path) -> Path:
+        assert str(self) not in {each.path for each in psutil.Process().open_files()}
+        return move(self, to)
+
+    monkeypatch.setattr(Path, "replace", replace)
+    await download(client, target)
+    assert {new, target} == {*target.parent.iterdir()}
 
 
 KILLED = """

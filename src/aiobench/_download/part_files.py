@@ -1,7 +1,8 @@
 """A file that is complete or absent: written beside its target, then moved into place (F21). Blocking.
 
 Each part file is locked by its writer, so that one left behind by a killed process can be distinguished from one in
-use. Where there is no `flock` (Windows), a file in use cannot be removed anyway.
+use. On Windows a file that is open can be neither removed nor moved: its writer closes it just before moving it, and so
+others leave it alone until it is old.
 """
 
 from __future__ import annotations
@@ -12,14 +13,12 @@ import os
 import secrets
 import stat
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, TypeVar
 
-try:
-    import fcntl
-except ImportError:  # pragma: no cover - Windows
-    fcntl = None  # type: ignore[assignment]
+from aiobench._files import IS_WINDOWS, lock, sync_folder
 
 __all__ = ["PartFile"]
 
@@ -27,6 +26,7 @@ T = TypeVar("T")
 
 SUFFIX = ".aiobench-part"
 NOT_SUPPORTED = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
+LEFT_BEHIND = 3600.0  # seconds since it was last written to, on Windows
 LONGEST_NAME = 180  # bytes of the target's name that go into the part file's: file systems take 255 in all
 
 
@@ -121,15 +121,11 @@ class PartFile:
     def _publish(self) -> None:
         assert self._path is not None
         _sync(self._opened.fileno())
+        if IS_WINDOWS:
+            self._opened.close()
         self._path.replace(self.target)
         self._opened.close()
-        if fcntl is not None:  # the folder's entry must survive a power cut, too
-            with contextlib.suppress(OSError):  # not every file system can, and the file is whole and in its place
-                folder = os.open(self.target.parent, os.O_RDONLY)
-                try:
-                    os.fsync(folder)
-                finally:
-                    os.close(folder)
+        sync_folder(self.target.parent)
 
     @property
     def _opened(self) -> IO[bytes]:
@@ -147,10 +143,10 @@ def _sync(descriptor: int) -> None:
 
 
 def _is_locked_and_there(file: IO[bytes]) -> bool:
-    if fcntl is None:
+    if IS_WINDOWS:
         return True
     with contextlib.suppress(OSError):  # a file system without locks
-        fcntl.flock(file, fcntl.LOCK_EX)  # waits, if at all, for one who is about to remove the file
+        lock(file.fileno(), wait=True)  # waits, if at all, for one who is about to remove the file
     return os.fstat(file.fileno()).st_nlink > 0
 
 
@@ -160,9 +156,12 @@ def _remove_left_behind(folder: Path, prefix: str) -> None:
         if name.startswith(prefix) and name.endswith(SUFFIX):
             path = folder / name
             with contextlib.suppress(OSError):  # held by another, or gone meanwhile
-                if not stat.S_ISREG(path.lstat().st_mode):  # not ours; and to open a pipe would wait for its writer
+                found = path.lstat()
+                if not stat.S_ISREG(found.st_mode):  # not ours; and to open a pipe would wait for its writer
                     continue
-                with path.open("rb") as file:
-                    if fcntl is not None:
-                        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if not IS_WINDOWS:
+                    with path.open("rb") as file:
+                        lock(file.fileno())
+                        path.unlink()
+                elif time.time() - found.st_mtime > LEFT_BEHIND:
                     path.unlink()

@@ -71,8 +71,9 @@ def environment_proxy(url: httpx.URL) -> ChosenProxy | None:
     if goes_without(url.host, port, proxies.get("no", "")) or urllib.request.proxy_bypass(f"{url.host}:{port}"):
         return None
     found = proxies[name].strip()
+    there = {variable for variable, value in os.environ.items() if value}  # as they are spelled: Windows finds any case
     variables = (f"{name}_proxy", f"{name.upper()}_PROXY")
-    source = next((variable for variable in variables if os.environ.get(variable)), "the system's settings")
+    source = next((variable for variable in variables if variable in there), "the system's settings")
     return _proxy(found if "://" in found else f"http://{found}", source)
 
 

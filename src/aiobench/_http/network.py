@@ -5,6 +5,7 @@ from __future__ import annotations
 import select
 import socket
 import ssl
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from ipaddress import ip_address
@@ -178,7 +179,7 @@ class _Stream(httpcore.AsyncNetworkStream):
 def _is_readable(raw: socket.socket) -> bool:
     if raw.fileno() < 0:
         return True
-    if not hasattr(select, "poll"):  # Windows
+    if sys.platform == "win32":
         return bool(select.select([raw], [], [], 0)[0])
     poll = select.poll()
     poll.register(raw, select.POLLIN)

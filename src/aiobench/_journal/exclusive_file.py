@@ -1,7 +1,8 @@
 """The file of a journal: locked for one process, and neither deleted nor replaced unnoticed.
 
 The file is locked as long as it is open: by `flock`, as the locks that SQLite takes on POSIX are lost when the process
-closes any other handle of the file, for example after copying it. Where there is no `flock`, SQLite's own locks hold.
+closes any other handle of the file, for example after copying it. On Windows SQLite's own locks hold, and
+the lock of one byte behind the file's end says who it is that uses the file.
 """
 
 from __future__ import annotations
@@ -11,12 +12,8 @@ import os
 import stat
 from pathlib import Path
 
+from aiobench._files import lock
 from aiobench.errors import ConfigurationError, JournalError
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
 
 __all__ = ["ExclusiveFile", "checked_path"]
 
@@ -58,11 +55,9 @@ class ExclusiveFile:
             raise self.unusable(f"there is no folder {self.path.parent}")
         if self.path.exists() and not stat.S_ISREG(self.path.stat().st_mode):
             raise self.unusable("it is not a file")
-        if fcntl is None:
-            return
-        self._lock = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        self._lock = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o666)
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock(self._lock)
         except BlockingIOError as error:
             raise self.unusable("it is in use by another monitor") from error
         except OSError:  # a file system without such locks
@@ -73,17 +68,6 @@ class ExclusiveFile:
         if self._lock is not None:
             os.close(self._lock)
         self._lock = None
-
-    def sync_folder(self) -> None:
-        """Make sure that a new file's directory entry survives a power cut."""
-        if os.name != "posix":
-            return
-        with contextlib.suppress(OSError):  # a file system that refuses it
-            folder = os.open(self.path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
 
     def remember(self) -> None:
         """Remember which files these are, for `check()`."""

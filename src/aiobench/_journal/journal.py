@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
+from aiobench._files import sync_folder
 from aiobench._journal.exclusive_file import ExclusiveFile
 from aiobench._wire.routes import checked_id
 from aiobench.errors import ConfigurationError
@@ -118,7 +119,7 @@ class Journal:
                 database.execute("PRAGMA journal_mode = WAL")
                 database.execute("PRAGMA synchronous = FULL")
                 database.execute("UPDATE origin SET base_url = base_url")  # begins the log now: that takes a while
-                self._file.sync_folder()
+                sync_folder(self._file.path.parent)
                 self._file.remember()
                 return self._contents(database)
         except BaseException:

@@ -1,9 +1,14 @@
-"""Signals that end a command: Ctrl-C, SIGTERM and SIGHUP close what is open, whatever the command is waiting for."""
+"""Signals that end a command: Ctrl-C, SIGTERM and SIGHUP close what is open, whatever the command is waiting for.
+
+On Windows it is Ctrl-Break as well, which is also how a console that is closed tells its programs.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import socket
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import anyio
@@ -11,13 +16,13 @@ import anyio
 from aiobench.cli.groups import one_error
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
     from types import FrameType
 
 __all__ = ["exit_on_signals", "pause", "run_interruptible"]
 
 T = TypeVar("T")
-ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name))
 
 
 def run_interruptible(work: Callable[[], Awaitable[T]]) -> T:
@@ -27,16 +32,12 @@ def run_interruptible(work: Callable[[], Awaitable[T]]) -> T:
         KeyboardInterrupt: After Ctrl-C.
         SystemExit: With 128 + the signal's number, after another signal.
     """
-    received: list[signal.Signals] = []
+    received: list[int] = []
     results: list[T] = []
 
     async def main() -> None:
-        ending = [each for each in ENDING if signal.getsignal(each) is not signal.SIG_IGN]  # as nohup does
-        with anyio.open_signal_receiver(*ending) as signals:
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(_cancel_on_signal, signals, received, tasks.cancel_scope)
-                results.append(await work())
-                tasks.cancel_scope.cancel()
+        with anyio.CancelScope() as scope, _cancelled_by_signals(scope, received):
+            results.append(await work())
 
     with one_error():
         anyio.run(main)
@@ -45,13 +46,31 @@ def run_interruptible(work: Callable[[], Awaitable[T]]) -> T:
     return results[0]
 
 
-async def _cancel_on_signal(
-    signals: AsyncIterator[signal.Signals], received: list[signal.Signals], scope: anyio.CancelScope
-) -> None:
-    async for number in signals:
+@contextmanager
+def _cancelled_by_signals(scope: anyio.CancelScope, received: list[int]) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+
+    def take(number: int) -> None:
         received.append(number)
         scope.cancel()
-        return
+
+    def pass_on(number: int, _frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(take, number)
+
+    handlers = {each: signal.getsignal(each) or signal.SIG_DFL for each in ENDING}
+    ending = [each for each, handler in handlers.items() if handler is not signal.SIG_IGN]  # as nohup does
+    try:
+        for each in ending:
+            try:
+                loop.add_signal_handler(each, take, each)
+            except NotImplementedError:  # Windows, whose loops are woken by any signal that Python handles
+                signal.signal(each, pass_on)
+        yield
+    finally:
+        for each in ending:
+            with suppress(NotImplementedError):
+                loop.remove_signal_handler(each)
+            signal.signal(each, handlers[each])
 
 
 def exit_on_signals() -> None:

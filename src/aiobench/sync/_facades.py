@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+import sys
 import threading
 from collections.abc import Awaitable, Callable, Mapping
 from operator import attrgetter, methodcaller
@@ -90,7 +91,7 @@ class _Views:
 
 
 _views = _Views()
-if hasattr(os, "register_at_fork"):
+if sys.platform != "win32":
     os.register_at_fork(after_in_child=_views.after_fork_in_child)
 
 

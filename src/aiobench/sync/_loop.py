@@ -81,7 +81,7 @@ class _Process:
 
 here = _Process()
 atexit.register(here.at_exit)
-if hasattr(os, "register_at_fork"):
+if sys.platform != "win32":
     os.register_at_fork(after_in_child=here.after_fork_in_child)
 
 

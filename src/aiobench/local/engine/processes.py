@@ -121,8 +121,9 @@ class Processes(_Elsewhere):
     """Runs segments in processes on this machine. One that dies or hangs loses its segment and is replaced."""
 
     def __init__(self, count: int) -> None:
-        # Not fork: this process has threads.
-        self._pool: Any = ProcessPool(max_workers=count, context=multiprocessing.get_context("spawn"))
+        # Not fork: this process has threads. Of any type: pebble's names only what POSIX has.
+        spawning: Any = multiprocessing.get_context("spawn")
+        self._pool: Any = ProcessPool(max_workers=count, context=spawning)
         self.ahead: int = AHEAD * count
 
     def sender(self, task: Task) -> Callable[[range], Any]:
