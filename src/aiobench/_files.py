@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import sys
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -14,9 +16,10 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-__all__ = ["IS_WINDOWS", "lock", "publish", "sync_folder"]
+__all__ = ["IS_WINDOWS", "lock", "move", "publish", "sync_folder"]
 
 IS_WINDOWS = sys.platform == "win32"  # a file that is open can be neither moved nor removed
+PAUSES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.3)  # about a second in all
 LAST_BYTE = 2**31 - 1  # that Windows can be asked to lock, and behind the end of any file of ours
 
 
@@ -25,10 +28,26 @@ def publish(path: Path, write: Callable[[Path], object]) -> None:
     part = path.with_name(f".{path.stem}.{secrets.token_hex(6)}{path.suffix}")
     try:
         write(part)
-        part.replace(path)
+        move(part, path)
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+def move(path: Path, target: Path) -> None:
+    """Put a file in the place of *target*.
+
+    On Windows this fails as long as a program, or another of our threads, has *target* open or is replacing it, which
+    is mostly short: a virus scanner looks at each new file.
+    """
+    for pause in PAUSES if IS_WINDOWS else ():
+        try:
+            path.replace(target)
+        except PermissionError:
+            time.sleep(pause)
+        else:
+            return
+    path.replace(target)
 
 
 def lock(descriptor: int, *, wait: bool = False) -> None:
@@ -42,8 +61,10 @@ def lock(descriptor: int, *, wait: bool = False) -> None:
         os.lseek(descriptor, LAST_BYTE, os.SEEK_SET)
         try:
             msvcrt.locking(descriptor, msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
-        except PermissionError as error:
-            raise BlockingIOError(error.errno, error.strerror) from error
+        except OSError as error:
+            if error.errno == errno.EINVAL:
+                raise
+            raise BlockingIOError(errno.EACCES, "the file is locked by another program") from error
         finally:
             os.lseek(descriptor, 0, os.SEEK_SET)
     else:

@@ -17,6 +17,7 @@ import pytest
 
 import aiobench
 from aiobench import sync
+from aiobench.sync import _steps
 from aiobench.sync._steps import Step
 
 if TYPE_CHECKING:
@@ -452,3 +453,20 @@ def test_nothing_is_in_the_way_of_an_interrupt() -> None:
     ending.join(DEADLINE)
     assert entered != []
     assert threading.__file__ not in entered
+
+
+def test_waiting_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call looks up now and then on Windows, where a signal does not end the wait for a lock."""
+    turns: list[float] = []
+
+    class Gate:
+        def acquire(self, timeout: float = -1) -> bool:
+            turns.append(timeout)
+            return len(turns) == 4
+
+    monkeypatch.setattr(_steps, "UNINTERRUPTED", 0.1)
+    step: Step[int] = Step(lambda: asyncio.sleep(0, 7))
+    step._gate = Gate()  # type: ignore[assignment]
+    step._value = 7
+    assert step.outcome() == 7
+    assert turns == [0.1] * 4

@@ -21,7 +21,10 @@ INTERRUPTED = """
     from aiobench.sync import Client, PollPolicy
 
     def interrupt():
-        os.kill(os.getpid(), signal.SIGINT)
+        if os.name == "nt":  # where `kill` would end the process
+            signal.raise_signal(signal.SIGINT)
+        else:
+            os.kill(os.getpid(), signal.SIGINT)
 
     log = []
     client = Client("KEY", base_url=os.environ["URL"])

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, TypeVar
 
-from aiobench._files import IS_WINDOWS, lock, sync_folder
+from aiobench._files import IS_WINDOWS, lock, move, sync_folder
 
 __all__ = ["PartFile"]
 
@@ -123,7 +123,7 @@ class PartFile:
         _sync(self._opened.fileno())
         if IS_WINDOWS:
             self._opened.close()
-        self._path.replace(self.target)
+        move(self._path, self.target)
         self._opened.close()
         sync_folder(self.target.parent)
 

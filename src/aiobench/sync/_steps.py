@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Generic, TypeVar
@@ -14,6 +15,8 @@ __all__ = ["GRACE", "Step", "Tenant", "exiting"]
 T = TypeVar("T")
 
 GRACE = 5.0  # seconds to wait for a cancelled call to clean up
+UNINTERRUPTED = 0.1 if sys.platform == "win32" else -1
+"""Seconds, or no limit, that a thread may wait for a lock at once: on Windows no signal ends such a wait."""
 
 exiting = threading.Event()
 """Set when the interpreter has begun to exit."""
@@ -70,7 +73,8 @@ class Step(Generic[T]):
     def outcome(self) -> T:
         """Wait for the end, then return or raise what the coroutine did."""
         if not self.is_over:
-            self._gate.acquire()
+            while not self._gate.acquire(timeout=UNINTERRUPTED):
+                pass
         error, self._error = self._error, None
         try:
             if isinstance(error, asyncio.CancelledError):  # not by this caller, who would no longer be here
