@@ -28,6 +28,23 @@ SLOW = (  # most of these start programs, clusters or backends: more than half o
     "tests/test_examples.py",
     "tests/testing/test_plugin.py",
 )
+WINDOWS = (  # without what starts clusters, notebooks and servers by the dozen, which Wine is too slow for
+    "tests/analysis",
+    "tests/cli",
+    "tests/faults",
+    "tests/http",
+    "tests/journal",
+    "tests/results",
+    "tests/sync/test_calls.py",
+    "tests/sync/test_processes.py",
+    "tests/test_files.py",
+    "tests/test_job.py",
+    "tests/test_monitor.py",
+    "tests/test_monitor_journal.py",
+    "tests/testing",
+    "tests/watch",
+    "tests/wire",
+)
 
 
 def install(session: nox.Session, *what: str, group: str) -> None:
@@ -141,6 +158,16 @@ def lowest(session: nox.Session) -> None:
     constraints.write_text("\n".join(oldest), encoding="utf-8")
     install(session, "-e", ".[all]", "--constraint", str(constraints), group="test")
     session.run("pytest", *session.posargs or ("-n", "auto"))
+
+
+@nox.session(default=False)
+def windows(session: nox.Session) -> None:
+    """Run tests with a Windows Python under Wine, which must be installed; arguments go to pytest."""
+    session.install("pip", "uv")
+    program = ("python", "tools/windows.py", Path(session.cache_dir, "windows"), "-m", "pytest")
+    # In two processes, so that one that hangs is replaced. trio cannot run there.
+    options = ("-p", "no:cacheprovider", "--timeout-method", "thread", "-n", "2", "-k", "not trio")
+    session.run(*program, *options, *session.posargs or WINDOWS)
 
 
 @nox.session

@@ -46,14 +46,14 @@ class Outcomes:
 
     def write(self, job_id: str, outcome: dict[str, Any]) -> None:
         """Keep an outcome: the file is there whole, or not at all."""
-        with tempfile.NamedTemporaryFile("w", dir=self._folder, suffix=".part", delete=False) as part:
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=self._folder, suffix=".part", delete=False) as part:
             json.dump(outcome, part)
         Path(part.name).replace(self._folder / f"{job_id}.json")
 
     def read(self, job_id: str) -> dict[str, Any] | None:
         """Return an outcome, or None before there is one."""
         path = self._folder / f"{job_id}.json"
-        return json.loads(path.read_text()) if path.parent == self._folder and path.is_file() else None
+        return json.loads(path.read_text(encoding="utf-8")) if path.parent == self._folder and path.is_file() else None
 
 
 async def act(outcomes: Outcomes, monitor: Monitor, event: Finished | Abandoned) -> None:

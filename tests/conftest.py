@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import ssl
+import sys
 from typing import TYPE_CHECKING
 
 import hypothesis
@@ -22,8 +23,22 @@ hypothesis.settings.load_profile("repeatable")
 # Hundreds of tests start Python, and each start would compile all of aiobench.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
+collect_ignore = ["progress/test_programs.py"] if sys.platform == "win32" else []  # it needs pseudo-terminals
+
 SETTINGS = ("TEAM_API_KEY", "AIXPLAIN_API_KEY", "BACKEND_URL", "SSL_CERT_FILE", "SSL_CERT_DIR")
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out, on Windows, the tests of what only POSIX has."""
+    if sys.platform == "win32":
+        theirs = [item for item in items if item.get_closest_marker("posix") or "terminal" in _fixtures(item)]
+        config.hook.pytest_deselected(items=theirs)
+        items[:] = [item for item in items if item not in theirs]
+
+
+def _fixtures(item: pytest.Item) -> list[str]:
+    return item.fixturenames if isinstance(item, pytest.Function) else []
 
 
 @pytest.fixture(params=["asyncio", "trio"])

@@ -159,7 +159,7 @@ def test_tests_of_the_page_about_testing_pass(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "howto" / "testing.md").read_text("utf-8")
     (tmp_path / "test_mine.py").write_text("\n".join(re.findall(r"```python\n(.*?)```", page, re.DOTALL)), "utf-8")
     command = (sys.executable, "-W", "ignore", "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_mine.py")
-    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=100)
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, encoding="utf-8", check=False, timeout=100)
 
     shown = re.findall(r"^\$ pytest -q test_mine.py\n(\d+ passed)$", page, re.MULTILINE)
     assert re.findall(r"^(.*?) in [\d.]+s", run.stdout, re.MULTILINE) == shown, run.stdout + run.stderr

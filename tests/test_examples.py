@@ -48,7 +48,7 @@ def test_every_job_of_a_benchmark_is_watched(backend: LocalBackend, environment:
         benchmark_id = new_benchmark(client, backend)
         jobs = [client.start_job(benchmark_id) for _ in range(3)]
     command = [sys.executable, EXAMPLES / "watch_benchmark.py", benchmark_id, "60"]
-    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True, timeout=PATIENCE)
+    done = subprocess.run(command, env=environment, check=True, capture_output=True, encoding="utf-8", timeout=PATIENCE)
     assert "3 jobs" in done.stdout
     assert all(f"{job.id}: completed" in done.stdout for job in jobs)
 
@@ -62,7 +62,7 @@ def test_benchmarks_are_shared_among_processes(
         jobs = {client.start_job(benchmark_id).id for benchmark_id in benchmarks}
     command = [sys.executable, EXAMPLES / "watch_processes.py", tmp_path, "2", *benchmarks]
     runs = [
-        subprocess.run(command, env=environment, check=True, capture_output=True, text=True, timeout=PATIENCE)
+        subprocess.run(command, env=environment, check=True, capture_output=True, encoding="utf-8", timeout=PATIENCE)
         for _ in range(2)
     ]
     reported = [line.split()[2] for line in runs[0].stdout.splitlines()]
@@ -104,7 +104,7 @@ def test_the_service_survives_a_kill_and_ends_in_order_on_sigterm(
             assert started.status_code == 202
             job_id = started.json()["job"]
             first.kill()
-        with subprocess.Popen(command, env=settings, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as second:
+        with subprocess.Popen(command, env=settings, cwd=tmp_path, stderr=subprocess.PIPE, encoding="utf-8") as second:
             run = until(lambda: http.get(f"{url}/runs/{job_id}").json(), lambda run: "scores" in run)
             second.terminate()
             _, log = second.communicate(timeout=PATIENCE)

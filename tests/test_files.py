@@ -39,13 +39,13 @@ def test_a_file_that_somebody_reads_is_replaced_once_it_is_free(
     if refusals < 99:
         _files.move(tmp_path / "new", tmp_path / "old")
         assert [path.name for path in tmp_path.iterdir()] == ["old"]
-        assert (tmp_path / "old").read_text() == "new"
+        assert (tmp_path / "old").read_text("utf-8") == "new"
         assert len(pauses) == refusals
     else:
         with pytest.raises(PermissionError):
             _files.move(tmp_path / "new", tmp_path / "old")
         assert 0.5 < sum(pauses) < 2
-        assert (tmp_path / "old").read_text() == "old"
+        assert (tmp_path / "old").read_text("utf-8") == "old"
 
 
 def test_a_lock_is_held_as_long_as_its_file_is_open(tmp_path: Path) -> None:

@@ -65,6 +65,6 @@ def test_looking_up_what_needs_no_frame_imports_no_pandas() -> None:
         "import sys, typing, aiobench; typing.get_type_hints(aiobench.Client.get_job); "
         "typing.get_type_hints(aiobench.BenchmarkJob.__init__); print('pandas' in sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True)
 
     assert done.stdout == "False\n"

@@ -15,7 +15,7 @@ FOUNDATION = "anyio, attrs, httpcore, httpx, msgspec"
 
 def output_of(code: str) -> str:
     """Run *code* in an interpreter of its own, which has imported nothing yet, and return what it prints."""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 

@@ -55,7 +55,7 @@ def theirs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]
     }
     done = subprocess.run(  # noqa: PLW1510 - checked below, with what it said
         [sys.executable, "-c", SESSION, str(SAMPLES), str(seen), *WELL_FORMED],
-        cwd=seen.parent, env=environment, capture_output=True, text=True, timeout=60,
+        cwd=seen.parent, env=environment, capture_output=True, encoding="utf-8", timeout=60,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-4000:]
     found: dict[str, dict[str, Any]] = pd.read_pickle(seen)

@@ -421,6 +421,8 @@ snapshot.scores_frame()
 print("pandas" in sys.modules)
 """
     environment = os.environ | {"PYTHONPATH": os.pathsep.join((str(Path(__file__).parent), *sys.path))}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=False, env=environment
+    )
 
     assert (done.stdout, done.stderr) == ("False\nTrue\n", "")

@@ -256,6 +256,8 @@ import aiobench._observer
 anyio.run(main)
 print(len(calls), "opentelemetry.metrics" in sys.modules)
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, encoding="utf-8", timeout=60, check=False
+    )
 
     assert (done.stdout, done.stderr) == ("0 False\n", "")

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import pty
 import re
 import signal
 import struct
 import subprocess
 import sys
-import termios
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 from attrs import define, field, frozen
+
+if sys.platform != "win32":
+    import fcntl
+    import pty
+    import termios
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,6 +30,9 @@ DEADLINE = 60.0
 @pytest.fixture(autouse=True, scope="session")
 def _hang_ups_end_commands() -> Iterator[None]:
     """Undo what `nohup` does to the tests: commands would inherit it, and not end."""
+    if sys.platform == "win32":
+        yield
+        return
     before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
     signal.signal(signal.SIGHUP, before)
@@ -64,7 +69,7 @@ class Folder:
             env=self.environment(**environment),
             input=stdin,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             timeout=DEADLINE,
             check=False,
         )
@@ -78,7 +83,7 @@ class Folder:
             env=self.environment(**environment),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            text=True,
+            encoding="utf-8",
         )
         with process:
             try:

@@ -40,6 +40,7 @@ def test_help_is_as_it_was_read_last(name: str) -> None:
     assert text == path.read_text(encoding="utf-8")
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "serve"])  # runs until Ctrl-C: see test_serve.py
 def test_each_help_ends_with_an_example_that_runs(folder: Folder, name: str) -> None:
     """The last line of each help is a shell command that does what it says, on a platform where its jobs exist."""
@@ -61,7 +62,7 @@ def test_each_help_ends_with_an_example_that_runs(folder: Folder, name: str) -> 
             cwd=folder.work,
             env=settings | {"PATH": f"{command.parent}:{settings['PATH']}"},
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             timeout=60,
             check=False,
         )
@@ -86,7 +87,7 @@ def test_completion_offers_the_commands(shell: str) -> None:
         [sys.executable, "-m", "aiobench"],
         env={**os.environ, **typed, **action, "_AIOBENCH_COMPLETE": f"complete_{shell}"},
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         timeout=30,
         check=False,
     )

@@ -20,7 +20,7 @@ def invoke(*arguments: str) -> tuple[int, str]:
 
 def python(code: str) -> subprocess.CompletedProcess[str]:
     """Run *code* in an interpreter of its own."""
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False)
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", timeout=30, check=False)
 
 
 def test_version_is_the_packages() -> None:

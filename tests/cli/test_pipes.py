@@ -6,6 +6,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import pandas as pd
 import pytest
 
 from aiobench.testing import FakePlatform
@@ -33,7 +34,7 @@ def test_a_reader_who_has_left_ends_the_command_quietly(folder: Folder, command:
                 stdout=left.stdin,
                 stderr=subprocess.PIPE,
                 env=folder.environment(**environment),
-                text=True,
+                encoding="utf-8",
                 timeout=60,
                 check=False,
             )
@@ -53,6 +54,20 @@ def test_ten_thousand_ids_on_stdin(folder: Folder) -> None:
 
     assert listed.stdout.split() == ids
     assert (done.returncode, done.stdout.split()) == (0, ids)
+
+
+def test_names_in_any_script_reach_a_pipe(folder: Folder) -> None:
+    """As UTF-8, and a table of values as lines that end once, whatever the system's habits are."""
+    platform = FakePlatform()
+    segments = pd.DataFrame({"segment_id": [0, 0], "Model": ["übersetzer", "翻訳者"], "BLEU by sacrebleu": [1.5, 2.5]})
+    platform.job("completed", id="JOB", scores={"übersetzer": {}, "翻訳者": {}}, segments=segments)
+    with platform.served() as environment:
+        done = folder.run("segments", "JOB", **environment)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    header, *rows = done.stdout.splitlines()
+    assert header.startswith("segment_id,Model,")
+    assert [row.split(",")[1] for row in rows] == ["übersetzer", "翻訳者"]
 
 
 def test_a_terminal_as_stdin_is_explained(terminal: Callable[..., Terminal]) -> None:

@@ -27,6 +27,7 @@ def exports(lines: list[str]) -> dict[str, str]:
     return dict(line.removeprefix("export ").split("=", 1) for line in lines if line.startswith("export "))
 
 
+@pytest.mark.posix
 def test_demos_program_runs_by_the_exports(folder: Folder, until: Until) -> None:
     """The program that the demo ends with runs unchanged, with nothing but the two exports that serve prints."""
     with folder.started("serve") as process:
@@ -36,7 +37,7 @@ def test_demos_program_runs_by_the_exports(folder: Folder, until: Until) -> None
             cwd=folder.work,
             env=environment,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             timeout=60,
             check=False,
         )
@@ -66,6 +67,7 @@ def test_everything_on_offer_is_listed(folder: Folder, until: Until) -> None:
     assert f"Key        {settings['TEAM_API_KEY']}" in lines
 
 
+@pytest.mark.posix
 def test_workspace_and_port_are_kept(folder: Folder, until: Until) -> None:
     """With a workspace and a port, a second run has the address and the key of the first; SIGTERM ends it as well."""
     with socket.create_server(("127.0.0.1", 0)) as free:
@@ -100,6 +102,7 @@ runpy.run_module("aiobench", run_name="__main__", alter_sys=True)
 """
 
 
+@pytest.mark.posix
 def test_a_signal_while_the_log_is_set_up_ends_it(folder: Folder) -> None:
     """A signal that comes while `logging` holds its lock leaves it locked: no thread may exist then that logs."""
     done = subprocess.run(
@@ -107,7 +110,7 @@ def test_a_signal_while_the_log_is_set_up_ends_it(folder: Folder) -> None:
         cwd=folder.work,
         env=folder.environment(),
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         timeout=60,
         check=False,
     )
@@ -137,6 +140,7 @@ def test_an_executor_that_is_none_is_refused(folder: Folder) -> None:
     assert (done.returncode, "executor= must be None, a number of processes or the address" in done.stderr) == (2, True)
 
 
+@pytest.mark.posix
 def test_models_run_in_processes(folder: Folder, until: Until) -> None:
     """With --executor 2, a job runs to its end in two processes, which go with the backend."""
     with folder.started("serve", "--executor", "2") as process:

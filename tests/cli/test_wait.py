@@ -154,16 +154,17 @@ def test_empty_stdin_is_2(folder: Folder, environment: dict[str, str]) -> None:
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+@pytest.mark.posix
+@pytest.mark.parametrize(("name", "status"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
 def test_signals_end_the_wait_and_leave_the_jobs(
-    folder: Folder, platform: FakePlatform, environment: dict[str, str], number: signal.Signals, status: int
+    folder: Folder, platform: FakePlatform, environment: dict[str, str], name: str, status: int
 ) -> None:
     """Ctrl-C, SIGTERM and SIGHUP end the wait at once, and it says that the jobs go on."""
     platform.answer(503, times=1)  # whose hint shows that the wait has begun
     with folder.started("wait", "slow", **environment) as process:
         assert process.stderr is not None
         assert "asking again" in process.stderr.readline()
-        process.send_signal(number)
+        process.send_signal(signal.Signals[name])
         stdout, stderr = process.communicate(timeout=30)
 
     assert (process.returncode, stdout) == (status, "")

@@ -146,6 +146,7 @@ def test_a_journal_survives_a_kill(folder: Folder) -> None:
     assert done.returncode == 1
 
 
+@pytest.mark.posix
 def test_sigterm_closes_the_journal(folder: Folder) -> None:
     """After SIGTERM the journal can be used at once, and nothing but the hint was said."""
     platform = FakePlatform()

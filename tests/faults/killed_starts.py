@@ -102,7 +102,7 @@ def said_until_kill(
     """Run the program until it has said so much and a little longer; return all that it said."""
     said: list[tuple[object, ...]] = []
     command = [sys.executable, "-c", PROGRAM, server.base_url, str(journal), *wishes]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, encoding="utf-8") as process:
         assert process.stdout is not None
         for line in process.stdout:
             if not line.endswith("\n"):  # cut by the kill

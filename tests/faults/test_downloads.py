@@ -719,6 +719,7 @@ anyio.run(main)
 """
 
 
+@pytest.mark.posix
 async def test_kill_9(server: FaultServer, new_client: Callable[..., Client], data: bytes, target: Path) -> None:
     """F21: a process killed while it downloads leaves no partial file at the path; the next download cleans up."""
     server.add_results("j", data)
@@ -745,6 +746,7 @@ async def test_kill_9(server: FaultServer, new_client: Callable[..., Client], da
     assert target.read_bytes() == data
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize("name", ["a*[b]?.csv", "ü" * 120 + ".csv", "x" * 251 + ".csv", ".hidden", "a\nb.csv", "-rf"])
 async def test_names_of_all_kinds(
     server: FaultServer, new_client: Callable[..., Client], tmp_path: Path, name: str
@@ -760,6 +762,7 @@ async def test_names_of_all_kinds(
     only(target, b"a,b\n")
 
 
+@pytest.mark.posix
 async def test_a_pipe_by_the_name_of_a_part_file(server: FaultServer, client: Client, target: Path) -> None:
     """F21: what was left behind is a file; a pipe that somebody put there is not waited for, nor removed."""
     server.add_results("j", b"a,b\n1,2\n")
@@ -795,6 +798,7 @@ async def test_names_are_not_kept(
     assert min(held) < 60 * 1_000
 
 
+@pytest.mark.posix
 async def test_a_power_cut(
     server: FaultServer, new_client: Callable[..., Client], target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -817,6 +821,7 @@ async def test_a_power_cut(
     assert done == ["file", "name", "folder"]
 
 
+@pytest.mark.posix
 async def test_full_disk(server: FaultServer, new_client: Callable[..., Client], data: bytes, tmp_path: Path) -> None:
     """F21: a disk that is full is a `LocalStorageError` with the system's reason; nothing is left on it."""
     folder = tmp_path / "small"
@@ -876,6 +881,7 @@ async def test_places_where_no_file_can_be(
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
+@pytest.mark.posix
 async def test_permissions_and_links(server: FaultServer, new_client: Callable[..., Client], tmp_path: Path) -> None:
     """F21: the file gets the permissions of a new file of the user's; a link stays one, and its file is replaced."""
     server.add_results("j", b"a,b\n")

@@ -179,6 +179,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.posix
 def test_fork(server: FaultServer) -> None:
     """F23: a client used before `os.fork()` is refused in the child, and goes on working in the parent."""
     server.add_job("j")

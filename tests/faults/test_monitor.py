@@ -79,6 +79,7 @@ async def test_f25_an_outage_loses_nothing_and_ends_quietly(server: FaultServer,
     assert after <= 1.5 * max(steady, 4 * BENCHMARKS)
 
 
+@pytest.mark.posix
 def test_f26_a_killed_monitor_goes_on(server: FaultServer, tmp_path: Path, seed: int) -> None:
     """F26: killed at random points and restarted, no end is missed, and none reported again after it was handled."""
     chance = random.Random(seed)
@@ -105,7 +106,7 @@ def lines_until_kill(
     lines: list[str] = []
     wanted = 1 + chance.randrange(15)
     command = [sys.executable, "-c", CONSUMER, server.base_url, str(journal), *ids]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8") as process:
         assert process.stdout is not None
         for line in process.stdout:
             lines.append(line.strip())

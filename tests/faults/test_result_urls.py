@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import socket
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -92,6 +94,14 @@ def dialled(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
 
     monkeypatch.setattr(socket.socket, "connect", connect)
     monkeypatch.setattr(socket.socket, "connect_ex", connect_ex)
+    if sys.platform == "win32":  # whose event loops ask the system themselves
+        real = asyncio.IocpProactor.connect
+
+        def connect_by_loop(self: asyncio.IocpProactor, of: socket.socket, address: object) -> object:
+            note(address)
+            return real(self, of, address)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(asyncio.IocpProactor, "connect", connect_by_loop)
     return seen
 
 

@@ -116,5 +116,5 @@ print(held())
 
 def test_f40_the_first_client_of_a_process_is_no_part_of_a_ring() -> None:
     """F40: what the first client imports leaves no frame behind that refers to it."""
-    done = subprocess.run([sys.executable, "-c", FIRST_CLIENT], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", FIRST_CLIENT], capture_output=True, encoding="utf-8", check=True)
     assert done.stdout == "None\n"

@@ -58,6 +58,7 @@ def test_absent_header() -> None:
     assert retry_after(httpx.Headers()) is None
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize(
     ("value", "seconds"),
     [

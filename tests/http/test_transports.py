@@ -96,7 +96,7 @@ async def test_a_proxy_that_cannot_be_reached_is_named(monkeypatch: pytest.Monke
     async with Client("key", base_url="https://x.example", transport=transport, max_retries=0) as client:
         with pytest.raises(APIConnectionError) as caught:
             await client.get_job("J")
-    assert "the proxy http://127.0.0.1:9 (https_proxy) cannot be reached: " in str(caught.value)
+    assert "the proxy http://127.0.0.1:9 (https_proxy) cannot be reached: ".lower() in str(caught.value).lower()
     assert "refused" in str(caught.value).lower() or "Connect call failed" in str(caught.value)
     assert "s3cret" not in str(caught.value)
     assert caught.value.maybe_sent is False
@@ -120,7 +120,7 @@ async def test_one_tls_context_for_all_connections(tls: ssl.SSLContext, monkeypa
 @pytest.mark.parametrize("variable", environment.AUTHORITIES)
 def test_authorities_of_the_environment(tmp_path: Path, variable: str) -> None:
     """The variables of httpx, requests and curl name the authorities; an unreadable file is named with its variable."""
-    with pytest.raises(ConfigurationError, match=rf"{tmp_path}/none.pem', which {variable} names, cannot be read"):
+    with pytest.raises(ConfigurationError, match=rf"none.pem', which {variable} names, cannot be read"):
         environment.default_context({variable: f"{tmp_path}/none.pem"}, trust_env=True)
     assert environment.default_context({variable: f"{tmp_path}/none.pem"}, trust_env=False).get_ca_certs()
     assert environment.default_context({variable: str(tmp_path)}, trust_env=True).get_ca_certs() == []

@@ -135,7 +135,7 @@ def test_another_process_is_refused(path: Path, opened: Opened, is_copied: bool)
         "Journal(Path(sys.argv[1]), sys.argv[2]).open()"
     )
     other = subprocess.run(
-        [sys.executable, "-c", program, path, ORIGIN], check=False, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", program, path, ORIGIN], check=False, capture_output=True, encoding="utf-8", timeout=60
     )
     assert "in use by another monitor" in other.stderr
 
@@ -152,6 +152,7 @@ def test_a_copy_is_a_journal_of_its_own(path: Path, opened: Opened) -> None:
     assert pending(opened()[1]) == [("a", ""), ("b", "")]
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize("name", ["jobs.journal", "jobs.journal-wal"])
 @pytest.mark.parametrize("is_replaced", [False, True])
 def test_a_file_that_is_deleted_in_use_is_noticed(path: Path, opened: Opened, name: str, is_replaced: bool) -> None:

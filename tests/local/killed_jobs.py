@@ -82,13 +82,13 @@ def killed_jobs(folder: Path, *, kills: int, seed: int) -> Counter[str]:
 def started(place: Path) -> subprocess.Popen[str]:
     """Start a backend."""
     command = [sys.executable, "-c", PROGRAM, str(place), str(SEGMENTS)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8")
 
 
 def calls(place: Path) -> list[str]:
     """Return the sources that the model was called with."""
     path = place / "calls"
-    return path.read_text().splitlines() if path.exists() else []
+    return path.read_text("utf-8").splitlines() if path.exists() else []
 
 
 def kept_segments(place: Path) -> set[str]:

@@ -175,7 +175,9 @@ def test_killed_backend_leaves_a_workspace_that_goes_on(
 ) -> None:
     """A workspace in use is refused to a second process; after kill -9 it is free, and its job is finished."""
     workspace = make_workspace(segmentSeconds=0.2)
-    with subprocess.Popen([sys.executable, "-c", SERVE, workspace], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", SERVE, workspace], stdout=subprocess.PIPE, encoding="utf-8"
+    ) as process:
         assert process.stdout is not None
         base_url, key = process.stdout.readline().split()
         with httpx.Client(base_url=base_url, headers={"Authorization": f"Token {key}"}) as http:
@@ -304,7 +306,7 @@ def test_import_is_light() -> None:
     """Importing the package loads none of the optional dependencies."""
     heavy = ("starlette", "uvicorn", "sacrebleu", "jiwer", "babel", "pycountry", "rapidfuzz")
     code = f"import sys, aiobench.local; print([name for name in {heavy} if name in sys.modules])"
-    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True).stdout
     assert output == "[]\n"
 
 
@@ -426,6 +428,6 @@ with LocalBackend() as backend, backend.sync_client() as client:
         print("answered")
 """
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-W", "error", "-c", program], capture_output=True, encoding="utf-8", timeout=60, check=False
     )
     assert (done.stdout, done.stderr, done.returncode) == ("answered\n", "", 0)

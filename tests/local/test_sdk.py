@@ -69,7 +69,7 @@ def seen(demo: Platform, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
         "AIXPLAIN_ALLOW_PRIVATE_FETCH": "1",
     }
     done = subprocess.run(  # noqa: PLW1510 - checked below, with what it said
-        [sys.executable, "-c", SESSION], cwd=folder, env=environment, capture_output=True, text=True, timeout=90
+        [sys.executable, "-c", SESSION], cwd=folder, env=environment, capture_output=True, encoding="utf-8", timeout=90
     )
     assert done.returncode == 0, done.stderr[-4000:]
     return json.loads((folder / "seen.json").read_text("utf-8"))

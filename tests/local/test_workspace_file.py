@@ -138,7 +138,7 @@ def test_a_command_answers_lines(folder: Path, executor: int | None) -> None:
 
     assert answers(outputs(folder, "it", executor=executor)) == ["ROT", "BLAU", "GELB"]
     if executor is None:
-        assert (folder / "seen.txt").read_text() == "end of input\n"
+        assert (folder / "seen.txt").read_text("utf-8") == "end of input\n"
     assert [each for each in psutil.Process().children(recursive=True) if "model.py" in str(each.cmdline())] == []
 
 

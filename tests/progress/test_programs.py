@@ -77,7 +77,7 @@ def run(code: str, environment: dict[str, str], *, stderr: int = subprocess.STDO
         env=environment,
         stdout=subprocess.PIPE,
         stderr=stderr,
-        text=True,
+        encoding="utf-8",
         timeout=DEADLINE,
         check=True,
     )

@@ -35,7 +35,7 @@ def browse(path: Path, profile: Path, *options: str) -> subprocess.CompletedProc
     browser = shutil.which("chromium")
     assert browser is not None, "install Debian's chromium: apt-get install chromium"
     command = (browser, *OPTIONS, f"--user-data-dir={profile}", *options, path.as_uri())
-    return subprocess.run(command, capture_output=True, text=True, timeout=100, check=True)
+    return subprocess.run(command, capture_output=True, encoding="utf-8", timeout=100, check=True)
 
 
 def test_it_opens_without_a_complaint(path: Path, tmp_path: Path) -> None:

@@ -137,7 +137,7 @@ def test_long_texts_and_long_tables_are_cut_and_say_so(tmp_path: Path) -> None:
         }
     )
 
-    text = Page(report([], tmp_path / "r.html", segments=frame, baseline="model-3").read_text()).text
+    text = Page(report([], tmp_path / "r.html", segments=frame, baseline="model-3").read_text("utf-8")).text
 
     assert "The first 100 of 120 rows." in text
     assert f"{'z' * 600}\N{HORIZONTAL ELLIPSIS} (400 more characters)" in text
@@ -171,7 +171,7 @@ def test_the_file_appears_whole_or_not_at_all(evaluation: Evaluation, tmp_path: 
     with pytest.raises(FileNotFoundError):
         report(evaluation.snapshot, tmp_path / "missing" / "report.html")
 
-    assert (path.read_text(), [each.name for each in tmp_path.iterdir()]) == ("before", ["report.html"])
+    assert (path.read_text("utf-8"), [each.name for each in tmp_path.iterdir()]) == ("before", ["report.html"])
 
 
 def test_nothing_to_report_is_explained(tmp_path: Path) -> None:

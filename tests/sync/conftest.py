@@ -101,7 +101,7 @@ def run_program(platform: Platform) -> Callable[[str], subprocess.CompletedProce
             [sys.executable, "-W", "error", "-X", "faulthandler", "-c", textwrap.dedent(code)],
             env={**os.environ, "URL": platform.url},
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             timeout=DEADLINE,
             check=False,
         )

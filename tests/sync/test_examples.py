@@ -17,7 +17,7 @@ NOTEBOOKS = ["notebook", "research"]
 def run(*arguments: str, cwd: Path) -> str:
     """Run a program of the project; return what it printed."""
     done = subprocess.run(
-        [sys.executable, *arguments], cwd=cwd, capture_output=True, text=True, timeout=DEADLINE, check=False
+        [sys.executable, *arguments], cwd=cwd, capture_output=True, encoding="utf-8", timeout=DEADLINE, check=False
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -344,6 +344,7 @@ FORKED = """
 """
 
 
+@pytest.mark.posix
 def test_a_child_that_only_exits_does_not_hang(run_program: Run) -> None:
     """A forked child that touches nothing exits as it likes, and the parent's client works on."""
     done = run_program(
@@ -353,6 +354,7 @@ def test_a_child_that_only_exits_does_not_hang(run_program: Run) -> None:
     assert (done.stdout, done.stderr, done.returncode) == ("7 completed\n", "", 0)
 
 
+@pytest.mark.posix
 def test_clients_after_a_fork(run_program: Run) -> None:
     """In a child, a used client says that it was forked, an unused and a new one work, and closing all is fine."""
     done = run_program(
@@ -385,6 +387,7 @@ def test_clients_after_a_fork(run_program: Run) -> None:
     assert (done.stdout, done.stderr, done.returncode) == ("7 completed\n", "", 0)
 
 
+@pytest.mark.posix
 def test_forks_while_other_threads_make_calls(run_program: Run) -> None:
     """Children forked while other threads are in the middle of calls can make clients of their own."""
     done = run_program(
@@ -418,6 +421,7 @@ def test_forks_while_other_threads_make_calls(run_program: Run) -> None:
     assert (done.stdout, done.stderr, done.returncode) == ("{7}\n", "", 0)
 
 
+@pytest.mark.posix
 def test_jobs_without_a_client(run_program: Run) -> None:
     """A job built without a client uses one made from the environment, needs no closing, and survives a fork."""
     done = run_program(

@@ -551,7 +551,7 @@ def test_incumbents_shapes_hold(fake: FakePlatform, tmp_path: Path) -> None:
     with fake.sync_client() as client:
         path = client.job(job.id).download_results_as_csv(tmp_path / "results.csv")
 
-    assert SEGMENTS.to_csv(index=False) == path.read_text()
+    assert SEGMENTS.to_csv(index=False, lineterminator="\n").encode() == path.read_bytes()
 
 
 async def test_client_is_used_in_one_loop(fake: FakePlatform) -> None:

@@ -50,7 +50,7 @@ def outcome_of(folder: Path, test: str, *options: str) -> str:
         cwd=folder,
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
     )
     return done.stdout + done.stderr

@@ -96,10 +96,11 @@ class PartFile:
         with contextlib.suppress(PermissionError):  # a folder that may be written and not be read
             _remove_left_behind(self.target.parent, prefix)
         while self._file is None:
-            self._path = self.target.with_name(f"{prefix}{secrets.token_hex(8)}{SUFFIX}")
+            path = self.target.with_name(f"{prefix}{secrets.token_hex(8)}{SUFFIX}")
             # not tempfile's: the result gets the permissions that a file of the user's gets
             flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | getattr(os, "O_BINARY", 0)
-            self._file = os.fdopen(os.open(self._path, flags, 0o666), "wb", buffering=0)
+            self._file = os.fdopen(os.open(path, flags, 0o666), "wb", buffering=0)
+            self._path = path
             if not _is_locked_and_there(self._file):  # another writer took it for one left behind just now
                 self._file.close()
                 self._file = None

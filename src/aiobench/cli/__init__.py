@@ -8,6 +8,8 @@ package loads neither, `main()` does.
 from __future__ import annotations
 
 import importlib
+import io
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -40,7 +42,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 2
         from aiobench.cli.app import app
 
+        if sys.platform == "win32":
+            _write_unicode()
         app(args=None if arguments is None else list(arguments), prog_name="aiobench")
     except KeyboardInterrupt:  # so early that no command has begun, or so late that it has ended
         return 130
     return 0
+
+
+def _write_unicode() -> None:
+    """Write UTF-8 into pipes and files, as elsewhere: Windows' default has characters of a few languages only."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and not sys.stdout.isatty() and not os.environ.get("PYTHONIOENCODING"):
+        sys.stdout.reconfigure(encoding="utf-8")

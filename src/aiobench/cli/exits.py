@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from contextlib import contextmanager
@@ -102,10 +103,10 @@ def reporting_errors(*, as_json: bool = False) -> Iterator[None]:
     except KeyboardInterrupt:
         sys.stderr.write("aiobench: interrupted\n")
         raise typer.Exit(Exit.INTERRUPTED) from None
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is flushed at the end
-        raise typer.Exit(Exit.UNREAD) from None
     except (AiobenchError, OSError) as error:
+        if _is_unread(error):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is flushed at the end
+            raise typer.Exit(Exit.UNREAD) from None
         status = exit_of(error)
         if as_json:
             from aiobench.cli.output import print_json
@@ -113,6 +114,14 @@ def reporting_errors(*, as_json: bool = False) -> Iterator[None]:
             print_json({"error": error_fields(error)})
         sys.stderr.write(f"aiobench: {_paragraph(error)}\n")
         raise typer.Exit(status) from None
+
+
+def _is_unread(error: Exception) -> bool:
+    """Tell whether the reader of the output has left, for which Windows has no word of its own."""
+    if isinstance(error, BrokenPipeError):
+        return True
+    is_vague = isinstance(error, OSError) and error.errno == errno.EINVAL and error.filename is None
+    return is_vague and sys.platform == "win32"
 
 
 def error_fields(error: Exception) -> dict[str, object]:

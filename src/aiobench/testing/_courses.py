@@ -101,7 +101,7 @@ def outcome_of(
     if failures is None and "Model_success" in segments.columns:
         failures = {model: int((~rows["Model_success"].astype(bool)).sum()) for model, rows in by_model.items()}
     longest = max(map(len, by_model.values()), default=len(segments))
-    return Outcome(scores, failures or {}, longest, segments.to_csv(index=False), explanation)
+    return Outcome(scores, failures or {}, longest, segments.to_csv(index=False, lineterminator="\n"), explanation)
 
 
 def _check_scores(scores: object) -> None:

@@ -62,7 +62,7 @@ def _show(frame: pd.DataFrame) -> None:
     import sys
 
     if not sys.stdout.isatty():
-        sys.stdout.write(frame.to_csv(index=False))
+        sys.stdout.write(frame.to_csv(index=False, lineterminator="\n"))
         return
     from aiobench.cli.tables import fits, frame_table, show_table
     from aiobench.cli.terminal import console_of_stdout
