@@ -50,11 +50,10 @@ def fetch_packages(folder: Path) -> None:
     wanted = [each for group in [*groups, project["dependency-groups"]["test"]] for each in group]
     # The SDK is compared with in one test file, and needs a wheel that Windows does not have.
     wanted = [each for each in wanted if not each.startswith(("aiobench", "aixplain"))]
-    command = ["uv", "pip", "install", "-q", "--target", str(folder), "--only-binary", ":all:"]
+    install = [sys.executable, "-m", "uv", "pip", "install", "-q", "--target", str(folder)]
     platform = ["--python-platform", "x86_64-pc-windows-msvc", "--python-version", PYTHON]
-    subprocess.run([*command, *platform, *wanted, *OLDER], check=True)
-    # For its entry points: what is imported comes from `src`.
-    subprocess.run(["uv", "pip", "install", "-q", "--no-deps", "--target", str(folder), str(ROOT)], check=True)
+    subprocess.run([*install, *platform, "--only-binary", ":all:", *wanted, *OLDER], check=True)
+    subprocess.run([*install, "--no-deps", str(ROOT)], check=True)  # for its entry points: `src` is what is imported
 
 
 def make_windows(folder: Path, environment: dict[str, str]) -> None:
