@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import logging
 import os
+import random
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -106,3 +108,15 @@ def watchman() -> Iterator[Watchman]:
         root.setLevel(before)
         root.removeHandler(watchman)
     assert not watchman.leaks, f"F18: a secret was logged: {watchman.leaks[0]}"
+
+
+@pytest.fixture
+def data(seed: int) -> bytes:
+    """Make the bytes of a results file: a few batches of them."""
+    return random.Random(seed).randbytes(2_500_000)
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    """Choose where to; the folder holds this file alone in the end, or nothing."""
+    return tmp_path / "results.csv"
