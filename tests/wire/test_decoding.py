@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aiobench._wire.decoding import MalformedDocumentError, decoded
+from aiobench._wire.heads import job_head
 
 DEEP = 100_000
 JSON = st.recursive(
@@ -75,3 +78,27 @@ def test_any_bytes_are_decoded_or_malformed(body: bytes) -> None:
             decoded(body)
     else:
         assert decoded(body) == expected
+
+
+@pytest.mark.parametrize("number", [b"5e-324", b"1.7976931348623157e308", b"2.2250738585072011e-308"])
+@pytest.mark.parametrize("shape", ["anything", "a job", "one field"])
+def test_f34_numbers_at_the_ends_of_floats_take_no_longer(number: bytes, shape: str) -> None:
+    """Beside the standard library, on the same text: by itself our decoder takes forty times as long."""
+    numbers = [number] * 20_000
+    body, decode = {
+        "anything": (b"[" + b",".join(numbers) + b"]", decoded),
+        "a job": (b'{"status": "queued", "scores": [' + b",".join(numbers) + b"]}", job_head),
+        "one field": (
+            b'{"status": "queued", "progress": {"usedCredits": %b}}' % b',"usedCredits":'.join(numbers),
+            job_head,
+        ),
+    }[shape]
+    plain = min(_seconds(json.loads, body) for _ in range(3))
+    ours = min(_seconds(decode, body) for _ in range(3))
+    assert ours < 8 * plain
+
+
+def _seconds(decode: Callable[[bytes], object], body: bytes) -> float:
+    started = time.process_time()
+    decode(body)
+    return time.process_time() - started

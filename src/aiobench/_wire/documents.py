@@ -20,11 +20,11 @@ def progress(head: ProgressHead | None) -> Progress:
     if head is None:
         return Progress()
     return Progress(
-        completed_percentage=head.completed_percentage,
+        completed_percentage=number(head.completed_percentage),
         completed_iterations=head.completed_iterations,
         failed_iterations=head.failed_iterations,
         remaining_iterations=head.remaining_iterations,
-        used_credits=head.used_credits,
+        used_credits=number(head.used_credits),
     )
 
 

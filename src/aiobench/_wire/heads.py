@@ -7,11 +7,12 @@ decodes straight into them. The rest of a document is skipped without being buil
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import msgspec
 
 from aiobench._wire.coercion import count, entries, mapping, number, text
-from aiobench._wire.decoding import MalformedDocumentError, decoded, decoded_as
+from aiobench._wire.decoding import MalformedDocumentError, decoded, decoded_as, finite_number
 from aiobench._wire.routes import LONGEST_ID
 
 __all__ = ["JobHead", "ListEntry", "ProgressHead", "job_head", "job_list"]
@@ -29,11 +30,11 @@ class _IterationHead(msgspec.Struct, frozen=True, gc=False):
 
 
 class ProgressHead(msgspec.Struct, frozen=True, gc=False, rename="camel"):
-    completed_percentage: float | None = None
+    completed_percentage: Any = None  # not a float, for which `finite_number` would not be asked
     completed_iterations: int | None = None
     failed_iterations: int | None = None
     remaining_iterations: int | None = None
-    used_credits: float | None = None
+    used_credits: Any = None
 
 
 class JobHead(msgspec.Struct, frozen=True, rename="camel"):
@@ -71,7 +72,7 @@ def _usable_id(benchmark: _BenchmarkHead | None) -> str:
     return found if found and found.strip() and len(found) <= LONGEST_ID else ""
 
 
-_head = msgspec.json.Decoder(JobHead)
+_head = msgspec.json.Decoder(JobHead, float_hook=finite_number)
 _list = msgspec.json.Decoder(list[ListEntry])
 
 
