@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from base64 import b64encode
-from time import perf_counter
+from collections.abc import Callable
+from html import escape
+from time import perf_counter, process_time
 from urllib.parse import quote
 
+import hypothesis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from aiobench import ConfigurationError
 from aiobench._http.settings import resolved_api_key
-from aiobench._redaction import excerpt, on_one_line, redacted, secrets_of, without_query
+from aiobench._redaction import KeyEchoes, excerpt, on_one_line, redacted, secrets_of, without_query
 
 
 @pytest.mark.parametrize(
@@ -92,6 +96,17 @@ def test_redacted(text: str, expected: str) -> None:
 
 
 ECHOED = "0f8a-k3y/4d+c29b=="
+ESCAPES: tuple[Callable[[str], str], ...] = (
+    str,
+    str.upper,
+    lambda secret: quote(secret, safe=""),
+    lambda secret: quote(quote(secret, safe=""), safe=""),
+    lambda secret: "".join(f"\\u{ord(each):04x}" for each in secret),
+    lambda secret: "".join(f"&#{ord(each)};" for each in secret),
+    escape,
+    lambda secret: json.dumps(secret)[1:-1],
+    lambda secret: json.dumps(secret)[1:-1].replace("/", "\\/"),
+)
 
 
 @pytest.mark.parametrize(
@@ -140,6 +155,58 @@ def test_nothing_is_half_shown(before: int) -> None:
 
     assert "k3y" not in excerpt(text, 500, "k3y-of-the-team")
     assert "k3" not in excerpt("x" * (before - 1500) + " //h/?k3" + "k3" * 1000, 500)
+
+
+def test_words_end_where_letters_do() -> None:
+    """A short key is taken out beside any mark, and left within a word of any script."""
+    assert redacted("k3y\N{EM DASH}k3y: \N{LEFT DOUBLE QUOTATION MARK}k3y", "k3y") == (
+        "[redacted]\N{EM DASH}[redacted]: \N{LEFT DOUBLE QUOTATION MARK}[redacted]"
+    )
+    assert redacted("ük3y k3yü k3y_ xk3y", "k3y") == "ük3y k3yü k3y_ xk3y"
+
+
+def test_secrets_that_overlap_are_taken_out_whole() -> None:
+    """Of one that holds another, and of two that share their ends, nothing is left."""
+    assert redacted("see abcdefghijklmnopqrstuvwx.", "efghijklmnopqr", "abcdefghijklmnopq") == "see [redacted]stuvwx."
+    assert redacted("abcdefghijkl-abcdefghijkl", "abcdefghijkl") == "[redacted]-[redacted]"
+
+
+@given(
+    st.text("ab%2541\\/u006&#;xX\"'", min_size=12, max_size=30), st.sampled_from(ESCAPES), st.text("a%&\\", max_size=5)
+)
+def test_f18_a_secret_of_any_characters_is_found_however_it_is_escaped(
+    secret: str, escaped: Callable[[str], str], around: str
+) -> None:
+    """Also one that looks escaped itself."""
+    hypothesis.assume(len(secret.replace("\\", "")) >= 6)  # of backslashes alone there is nothing to find
+    assert "[redacted]" in redacted(f"{around} {escaped(secret)} {around}", secret)
+
+
+def test_f34_long_secrets_take_no_time() -> None:
+    """A signed URL of 60,000 characters is looked for as fast as a key; a pattern of it took twenty seconds."""
+    url = f"https://h/x?token={'0f8a/k3y+' * 6_000}"
+    started = process_time()
+    shown = redacted(f"refused: {quote(url, safe='')}", *secrets_of(url))
+    assert process_time() - started < 1
+    assert "k3y" not in shown
+
+
+def test_f34_what_is_full_of_escapes_is_looked_through_once() -> None:
+    """A reply with a hint of the key, and then backslashes or escapes; a pattern took an hour for the first."""
+    echoes = KeyEchoes(ECHOED)
+    for text in (b"\\", b"%25", b"&#0", b"&", b"%", b"\\u003", b"\\u0030", b"%30", b"&#48;"):
+        body = b"\\u0030 " + text * (2**20 // len(text))
+        started = process_time()
+        assert echoes.removed_from(body) == body
+        assert process_time() - started < 5
+
+
+@pytest.mark.parametrize("place", [0, 1, 2**16 - 40, 2**16 - 5, 2**16 - 1, 2**16, 3 * 2**16 + 7])
+def test_a_key_is_found_wherever_a_large_body_is_cut(place: int) -> None:
+    """Large bodies are looked through piece by piece."""
+    escaped = "".join(f"\\u{ord(each):04x}" for each in ECHOED).encode()
+    body = b" " * place + escaped + b" " * 2**17
+    assert KeyEchoes(ECHOED).removed_from(body) == b" " * place + b"[redacted]" + b" " * 2**17
 
 
 def test_long_texts_take_no_time() -> None:

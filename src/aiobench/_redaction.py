@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import re
-from base64 import b64encode
-from collections.abc import Iterable
-from functools import lru_cache
-from html import escape
 from urllib.parse import unquote
 
 from attrs import frozen
 
+from aiobench._spellings import LONG, in_base64, without
+
 __all__ = ["KeyEchoes", "excerpt", "on_one_line", "redacted", "secrets_of", "without_query"]
 
-LONG = 12  # characters: a secret of that length is not a word by chance
 SHORTEST_RUN = 4  # letters and digits of a secret that are worth searching for
 NO_SECRET = 6  # characters: a shorter value of a query's parameter is no signature
 WORD = re.compile(r"[^\s\"'<>]+")
@@ -59,23 +56,9 @@ def secrets_of(url: str) -> tuple[str, ...]:
     return tuple(sorted(found, key=len, reverse=True))
 
 
-def _without_secrets(text: str, secrets: Iterable[str]) -> str:
-    for secret in secrets:
-        text = _spellings(secret).sub("[redacted]", text)
-    return text
-
-
-@lru_cache(maxsize=64)
-def _spellings(secret: str) -> re.Pattern[str]:
-    """Return a pattern for a secret in every spelling that a server could echo.
-
-    In upper or lower case; percent-encoded, once or twice; escaped for JSON or HTML; within something in base64.
-    """
-    written = "".join(_spellings_of_character(each) for each in secret)
-    if len(secret) < LONG:
-        return re.compile(rf"(?<!\w){written}(?!\w)", re.IGNORECASE)
-    encoded = (re.escape(each) for each in _in_base64(secret.encode()))
-    return re.compile("|".join([written, *encoded]), re.IGNORECASE)
+def _without_secrets(text: str, secrets: tuple[str, ...]) -> str:
+    written = text.encode("utf-8", "surrogatepass")
+    return without(written, secrets).decode("utf-8", "surrogatepass") if secrets else text
 
 
 @frozen
@@ -117,7 +100,9 @@ def _hints(secret: str) -> _Hints:
         "&": [f"#{code};", f"#0{code};", f"#x{code:x};", f"#x{code:X};", f"#X{code:X};"],
     }
     return _Hints(
-        tuple(each.encode() for each in dict.fromkeys([run, run.lower(), run.upper(), *_in_base64(secret.encode())])),
+        tuple(
+            dict.fromkeys([*(each.encode() for each in (run, run.lower(), run.upper())), *in_base64(secret.encode())])
+        ),
         tuple((begin.encode(), tuple(way.encode() for way in dict.fromkeys(ways))) for begin, ways in escaped.items()),
     )
 
@@ -131,33 +116,12 @@ class KeyEchoes:
 
     def __init__(self, key: str) -> None:
         self._hints = _hints(key) if len(key) >= LONG else None
-        self._pattern = re.compile(_spellings(key).pattern.encode(), re.IGNORECASE)
+        self._key = key
 
     def removed_from(self, body: bytes) -> bytes:
         """Return a body without the key."""
         is_likely = self._hints is not None and self._hints.are_in(body)
-        return self._pattern.sub(b"[redacted]", body) if is_likely else body
-
-
-def _spellings_of_character(character: str) -> str:
-    code = ord(character)
-    ways = [re.escape(character), rf"\\+u{code:04x}", rf"&#0*{code};", rf"&#x0*{code:x};"]
-    ways.append("".join(f"%(?:25)?{byte:02x}" for byte in character.encode()))
-    if (entity := escape(character)) != character:
-        ways.append(re.escape(entity))
-    if character in '/"\\':
-        ways.append(rf"\\+{re.escape(character)}")
-    return f"(?:{'|'.join(ways)})"
-
-
-def _in_base64(secret: bytes) -> list[str]:
-    """Return the secret's base64 encodings at each of the three offsets where it may begin."""
-    found = []
-    for before in range(3):
-        whole = (len(secret) + before) // 3 * 3 - before
-        text = b64encode(b"\0" * before + secret[:whole]).decode()
-        found.append(text[(before * 8 + 5) // 6 :])  # without the characters that hold what stands before it
-    return found
+        return without(body, [self._key]) if is_likely else body
 
 
 def _without_queries(text: str) -> str:

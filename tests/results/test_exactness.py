@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -263,3 +264,18 @@ def test_a_record_longer_than_what_is_split_at_a_time(path: Path) -> None:
     assert list(read(path, content)["x"]) == ["é" * 2**20, "1"]
     with pytest.raises(ResultParseError, match=r"line 2: field larger than .* or install pyarrow"):
         read(path, content, engine="python")
+
+
+@pytest.mark.parametrize(
+    "text", ["1" * 20_000 + "x", "1" * 20_000 + "e", "1." + "1" * 20_000 + "e+", " " * 20_000 + "."]
+)
+@pytest.mark.parametrize("engine", ["python", "pyarrow"])
+def test_f34_what_nearly_is_a_figure_takes_no_longer(path: Path, text: str, engine: str) -> None:
+    """A field is looked through once. Trying each division of its digits took twenty seconds for these."""
+    started = time.process_time()
+    with pytest.warns(ResultsWarning, match="line 3: BLEU is"):
+        frame = read(path, f"Model,BLEU,n\nm1,0.5,1\nm2,{text},{text}\n", "BLEU", engine=engine)
+
+    assert time.process_time() - started < 5
+    assert frame["BLEU"].isna().tolist() == [False, True]
+    assert frame["n"].tolist() == ["1", text]

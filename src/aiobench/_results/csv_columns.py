@@ -40,7 +40,7 @@ SAFE = "0123456789+-.eE"  # what float() accepts of these alone is a figure; oth
 EXACT = 2.0**53  # from here on, floats are too far apart for whole numbers
 WORD = r"[+-]?(?i:nan|inf|infinity)"
 WORDS = re.compile(rf"[ \t]*{WORD}[ \t]*")
-FIGURE = re.compile(rf"[ \t]*(?:[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|{WORD})[ \t]*")
+FIGURE = re.compile(rf"[ \t]*(?:[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|{WORD})[ \t]*")
 # In a column that need not hold figures, a leading zero is part of an id and a plus sign of a phone number.
 WHOLE = r"-?[1-9][0-9]*|0"
 FRACTION = r"[+-]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
