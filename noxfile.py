@@ -45,6 +45,11 @@ WINDOWS = (  # without what starts clusters, notebooks and servers by the dozen,
     "tests/watch",
     "tests/wire",
 )
+ON_TRIO = (  # tests that run it by themselves
+    "tests/testing/test_clock.py::test_loops_in_two_threads_share_a_clock",
+    "tests/testing/test_plugin.py",
+    "tests/watch/test_unchanged.py",
+)
 
 
 def install(session: nox.Session, *what: str, group: str) -> None:
@@ -167,7 +172,7 @@ def windows(session: nox.Session) -> None:
     program = ("python", "tools/windows.py", Path(session.cache_dir, "windows"), "-m", "pytest")
     # In two processes, so that one that hangs is replaced. trio cannot run there.
     options = ("-p", "no:cacheprovider", "--timeout-method", "thread", "-n", "2", "-k", "not trio")
-    session.run(*program, *options, *session.posargs or WINDOWS)
+    session.run(*program, *options, *(f"--deselect={each}" for each in ON_TRIO), *session.posargs or WINDOWS)
 
 
 @nox.session

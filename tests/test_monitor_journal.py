@@ -401,6 +401,7 @@ async def test_f35_the_users_threads_may_all_be_busy(server: FaultServer, client
             release.set()
 
 
+@pytest.mark.posix
 async def test_f36_a_journal_that_is_deleted_ends_the_iteration(
     server: FaultServer, client: Client, journal: Path
 ) -> None:
