@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 COSTS = {
     "check_status": (182, 109),
-    "fetch": (194, 117),
+    "fetch": (218.4, 140.8),
     "a request of a monitor": (381, 242),
     "a request of a monitor among others": (273, 164),
     "a job on a list": (0, 0),  # the list is the one before
