@@ -102,3 +102,10 @@ def _seconds(decode: Callable[[bytes], object], body: bytes) -> float:
     started = time.process_time()
     decode(body)
     return time.process_time() - started
+
+
+def test_halves_of_pairs_are_mended_where_they_are_escapes() -> None:
+    """Not where a backslash is escaped itself, and each half by itself."""
+    body = rb'["\\ud83d", "\\\ud83d", "\ud83d\ud83d\ude00\ude00", "\ud83d\n"]'
+    odd = "\N{REPLACEMENT CHARACTER}"
+    assert decoded(body) == [r"\ud83d", f"\\{odd}", f"{odd}\N{GRINNING FACE}{odd}", f"{odd}\n"]

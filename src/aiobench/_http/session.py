@@ -35,7 +35,7 @@ logger = logging.getLogger("aiobench.http")
 T = TypeVar("T")
 
 MAX_DOCUMENT = 8 * 2**20  # bytes of one JSON reply, as it arrives and decoded
-LARGE = 2**16  # bytes of a body that is decoded in a worker thread
+LARGE = 2**20  # bytes of a body that is decoded in a worker thread
 
 
 class Session:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import re
+from contextlib import suppress
 from typing import Any, NoReturn, TypeVar
 
 import msgspec
@@ -11,6 +13,11 @@ import msgspec
 __all__ = ["MalformedDocumentError", "decoded", "decoded_as", "finite_number"]
 
 T = TypeVar("T")
+
+ESCAPES = re.compile(
+    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
+    re.DOTALL,
+)
 
 
 class MalformedDocumentError(ValueError):
@@ -53,26 +60,30 @@ def decoded_as(decoder: msgspec.json.Decoder[T], body: bytes) -> T | None:
 def _leniently_decoded(body: bytes) -> Any:
     """Decode what msgspec refuses although it is JSON (RFC 8259).
 
-    A number that no float holds becomes null, and half a surrogate pair, which JavaScript writes where it cuts a text
-    within an emoji, the replacement character.
+    A whole number of too many digits becomes null, and half a surrogate pair, which JavaScript writes where it cuts a
+    text within an emoji, the replacement character.
     """
     try:
-        text = body.decode("utf-8-sig")
-        value = _loaded(text)
-        if "\\ud" in text.lower():
-            written = json.dumps(value, ensure_ascii=False)
-            value = _loaded(written.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+        text = ESCAPES.sub(_without_halves, body.decode("utf-8-sig"))
+        with suppress(msgspec.MsgspecError):
+            return _any.decode(text)
+        try:
+            return json.loads(text, parse_float=finite_number, parse_constant=_refused)
+        except json.JSONDecodeError:
+            raise
+        except ValueError:  # more digits than Python converts; asking for each number takes ten times as long
+            return json.loads(text, parse_int=_whole_number, parse_float=finite_number, parse_constant=_refused)
     except UnicodeDecodeError as error:
         raise MalformedDocumentError("not JSON: not UTF-8") from error
     except RecursionError as error:
         raise MalformedDocumentError("not usable JSON: nested too deep") from error
     except ValueError as error:
         raise MalformedDocumentError(f"not JSON: {error}") from error
-    return value
 
 
-def _loaded(text: str) -> Any:
-    return json.loads(text, parse_int=_whole_number, parse_float=finite_number, parse_constant=_refused)
+def _without_halves(escape: re.Match[str]) -> str:
+    """Return an escape as it is, or the replacement character for half a pair of surrogates."""
+    return "\\ufffd" if escape["half"] else escape[0]
 
 
 def _whole_number(digits: str) -> int | None:
