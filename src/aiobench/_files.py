@@ -6,6 +6,7 @@ import errno
 import os
 import secrets
 import sys
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,7 +20,8 @@ else:
 __all__ = ["IS_WINDOWS", "lock", "move", "publish", "sync_folder"]
 
 IS_WINDOWS = sys.platform == "win32"  # a file that is open can be neither moved nor removed
-PAUSES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.3)  # about a second in all
+TRIES, PAUSE = 50, 0.02  # seconds between them
+_moving = threading.Lock()
 LAST_BYTE = 2**31 - 1  # that Windows can be asked to lock, and behind the end of any file of ours
 
 
@@ -37,14 +39,15 @@ def publish(path: Path, write: Callable[[Path], object]) -> None:
 def move(path: Path, target: Path) -> None:
     """Put a file in the place of *target*.
 
-    On Windows this fails as long as a program, or another of our threads, has *target* open or is replacing it, which
-    is mostly short: a virus scanner looks at each new file.
+    On Windows this fails as long as a program has *target* open or replaces it, which is mostly short: a virus scanner
+    looks at each new file. Threads of ours take turns.
     """
-    for pause in PAUSES if IS_WINDOWS else ():
+    for _ in range(TRIES if IS_WINDOWS else 0):
         try:
-            path.replace(target)
+            with _moving:
+                path.replace(target)
         except PermissionError:
-            time.sleep(pause)
+            time.sleep(PAUSE)
         else:
             return
     path.replace(target)
