@@ -348,7 +348,7 @@ async def test_a_file_system_that_cannot_sync(
     assert target.exists() == is_fine
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="no such modes and pipes")
+@pytest.mark.posix
 async def test_what_is_at_the_path_already(
     server: FaultServer, new_client: Callable[..., Client], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
