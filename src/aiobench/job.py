@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Callable, Iterable
 from datetime import UTC, datetime
 from operator import attrgetter
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import Any, Literal, TypeVar, overload
 
 from aiobench import _progress
 from aiobench._context import ClientBase, Context, context_of, default_context
@@ -27,6 +27,8 @@ from aiobench.policy import PollPolicy, checked_policy
 from aiobench.snapshot import JobSnapshot, run_time, snapshot_of
 
 __all__ = ["BenchmarkJob", "client_of"]
+
+T = TypeVar("T")
 
 MISSPELT = 0.75  # from here, a name is so like `client` that it would be lost among the additional information
 
@@ -124,14 +126,7 @@ class BenchmarkJob(Displayed):
             ConfigurationError: If the job has no client and the environment's settings are invalid.
             APIError: If the request fails; the subclass says why.
         """
-        context = self._asking_context()
-        ends = context.poll.ends
-        snapshot = await context.platform.job(
-            self._job_request(context),
-            lambda body: snapshot_of(self.id, body, polled_at=datetime.now(UTC), terminal=ends, in_full=True),
-        )
-        self._learn(context.platform.session, snapshot.status, snapshot.benchmark_id)
-        return snapshot
+        return await self._fetched(lambda snapshot: snapshot)
 
     async def watch(
         self,
@@ -348,10 +343,13 @@ class BenchmarkJob(Displayed):
             ConfigurationError: If the job has no client and the environment's settings are invalid.
             APIError: If the request fails; the subclass says why.
         """
-        snapshot = await self.fetch()
-        if not return_simplified:
-            return snapshot.score_details()
-        return snapshot.scores_frame() if return_as_dataframe else snapshot.score_rows()
+
+        def read(snapshot: JobSnapshot) -> dict[str, ScoreDetail] | list[ScoreRow] | pd.DataFrame:
+            if not return_simplified:
+                return snapshot.score_details()
+            return snapshot.scores_frame() if return_as_dataframe else snapshot.score_rows()
+
+        return await self._fetched(read)
 
     @overload
     async def get_failure_rate(self, return_as_dataframe: Literal[True] = True) -> pd.DataFrame: ...
@@ -375,8 +373,9 @@ class BenchmarkJob(Displayed):
             ConfigurationError: If the job has no client and the environment's settings are invalid.
             APIError: If the request fails; the subclass says why.
         """
-        snapshot = await self.fetch()
-        return snapshot.failure_rates_frame() if return_as_dataframe else snapshot.failure_rates()
+        if return_as_dataframe:
+            return await self._fetched(JobSnapshot.failure_rates_frame)
+        return await self._fetched(JobSnapshot.failure_rates)
 
     get_failuire_rate = get_failure_rate
 
@@ -391,7 +390,7 @@ class BenchmarkJob(Displayed):
             ConfigurationError: If the job has no client and the environment's settings are invalid.
             APIError: If the request fails; the subclass says why.
         """
-        return (await self.fetch()).explanations()
+        return await self._fetched(JobSnapshot.explanations)
 
     async def get_localized_explanations(self, metric_dependant: bool, group_by_task: bool = False) -> dict[str, Any]:
         """Fetch the job and read one kind of explanation.
@@ -410,9 +409,22 @@ class BenchmarkJob(Displayed):
             ConfigurationError: If the job has no client and the environment's settings are invalid.
             APIError: If the request fails; the subclass says why.
         """
-        return (await self.fetch()).localized_explanations(metric_dependant, group_by_task)
+        return await self._fetched(lambda snapshot: snapshot.localized_explanations(metric_dependant, group_by_task))
 
     # -- inside ------------------------------------------------------------------------------------------------
+
+    async def _fetched(self, read: Callable[[JobSnapshot], T]) -> T:
+        """Ask for the job document and *read* it where it is decoded: a large one in a worker thread."""
+        context = self._asking_context()
+
+        def decode(body: bytes) -> tuple[JobSnapshot, T]:
+            now, ends = datetime.now(UTC), context.poll.ends
+            snapshot = snapshot_of(self.id, body, polled_at=now, terminal=ends, in_full=True)
+            return snapshot, read(snapshot)
+
+        snapshot, found = await context.platform.job(self._job_request(context), decode)
+        self._learn(context.platform.session, snapshot.status, snapshot.benchmark_id)
+        return found
 
     @property
     def _remembers(self) -> bool:

@@ -25,6 +25,7 @@ from aiobench._observer import Observer
 from aiobench._redaction import KeyEchoes
 from aiobench._wire import routes
 from aiobench._wire.decoding import MalformedDocumentError
+from aiobench._wire.sizes import takes_long
 
 if TYPE_CHECKING:
     from aiobench._http.transports import TransportMaker
@@ -35,7 +36,6 @@ logger = logging.getLogger("aiobench.http")
 T = TypeVar("T")
 
 MAX_DOCUMENT = 8 * 2**20  # bytes of one JSON reply, as it arrives and decoded
-LARGE = 2**20  # bytes of a body that is decoded in a worker thread
 
 
 class Session:
@@ -280,18 +280,18 @@ class Session:
         return routes.template(str(request.url).removeprefix(self._base).partition("?")[0])
 
     async def _read(self, reply: Reply, read: Callable[[bytes], T]) -> T:
-        """Read a body, in a worker thread if it is large.
+        """Read a body, in a worker thread if that may take long.
 
         Raises:
             InvalidResponseError: If it is not what it should be.
         """
         body = reply.body
         try:
-            if len(body) < LARGE:
-                value = read(body)
-            else:
+            if takes_long(body) or self._echoes.take_long(body):
                 with self.clock.busy():
                     value = await anyio.to_thread.run_sync(read, body, limiter=self.disk)
+            else:
+                value = read(body)
         except MalformedDocumentError as failure:
             self.budget.record(failed=True)
             raise invalid(reply, str(failure), self._api_key) from failure

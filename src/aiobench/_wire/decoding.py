@@ -5,12 +5,18 @@ from __future__ import annotations
 import json
 import math
 import re
-from contextlib import suppress
-from typing import Any, NoReturn, TypeVar
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import msgspec
 
-__all__ = ["MalformedDocumentError", "decoded", "decoded_as", "finite_number"]
+from aiobench._wire.pieces import decoded_in_pieces, freed_in_pieces
+from aiobench._wire.sizes import takes_long
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["MalformedDocumentError", "decoded", "decoded_as", "decoded_for_a_look", "finite_number"]
 
 T = TypeVar("T")
 
@@ -38,11 +44,26 @@ _any = msgspec.json.Decoder(float_hook=finite_number)
 
 
 def decoded(body: bytes) -> Any:
-    """Decode any JSON.
+    """Decode any JSON, a large document so that other threads have their turn.
 
     Raises:
         MalformedDocumentError: If *body* is not JSON: cut, `NaN`, nested too deep, not UTF-8.
     """
+    return decoded_in_pieces(body, _decoded_at_once) if takes_long(body) else _decoded_at_once(body)
+
+
+@contextmanager
+def decoded_for_a_look(body: bytes) -> Iterator[Any]:
+    """Decode any JSON as `decoded()` does, for as long as it is looked at."""
+    document = decoded(body)
+    try:
+        yield document
+    finally:
+        if takes_long(body):
+            freed_in_pieces(document)
+
+
+def _decoded_at_once(body: bytes) -> Any:
     try:
         return _any.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
