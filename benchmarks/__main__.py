@@ -12,7 +12,19 @@ from benchmarks.processes import server
 from benchmarks.rounds import HEAD, Bench, as_json
 from benchmarks.targets import verdicts
 
-NAMES = ("poll", "layers", "monitor", "downloads", "frames", "imports", "sync", "local", "evaluating", "testing")
+NAMES = (
+    "poll",
+    "layers",
+    "monitor",
+    "downloads",
+    "frames",
+    "documents",
+    "imports",
+    "sync",
+    "local",
+    "evaluating",
+    "testing",
+)
 
 
 def main() -> None:

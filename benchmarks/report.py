@@ -68,6 +68,15 @@ def main() -> None:
         "200,000 rows into a frame: µs": rows(
             figures["frames"], SPREAD | MEMORY | {"loop late, ms of own CPU": "late_by_own_cpu_ms"}
         ),
+        "A document of 8 MiB, or of 64 MiB in memory: µs per MiB": rows(
+            figures["documents"],
+            {"CPU": "cpu"}
+            | MEMORY
+            | {
+                "loop late, ms of own CPU": "late_by_own_cpu_ms",
+                "without Python's garbage collector": "late_without_collector_ms",
+            },
+        ),
         "Import: µs": rows(figures["imports"], SPREAD | {"MB": "peak"}),
         "Blocking calls: µs": rows(figures["sync"], SPREAD),
         "The embedded backend: µs per request": rows(figures["local"], SPREAD),

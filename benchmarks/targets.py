@@ -7,6 +7,7 @@ from typing import Any
 
 from attrs import frozen
 
+from benchmarks.documents import ITEMS
 from benchmarks.results import read
 
 __all__ = ["Verdict", "verdicts"]
@@ -37,7 +38,7 @@ class Verdict:
 def verdicts() -> Iterator[Verdict]:
     """Judge what was measured the last time; what was not is passed over."""
     figures = _Lookup(read())
-    for check in (_polls, _monitors, _downloads, _frames, _imports, _sync, _local, _evaluating):
+    for check in (_polls, _monitors, _downloads, _frames, _documents, _imports, _sync, _local, _evaluating):
         try:
             yield from check(figures)
         except LookupError:
@@ -106,6 +107,11 @@ def _frames(of: _Lookup) -> Iterator[Verdict]:
     yield Verdict("200,000 rows: CPU over that of httpx and pandas.read_csv", ours["cpu"] / theirs["cpu"], 1.1)
     late = ours["more"]["late_by_own_cpu_ms"]
     yield Verdict("loop late while 200,000 rows are read; ms of own CPU", late, 10)
+
+
+def _documents(of: _Lookup) -> Iterator[Verdict]:
+    late = max(of(shape, "aiobench")["more"]["late_without_collector_ms"] for shape in ITEMS)
+    yield Verdict("loop late while 8 MiB are decoded, without the collector; ms of own CPU", late, 10)
 
 
 def _imports(of: _Lookup) -> Iterator[Verdict]:

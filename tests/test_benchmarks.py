@@ -12,6 +12,19 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 
+@pytest.mark.parametrize("shape", ["a list of jobs", "numbers"])
+@pytest.mark.parametrize("name", ["Ours", "Msgspec"])
+def test_each_decoder_works(monkeypatch: pytest.MonkeyPatch, name: str, shape: str) -> None:
+    """What a client takes is decoded, and how late the loop is meanwhile is told."""
+    monkeypatch.syspath_prepend(str(ROOT))
+    contender, documents = (import_module(f"benchmarks.{each}") for each in ("contender", "documents"))
+    monkeypatch.setattr(documents, "CAP", 2**16)
+    decoder = getattr(documents, name)(shape)
+    found = asyncio.run(decoder.round(0.0, contender.Meter(None)))
+    assert 0.5 < found["units"] * 2**20 / 2**16 < 1.01
+    assert 0.0 <= found["late_without_collector_ms"] < 10_000
+
+
 @pytest.mark.parametrize("name", ["Aiobench", "Httpx", "Pandas"])
 def test_each_loader_works_round_after_round(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """A contender that prepares a round still has its file, its client and its connections."""

@@ -12,7 +12,6 @@ from aiobench._spellings import LONG, in_base64, without
 __all__ = ["KeyEchoes", "excerpt", "on_one_line", "redacted", "secrets_of", "without_query"]
 
 SHORTEST_RUN = 4  # letters and digits of a secret that are worth searching for
-MUCH = 2**15  # bytes of a body
 NO_SECRET = 6  # characters: a shorter value of a query's parameter is no signature
 WORD = re.compile(r"[^\s\"'<>]+")
 SLASHES, QUESTION_MARK = re.compile(r"/\\*/"), re.compile(r"\?|\\u003f", re.IGNORECASE)  # also as JSON may escape them
@@ -121,13 +120,10 @@ class KeyEchoes:
 
     def removed_from(self, body: bytes) -> bytes:
         """Return a body without the key."""
-        return without(body, [self._key]) if self._may_be_in(body) else body
+        return without(body, [self._key]) if self.may_be_in(body) else body
 
-    def take_long(self, body: bytes) -> bool:
-        """Whether removing them may take more than a few milliseconds: 0.3 s for a MiB full of escapes."""
-        return len(body) > MUCH and self._may_be_in(body)
-
-    def _may_be_in(self, body: bytes) -> bool:
+    def may_be_in(self, body: bytes) -> bool:
+        """Whether the key may be in a body. If so, it takes up to 0.3 s a MiB to take it out."""
         return self._hints is not None and self._hints.are_in(body)
 
 

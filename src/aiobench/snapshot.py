@@ -22,7 +22,7 @@ from aiobench._results import scores as _scores
 from aiobench._results.names import named_scores
 from aiobench._wire import documents
 from aiobench._wire.coercion import mapping, moment, text
-from aiobench._wire.decoding import MalformedDocumentError, decoded, decoded_for_a_look
+from aiobench._wire.decoding import MalformedDocumentError, decoded, look
 from aiobench._wire.heads import JobHead, job_head
 from aiobench._wire.statuses import SUCCEEDED, normalized, shown
 from aiobench.documents import Explanations, Iteration, Metric, Progress, ScoreDetail, ScoreRow
@@ -331,8 +331,7 @@ def snapshot_of(
     is_terminal = normalized(head.status) in terminal
     snapshot = JobSnapshot(job_id, head.status, head.benchmark_id, polled_at, is_terminal, head, body)
     if in_full or is_terminal:
-        with decoded_for_a_look(body):
-            pass
+        look(body, bool)
     return snapshot
 
 

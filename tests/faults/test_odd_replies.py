@@ -21,6 +21,7 @@ from aiobench import (
     AuthenticationError,
     Client,
     InvalidResponseError,
+    JobSnapshot,
     NotFoundError,
     PollPolicy,
     RateLimitError,
@@ -158,12 +159,20 @@ async def test_f34_a_long_list_of_jobs_is_read(server: FaultServer, new_client: 
     assert (len(jobs), jobs[-1].id) == (60_000, f"{59_999:024x}")
 
 
-async def test_f34_large_documents_are_decoded_beside_the_loop(
-    server: FaultServer, new_client: Callable[..., Client]
+SLOW = {
+    "large": b"[" + b" " * 2**20 + b"]",
+    "many values": b"[" + b"0," * 2**15 + b"0]",
+    "the key": b'["' + KEY.encode() + b"\\\\" * 2**15 + b'"]',
+}
+
+
+@pytest.mark.parametrize("kind", SLOW)
+async def test_f34_what_takes_long_is_decoded_beside_the_loop(
+    server: FaultServer, new_client: Callable[..., Client], kind: str
 ) -> None:
-    """F34: a large document is decoded in a worker thread that is not one of the user's, a small one at once."""
-    server.script("GET /sdk/small", always=answer(200, b"[]"))
-    server.script("GET /sdk/large", always=answer(200, b"[" + b" " * 2**21 + b"]"))
+    """F34: in a worker thread that is not one of the user's; what takes not long is decoded at once."""
+    server.script("GET /sdk/small", always=answer(200, b"[" + b"0," * 2**13 + b"0]"))
+    server.script("GET /sdk/large", always=answer(200, SLOW[kind]))
     platform = new_client()._context.platform
 
     async def thread_of(path: str) -> int:
@@ -174,6 +183,42 @@ async def test_f34_large_documents_are_decoded_beside_the_loop(
         limiter.acquire_on_behalf_of_nowait(object())
     assert await thread_of("sdk/small") == threading.get_ident()
     assert await thread_of("sdk/large") != threading.get_ident()
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments", "reads"),
+    [
+        ("get_scores", (), "scores_frame"),
+        ("get_scores", (True, False), "score_rows"),
+        ("get_scores", (False,), "score_details"),
+        ("get_failure_rate", (), "failure_rates_frame"),
+        ("get_failure_rate", (False,), "failure_rates"),
+        ("get_all_explanations", (), "explanations"),
+        ("get_localized_explanations", (True,), "localized_explanations"),
+    ],
+    ids=["get_scores", "rows", "details", "get_failure_rate", "rates", "explanations", "localized explanations"],
+)
+async def test_f34_results_of_a_large_document_are_read_beside_the_loop(
+    server: FaultServer,
+    new_client: Callable[..., Client],
+    monkeypatch: pytest.MonkeyPatch,
+    method: str,
+    arguments: tuple[bool, ...],
+    reads: str,
+) -> None:
+    """F34: reading them decodes the document again."""
+    threads: list[int] = []
+    read = getattr(JobSnapshot, reads)
+
+    def noted(*given: Any) -> Any:
+        threads.append(threading.get_ident())
+        return read(*given)
+
+    monkeypatch.setattr(JobSnapshot, reads, noted)
+    server.script(JOB, always=answer(200, {"jobId": "j", "status": "completed", "iterations": [], "x": [0] * 40_000}))
+    await getattr(new_client().job("j"), method)(*arguments)
+    assert len(threads) == 1
+    assert threads[0] != threading.get_ident()
 
 
 @EVERYWHERE

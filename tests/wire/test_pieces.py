@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aiobench._wire import decoding, heads, pieces
-from aiobench._wire.decoding import MalformedDocumentError, decoded_for_a_look
+from aiobench._wire.decoding import MalformedDocumentError, look
 from aiobench._wire.heads import job_head, job_list
 from aiobench._wire.sizes import takes_long
 
@@ -103,6 +103,7 @@ def test_f34_no_piece_is_large(monkeypatch: pytest.MonkeyPatch, shape: str, wher
 
     monkeypatch.setattr(decoding, "_decoded_at_once", noted)
     monkeypatch.setattr(pieces, "sleep", turns.append)
+    monkeypatch.setattr(decoding, "freed_in_pieces", lambda _: None)  # others have their turn meanwhile, too
     outcome(job_list if body.startswith(b"[") else job_head, body)
     assert max(sizes) < 2**17 + 10
     assert len(turns) == len(sizes) - 1 > 6
@@ -141,6 +142,7 @@ ENTRIES = [
 
 
 def read(body: bytes) -> list[tuple[str, str | None, str]]:
+    """Return what is used of a list of jobs."""
     return [(entry.job_id, entry.status, entry.benchmark_id) for entry in job_list(body)]
 
 
@@ -160,13 +162,12 @@ def test_f34_an_odd_job_makes_only_its_neighbours_dear(monkeypatch: pytest.Monke
     entries: list[Any] = [{"jobId": f"{n:024x}", "status": "queued"} for n in range(20_000)]
     entries[9_000] = {"jobId": 5}
     looked_at: list[int] = []
-    look = heads.decoded_for_a_look
 
-    def noted(body: bytes) -> Any:
+    def noted(body: bytes, read: Any) -> Any:
         looked_at.append(len(body))
-        return look(body)
+        return look(body, read)
 
-    monkeypatch.setattr(heads, "decoded_for_a_look", noted)
+    monkeypatch.setattr(heads, "look", noted)
     assert len(job_list(json.dumps(entries).encode())) == 19_999
     assert len(looked_at) == 1
     assert looked_at[0] < 2**17 + 10
@@ -200,10 +201,7 @@ def test_f34_a_job_list_of_a_thousand_takes_not_long() -> None:
 
 def test_f34_what_was_looked_at_is_forgotten_piece_by_piece() -> None:
     """Freeing a document takes half as long as decoding it, in one go."""
-    with decoded_for_a_look(b'{"a":{"b":[{"c":1},[2]]},"d":[' + b"[3]," * 40_000 + b"4]}") as document:
-        inner, last = document["a"]["b"], document["d"]
-        first = inner[0]
-    assert (document, inner, first, last) == ({}, [], {}, [])
-    with decoded_for_a_look(b"[1]") as document:
-        pass
-    assert document == [1]
+    many = b'{"a":{"b":[{"c":1},[2]]},"d":[' + b"[3]," * 40_000 + b"4]}"
+    document, inner, last = look(many, lambda found: (found, found["a"]["b"], found["d"]))
+    assert (document, inner, last) == ({}, [], [])
+    assert look(b"[1]", lambda found: found) == [1]

@@ -25,7 +25,7 @@ from aiobench._observer import Observer
 from aiobench._redaction import KeyEchoes
 from aiobench._wire import routes
 from aiobench._wire.decoding import MalformedDocumentError
-from aiobench._wire.sizes import takes_long
+from aiobench._wire.sizes import AT_ONCE, takes_long
 
 if TYPE_CHECKING:
     from aiobench._http.transports import TransportMaker
@@ -194,9 +194,7 @@ class Session:
             APIError: If it brings no usable reply; the subclass says why.
             ClientStateError: If this client cannot be used here and now.
         """
-        return await self._read(
-            await self._reply_to(request, timeout, on_send), lambda body: decode(self._echoes.removed_from(body))
-        )
+        return await self._read(await self._reply_to(request, timeout, on_send), decode)
 
     async def ask(
         self,
@@ -222,19 +220,17 @@ class Session:
             APIError: If it brings no usable reply; the subclass says why.
             ClientStateError: If this client cannot be used here and now.
         """
-
-        def read(body: bytes) -> tuple[T | None, int]:
-            # Python's own hash of bytes: 64 bits under a key of this process, at a quarter of the cost of a
-            # cryptographic one. A server that could make two bodies collide would only hide its own news.
-            digest = hash(body)
-            return (None if digest == known else decode(self._echoes.removed_from(body))), digest
-
         reply = await self._reply_to(request, timeout, on_send, etag)
         hint, version = retry_after(reply.headers), reply.headers.get("etag")
         if reply.status == 304:
             return Answer(None, hint, version or etag)
-        value, digest = await self._read(reply, read)
-        return Answer(value, hint, version, digest, len(reply.body))
+        # Python's own hash of bytes: 64 bits under a key of this process, at a quarter of the cost of a cryptographic
+        # one. A server that could make two bodies collide would only hide its own news.
+        digest = hash(reply.body)
+        if digest == known:
+            self.budget.record(failed=False)
+            return Answer(None, hint, version, digest, len(reply.body))
+        return Answer(await self._read(reply, decode), hint, version, digest, len(reply.body))
 
     # -- one attempt ---------------------------------------------------------------------------------------------------
 
@@ -279,19 +275,23 @@ class Session:
     def _route(self, request: ApiRequest) -> str:
         return routes.template(str(request.url).removeprefix(self._base).partition("?")[0])
 
-    async def _read(self, reply: Reply, read: Callable[[bytes], T]) -> T:
-        """Read a body, in a worker thread if that may take long.
+    async def _read(self, reply: Reply, decode: Callable[[bytes], T]) -> T:
+        """Decode a body without the key in it, in a worker thread if that may take long.
 
         Raises:
             InvalidResponseError: If it is not what it should be.
         """
         body = reply.body
+
+        def read() -> T:
+            return decode(self._echoes.removed_from(body))
+
         try:
-            if takes_long(body) or self._echoes.take_long(body):
+            if len(body) > AT_ONCE and (takes_long(body) or self._echoes.may_be_in(body)):
                 with self.clock.busy():
-                    value = await anyio.to_thread.run_sync(read, body, limiter=self.disk)
+                    value = await anyio.to_thread.run_sync(read, limiter=self.disk)
             else:
-                value = read(body)
+                value = read()
         except MalformedDocumentError as failure:
             self.budget.record(failed=True)
             raise invalid(reply, str(failure), self._api_key) from failure

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import msgspec
@@ -14,9 +14,9 @@ from aiobench._wire.pieces import decoded_in_pieces, freed_in_pieces
 from aiobench._wire.sizes import takes_long
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
 
-__all__ = ["MalformedDocumentError", "decoded", "decoded_as", "decoded_for_a_look", "finite_number"]
+__all__ = ["MalformedDocumentError", "decoded", "decoded_as", "finite_number", "look"]
 
 T = TypeVar("T")
 
@@ -52,12 +52,11 @@ def decoded(body: bytes) -> Any:
     return decoded_in_pieces(body, _decoded_at_once) if takes_long(body) else _decoded_at_once(body)
 
 
-@contextmanager
-def decoded_for_a_look(body: bytes) -> Iterator[Any]:
-    """Decode any JSON as `decoded()` does, for as long as it is looked at."""
+def look(body: bytes, read: Callable[[Any], T]) -> T:
+    """Decode any JSON as `decoded()` does, and return what *read* makes of it; nothing of the document is kept."""
     document = decoded(body)
     try:
-        yield document
+        return read(document)
     finally:
         if takes_long(body):
             freed_in_pieces(document)

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from aiobench._wire.coercion import count, entries, mapping, number, text
-from aiobench._wire.decoding import MalformedDocumentError, decoded_as, decoded_for_a_look, finite_number
+from aiobench._wire.decoding import MalformedDocumentError, decoded_as, finite_number, look
 from aiobench._wire.pieces import array_in_pieces
 from aiobench._wire.routes import LONGEST_ID
 from aiobench._wire.sizes import takes_long, takes_long_to_skip
@@ -87,21 +87,23 @@ def job_head(body: bytes) -> JobHead:
         MalformedDocumentError: If *body* is not a job document.
     """
     head = None if takes_long_to_skip(body) else decoded_as(_head, body)
-    if head is not None:
-        return head
-    with decoded_for_a_look(body) as document:  # perhaps one field has another type than expected
-        if not isinstance(document, dict) or not isinstance(document.get("status"), str):
-            raise MalformedDocumentError("not a job document: no object with a status")
-        iterations = document.get("iterations")
-        progress = document.get("progress")
-        return JobHead(
-            status=document["status"],
-            benchmark=_benchmark(document),
-            iterations=tuple(_IterationHead(text(entry.get("status"))) for entry in entries(iterations))
-            if isinstance(iterations, list)
-            else None,
-            progress=_progress(progress) if isinstance(progress, dict) else None,
-        )
+    return look(body, _odd_head) if head is None else head
+
+
+def _odd_head(document: Any) -> JobHead:
+    """Read a document of which perhaps one field has another type than expected."""
+    if not isinstance(document, dict) or not isinstance(document.get("status"), str):
+        raise MalformedDocumentError("not a job document: no object with a status")
+    iterations = document.get("iterations")
+    progress = document.get("progress")
+    return JobHead(
+        status=document["status"],
+        benchmark=_benchmark(document),
+        iterations=tuple(_IterationHead(text(entry.get("status"))) for entry in entries(iterations))
+        if isinstance(iterations, list)
+        else None,
+        progress=_progress(progress) if isinstance(progress, dict) else None,
+    )
 
 
 def job_list(body: bytes) -> list[ListEntry]:
@@ -110,7 +112,9 @@ def job_list(body: bytes) -> list[ListEntry]:
     Raises:
         MalformedDocumentError: If *body* is not a JSON array.
     """
-    parts = (array_in_pieces(body, _entries) or [_odd_entries(body)]) if takes_long(body) else [_entries(body)]
+    parts = array_in_pieces(body, _entries) if takes_long(body) else [_entries(body)]
+    if parts is None:
+        parts = [look(body, _odd_entries)]
     usable = [entry for found, _ in parts for entry in found if entry.job_id.strip()]
     _warn_of_unusable(usable, sum(total for _, total in parts))
     return usable
@@ -119,19 +123,19 @@ def job_list(body: bytes) -> list[ListEntry]:
 def _entries(body: bytes) -> tuple[list[ListEntry], int]:
     """Decode a list of jobs; return its entries, and how many there are with those that are none."""
     found = decoded_as(_list, body)
-    return _odd_entries(body) if found is None else (found, len(found))
+    return look(body, _odd_entries) if found is None else (found, len(found))
 
 
-def _odd_entries(body: bytes) -> tuple[list[ListEntry], int]:
-    with decoded_for_a_look(body) as document:
-        if not isinstance(document, list):
-            raise MalformedDocumentError("not a job list: no array")
-        found = [
-            ListEntry(job_id, text(entry.get("status")), _benchmark(entry))
-            for entry in entries(document)
-            if (job_id := text(entry.get("jobId")))
-        ]
-        return found, len(document)
+def _odd_entries(document: Any) -> tuple[list[ListEntry], int]:
+    """Read a list in which perhaps there is an odd entry."""
+    if not isinstance(document, list):
+        raise MalformedDocumentError("not a job list: no array")
+    found = [
+        ListEntry(job_id, text(entry.get("status")), _benchmark(entry))
+        for entry in entries(document)
+        if (job_id := text(entry.get("jobId")))
+    ]
+    return found, len(document)
 
 
 def _warn_of_unusable(usable: list[ListEntry], total: int) -> None:

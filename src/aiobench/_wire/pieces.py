@@ -8,8 +8,8 @@ pieces before it left open.
 
 from __future__ import annotations
 
+import os
 import re
-import secrets
 from itertools import islice
 from time import sleep
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -32,8 +32,8 @@ CLOSERS = {ord("["): ord("]"), ord("{"): ord("}")}
 NO_BRACKETS = bytes(set(range(256)) - {*CLOSERS, *CLOSERS.values()})
 
 # keys that no document has: they are made anew whenever this is imported
-CONTINUED = secrets.token_hex(16)  # holds what was open when a piece began
-OPEN = secrets.token_hex(16)  # stands at the end of what is open when it ends
+CONTINUED = os.urandom(16).hex()  # holds what was open when a piece began
+OPEN = os.urandom(16).hex()  # stands at the end of what is open when it ends
 
 OPENED = {ord("["): b"[", ord("{"): b'{"%s":' % CONTINUED.encode()}
 CLOSED = {ord("["): b',"%s"]' % OPEN.encode(), ord("{"): b',"%s":0}' % OPEN.encode()}
@@ -112,7 +112,7 @@ def _cuts_between_items(text: bytes, start: int, beginning: bytes) -> Iterator[i
 
 def freed_in_pieces(document: Any) -> None:
     """Empty a document, so that forgetting it does not take long: millions of values would be freed in one go."""
-    found = [document]
+    found, left = [document], FREED
     while found:
         value = found.pop()
         if isinstance(value, dict):
@@ -123,6 +123,10 @@ def freed_in_pieces(document: Any) -> None:
                 some = value[-FREED:]
                 del value[-FREED:]
                 found += [each for each in some if isinstance(each, list | dict)]
+                left -= len(some)
+                if left < 0:
+                    left = FREED
+                    sleep(0)
 
 
 def _cut(text: bytes, start: int) -> tuple[int, bytes]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["decoded_size", "takes_long", "takes_long_to_skip"]
+__all__ = ["AT_ONCE", "decoded_size", "takes_long", "takes_long_to_skip"]
 
 # bytes that each of these takes as a Python object, on 64-bit CPython
 WEIGHTS = {
@@ -12,6 +12,7 @@ WEIGHTS = {
     b",": 32,  # a place in a list or dict, and a number
     b":": 32,
 }
+AT_ONCE = 2**15  # bytes that never take long
 LARGE = 2**20  # bytes
 MANY = 2**15  # values: a number with a point takes 0.25 us, others less
 
@@ -27,7 +28,7 @@ def decoded_size(text: bytes | bytearray) -> int:
 
 def takes_long(text: bytes) -> bool:
     """Whether decoding may take more than a few milliseconds, too long for an event loop."""
-    return len(text) > MANY and (len(text) >= LARGE or _values(text) > MANY)
+    return len(text) > AT_ONCE and (len(text) >= LARGE or _values(text) > MANY)
 
 
 def takes_long_to_skip(text: bytes) -> bool:
