@@ -24,7 +24,11 @@ from sync_source import (
 RENAMED = {"__aenter__": "__enter__", "__aexit__": "__exit__", "__aiter__": "__iter__", "__anext__": "__next__"}
 # Private methods stay inside, and of these the facade has its own or needs none.
 LEFT_OUT = {"__repr__", "__reduce__", "__enter__", "__exit__"}
-BASES = {"ClientBase", "Displayed"}  # the facades have bases of their own, with the same meaning
+BASES = {
+    "ClientBase",
+    "Displayed",
+    "Record",
+}  # facades have bases of their own, with the same meaning; events keep theirs
 # A task and its event loop are the core's; a transport is handed on to it, and is as asynchronous as it is.
 ASYNC_TYPES = {"Awaitable", "Coroutine"}
 
@@ -195,7 +199,8 @@ class Generator:
         return f"\n    {target} = {code(statement.value)}\n"
 
     def _event(self, name: str, node: cst.ClassDef, doc: str) -> str:
-        out = ["\n\n", *(f"@{each}\n" for each in decorators_of(node)), f"class {name}(Counterpart):\n", doc]
+        bases = ", ".join(["Counterpart", *(code(each.value) for each in node.bases)])
+        out = ["\n\n", *(f"@{each}\n" for each in decorators_of(node)), f"class {name}({bases}):\n", doc]
         back = []
         for field, annotation in fields_of(node):
             out.append(f"    {field}: {code(annotation)}\n")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import anyio
-import anyio.to_thread
 
 from aiobench import _progress
 from aiobench.errors import (
@@ -23,6 +23,9 @@ from aiobench.events import Abandoned, Finished, Stalled
 from aiobench.job import BenchmarkJob
 from aiobench.monitor import Monitor
 from aiobench.snapshot import JobSnapshot
+
+if TYPE_CHECKING:
+    import anyio.to_thread  # noqa: TC004 - anyio imports it itself when it is first used
 
 __all__ = ["downloads_of", "file_name", "outcomes_of"]
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import ssl
 from collections.abc import Callable, Collection, Mapping
+from functools import cache
 from operator import attrgetter
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from anyio.lowlevel import RunVar
-from attrs import evolve, frozen
+import anyio
+from msgspec.structs import replace
 
 from aiobench._clock import current_clock
 from aiobench._http.platform import Platform
@@ -25,13 +26,16 @@ from aiobench._http.settings import (
     resolved_api_key,
 )
 from aiobench._http.transports import TransportMaker, TransportOption
+from aiobench._values import Value
 from aiobench.policy import PollPolicy, checked_policy
+
+if TYPE_CHECKING:
+    import anyio.lowlevel  # noqa: TC004 - anyio imports it itself when it is first used
 
 __all__ = ["ClientBase", "Context", "context_of", "default_context", "new_context"]
 
 
-@frozen(eq=False)
-class Context:
+class Context(Value, frozen=True):
     """How to ask the platform: a session with its call options, the rules for result URLs, and a poll policy."""
 
     platform: Platform
@@ -103,7 +107,7 @@ def new_context(
         base_url=url,
         api_key=resolved_api_key(api_key, os.environ),
         transports=transports,
-        result_transports=evolve(transports, check_addresses=rules.check_addresses, carries_key=False),
+        result_transports=replace(transports, check_addresses=rules.check_addresses, carries_key=False),
         clock=current_clock(),
         max_document=checked_count(max_document, "max_document", least=1),
         max_connections=checked_count(max_connections, "max_connections", least=1),
@@ -123,7 +127,11 @@ class ClientBase:
 context_of: Callable[[ClientBase], Context] = attrgetter("_context")
 """Return a client's context: a function, so that users see no attribute that is not theirs."""
 
-_default: RunVar[Context] = RunVar("aiobench default context")
+
+@cache
+def _defaults() -> anyio.lowlevel.RunVar[Context]:
+    """Return where the default context of each event loop is: made when it is needed, as anyio imports it then."""
+    return anyio.lowlevel.RunVar("aiobench default context")
 
 
 def default_context() -> Context:
@@ -134,9 +142,10 @@ def default_context() -> Context:
     Raises:
         ConfigurationError: If the environment's settings are invalid, or there is no key.
     """
-    context = _default.get(None)
+    defaults = _defaults()
+    context = defaults.get(None)
     if context is None or context.platform.session.clock is not current_clock():
         context = new_context()
         context.platform.session.keep_no_connections()
-        _default.set(context)
+        defaults.set(context)
     return context

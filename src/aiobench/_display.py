@@ -7,7 +7,7 @@ from html import escape
 from operator import methodcaller
 from typing import Protocol
 
-from attrs import frozen
+from aiobench._values import Value
 
 __all__ = ["UNKNOWN", "Card", "Displayed", "Printer", "card_of", "counted", "figure", "printable"]
 
@@ -34,8 +34,7 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,d} {noun}{'' if number == 1 else 's'}"
 
 
-@frozen(eq=False)
-class Card:
+class Card(Value, frozen=True):
     """The content of a card. All of it is unescaped text from the platform.
 
     Attributes:

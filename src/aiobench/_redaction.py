@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote
 
-from attrs import frozen
-
 from aiobench._spellings import LONG, in_base64, without
+from aiobench._values import Value
 
 __all__ = ["KeyEchoes", "excerpt", "on_one_line", "redacted", "secrets_of", "without_query"]
 
@@ -15,9 +14,9 @@ SHORTEST_RUN = 4  # letters and digits of a secret that are worth searching for
 NO_SECRET = 6  # characters: a shorter value of a query's parameter is no signature
 WORD = re.compile(r"[^\s\"'<>]+")
 SLASHES, QUESTION_MARK = re.compile(r"/\\*/"), re.compile(r"\?|\\u003f", re.IGNORECASE)  # also as JSON may escape them
-SIGNATURE = re.compile(
-    r"(?<![A-Za-z0-9])((?:X-Amz-\w+|X-Goog-\w+|AWSAccessKeyId|Signature|sig|token|access_token)(?:=|%3D))[^\s\"'<>&]+",
-    re.IGNORECASE,
+SIGNATURE = (
+    r"(?i)(?<![A-Za-z0-9])"
+    r"((?:X-Amz-\w+|X-Goog-\w+|AWSAccessKeyId|Signature|sig|token|access_token)(?:=|%3D))[^\s\"'<>&]+"
 )
 
 
@@ -61,8 +60,7 @@ def _without_secrets(text: str, secrets: tuple[str, ...]) -> str:
     return without(written, secrets).decode("utf-8", "surrogatepass") if secrets else text
 
 
-@frozen
-class _Hints:
+class _Hints(Value, frozen=True):
     """Byte strings that are fast to search for. A text without any of them has no spelling of the secret.
 
     Attributes:
@@ -128,7 +126,7 @@ class KeyEchoes:
 
 
 def _without_queries(text: str) -> str:
-    return SIGNATURE.sub(r"\1[redacted]", WORD.sub(lambda word: _without_its_query(word[0]), text))
+    return re.sub(SIGNATURE, r"\1[redacted]", WORD.sub(lambda word: _without_its_query(word[0]), text))
 
 
 def _without_its_query(word: str) -> str:

@@ -12,7 +12,7 @@ from base64 import b64encode
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 
-from attrs import frozen
+from aiobench._values import Value
 
 __all__ = ["LONG", "in_base64", "without"]
 
@@ -21,14 +21,11 @@ PIECE = 2**16  # bytes that are looked through at a time, so that other threads 
 LONGEST_SPELLING = 32  # bytes for one of a secret
 STEPS = 4  # levels of escapes
 ENTITIES = {b"amp": b"&", b"lt": b"<", b"gt": b">", b"quot": b'"'}
-ESCAPE = re.compile(
-    rb"""
+ESCAPE = rb"""(?x)
     % (?:25)* (?P<percent>[0-9a-f]{2})
     | \\+ (?: u(?P<json>[0-9a-f]{4}) )?
     | & (?: \#0*(?P<decimal>[0-9]{1,7}) | \#x0*(?P<hexadecimal>[0-9a-f]{1,6}) | (?P<entity>amp|lt|gt|quot) ) ;
-    """,
-    re.VERBOSE,
-)
+"""
 
 
 def without(text: bytes, secrets: Iterable[str]) -> bytes:
@@ -44,8 +41,7 @@ def without(text: bytes, secrets: Iterable[str]) -> bytes:
     return b"".join([*kept, text[end:]]) if kept else text
 
 
-@frozen
-class _Secret:
+class _Secret(Value, frozen=True):
     """A secret in one spelling, and in base64."""
 
     plain: bytes
@@ -61,8 +57,7 @@ class _Secret:
         return cls(_Plain.of(raw).text, encoded, is_word, LONGEST_SPELLING * len(raw))
 
 
-@frozen
-class _Plain:
+class _Plain(Value, frozen=True):
     """A text in one spelling: in lower case, with nothing escaped and without backslashes.
 
     Attributes:
@@ -92,8 +87,7 @@ class _Plain:
         return start, stop
 
 
-@frozen
-class _Step:
+class _Step(Value, frozen=True):
     """A text with one level of escapes removed.
 
     Attributes:
@@ -111,7 +105,7 @@ class _Step:
         pieces: list[bytes] = []
         here, there = [], []
         length = end = 0
-        for escape in ESCAPE.finditer(before):
+        for escape in re.finditer(ESCAPE, before):
             kept, meant = before[end : escape.start()], _meant(escape)
             pieces += [kept, meant]
             here += [length, length + len(kept)]

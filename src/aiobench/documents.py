@@ -7,6 +7,8 @@ from typing import Any, TypeAlias, TypedDict, Union
 
 from attrs import frozen
 
+from aiobench._values import Record
+
 __all__ = [
     "JSON",
     "Explanations",
@@ -23,8 +25,8 @@ JSON: TypeAlias = Union[bool, int, float, str, Sequence["JSON"], Mapping[str, "J
 """A value that JSON can hold, such as the note of a watched job."""
 
 
-@frozen
-class Progress:
+@frozen(eq=False, repr=False)
+class Progress(Record):
     """How far a job is, by its own account. The platform does not keep it reliably: a finished job may show 0.
 
     Attributes:
@@ -42,8 +44,8 @@ class Progress:
     used_credits: float | None = None
 
 
-@frozen
-class Metric:
+@frozen(eq=False, repr=False)
+class Metric(Record):
     """A metric of a job.
 
     Attributes:
@@ -59,8 +61,8 @@ class Metric:
     lower_is_better: bool | None = None
 
 
-@frozen
-class Score:
+@frozen(eq=False, repr=False)
+class Score(Record):
     """One model's figures on one metric, over the segments of the dataset.
 
     Attributes:
@@ -93,8 +95,8 @@ class Score:
     percentage_75: float | None = None
 
 
-@frozen
-class Iteration:
+@frozen(eq=False, repr=False)
+class Iteration(Record):
     """One model's run within a job. A field is None where the document holds nothing usable.
 
     Attributes:

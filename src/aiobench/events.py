@@ -8,6 +8,7 @@ from typing import TypeAlias, Union, assert_never, cast
 from attrs import frozen
 
 from aiobench._journal.notes import parsed_note
+from aiobench._values import Record
 from aiobench._watch import news as _news
 from aiobench.documents import JSON, Progress
 from aiobench.errors import APIError
@@ -28,8 +29,8 @@ __all__ = [
 ]
 
 
-@frozen
-class Finished:
+@frozen(eq=False, repr=False)
+class Finished(Record):
     """A job has ended: its status is terminal.
 
     Attributes:
@@ -43,8 +44,8 @@ class Finished:
     note: JSON = None
 
 
-@frozen
-class Abandoned:
+@frozen(eq=False, repr=False)
+class Abandoned(Record):
     """Watching a job has ended without a result: its requests are refused, as with 403 and 404.
 
     Attributes:
@@ -58,8 +59,8 @@ class Abandoned:
     note: JSON = None
 
 
-@frozen
-class StatusChanged:
+@frozen(eq=False, repr=False)
+class StatusChanged(Record):
     """A job's status changed. Not emitted for the first poll or the final status.
 
     Attributes:
@@ -75,8 +76,8 @@ class StatusChanged:
     note: JSON = None
 
 
-@frozen
-class Progressed:
+@frozen(eq=False, repr=False)
+class Progressed(Record):
     """A job's progress changed. Only emitted for jobs that are polled one by one: job lists show no progress.
 
     Attributes:
@@ -90,8 +91,8 @@ class Progressed:
     note: JSON = None
 
 
-@frozen
-class Stalled:
+@frozen(eq=False, repr=False)
+class Stalled(Record):
     """A job has not changed for `stall_after` seconds. Emitted once, and again only after a change.
 
     Attributes:
@@ -105,8 +106,8 @@ class Stalled:
     note: JSON = None
 
 
-@frozen
-class PollFailed:
+@frozen(eq=False, repr=False)
+class PollFailed(Record):
     """A request failed. Its jobs are polled again.
 
     Attributes:
@@ -118,8 +119,8 @@ class PollFailed:
     error: APIError
 
 
-@frozen
-class StartInterrupted:
+@frozen(eq=False, repr=False)
+class StartInterrupted(Record):
     """A `monitor.start()` was interrupted, by a kill or a cancellation, and what came of it is not certain.
 
     Attributes:
@@ -139,8 +140,8 @@ MonitorEvent: TypeAlias = Union[  # noqa: UP007
 """Any event of a monitor; `Finished` and `Abandoned` are ends, of which each job has exactly one."""
 
 
-@frozen
-class JobState:
+@frozen(eq=False, repr=False)
+class JobState(Record):
     """A job that is being watched.
 
     Attributes:
@@ -158,8 +159,8 @@ class JobState:
     note: JSON = None
 
 
-@frozen
-class MonitorStats:
+@frozen(eq=False, repr=False)
+class MonitorStats(Record):
     """A monitor in figures.
 
     Attributes:

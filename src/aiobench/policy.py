@@ -10,6 +10,7 @@ from attrs import Factory, field, frozen
 
 from aiobench._errors import ConfigurationError
 from aiobench._http.settings import as_seconds
+from aiobench._values import Record
 from aiobench._wire.statuses import TERMINAL_STATUSES, normalized
 
 __all__ = ["PollPolicy", "checked_policy"]
@@ -48,8 +49,8 @@ def _statuses(value: Iterable[str]) -> frozenset[str]:
     return statuses
 
 
-@frozen
-class PollPolicy:
+@frozen(eq=False, repr=False)
+class PollPolicy(Record):
     """When to poll a job again.
 
     The wait is `interval` at first. It is multiplied by `backoff` after each poll that shows no change, up to

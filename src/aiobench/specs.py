@@ -7,11 +7,13 @@ from typing import Any
 
 from attrs import field, frozen
 
+from aiobench._values import Record
+
 __all__ = ["MetricSpec", "ModelSpec"]
 
 
-@frozen
-class ModelSpec:
+@frozen(eq=False, repr=False)
+class ModelSpec(Record):
     """A model with parameters, for `create_benchmark()`.
 
     Attributes:
@@ -25,8 +27,8 @@ class ModelSpec:
     configuration: Mapping[str, Any] = field(factory=dict[str, Any])
 
 
-@frozen
-class MetricSpec:
+@frozen(eq=False, repr=False)
+class MetricSpec(Record):
     """A metric with normalization, for `create_benchmark()`.
 
     Attributes:

@@ -128,13 +128,13 @@ def names(monkeypatch: pytest.MonkeyPatch, answers: dict[str, list[list[str]]]) 
 
 async def from_afar(new_client: Callable[..., Client], server: FaultServer, **settings: object) -> Client:
     """Make a client to which the platform is on the internet, so that its rules for loopback do not apply."""
-    from attrs import evolve
+    from msgspec.structs import replace
 
     client = new_client(**settings)
-    rules = evolve(client._context.rules, loopback_allowed=False)
-    client._context = evolve(client._context, rules=rules)
+    rules = replace(client._context.rules, loopback_allowed=False)
+    client._context = replace(client._context, rules=rules)
     maker = client._context.platform.session.results._make.__self__  # type: ignore[attr-defined]
-    client._context.platform.session.results._make = evolve(maker, check_addresses=rules.check_addresses).make
+    client._context.platform.session.results._make = replace(maker, check_addresses=rules.check_addresses).make
     return client
 
 

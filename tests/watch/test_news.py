@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from aiobench import APIConnectionError, BenchmarkJob, Progress
-from aiobench._watch.news import Changed, Ended, Moved, NewsQueue, Unanswered
+from aiobench._watch.news import Changed, Ended, Moved, News, NewsQueue, Unanswered
 
 pytestmark = pytest.mark.anyio
 
 JOB = BenchmarkJob("j", "", "")
 
 
-def taken(queue: NewsQueue) -> list[tuple[Any, ...]]:
-    """Empty the queue: the type of each piece of news and what it says."""
-    found: list[tuple[Any, ...]] = []
-    while (news := queue.take()) is not None:
-        found.append((type(news), *news))
-    return found
+def taken(queue: NewsQueue) -> list[News]:
+    """Empty the queue."""
+    return list(iter(queue.take, None))
 
 
 async def test_changes_of_status_are_joined() -> None:
@@ -27,7 +22,7 @@ async def test_changes_of_status_are_joined() -> None:
     queue = NewsQueue()
     queue.put(Changed(JOB, "a", "b"), "j")
     queue.put(Changed(JOB, "b", "c"), "j")
-    assert taken(queue) == [(Changed, JOB, "a", "c")]
+    assert taken(queue) == [Changed(JOB, "a", "c")]
 
 
 async def test_a_change_and_its_way_back_are_nothing() -> None:
@@ -43,7 +38,7 @@ async def test_the_newest_progress_is_told() -> None:
     queue = NewsQueue()
     for percentage in (1.0, 2.0, 3.0):
         queue.put(Moved(JOB, Progress(percentage)), "j")
-    assert taken(queue) == [(Moved, JOB, Progress(3.0))]
+    assert taken(queue) == [Moved(JOB, Progress(3.0))]
 
 
 async def test_a_failure_that_is_over_is_no_news() -> None:

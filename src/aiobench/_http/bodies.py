@@ -10,12 +10,15 @@ import re
 import zlib
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-import anyio.lowlevel
+import anyio
 import httpx
 
 from aiobench._wire.sizes import decoded_size
+
+if TYPE_CHECKING:
+    import anyio.lowlevel  # noqa: TC004 - anyio imports it itself when it is first used
 
 __all__ = [
     "ERROR_BODY",
@@ -41,7 +44,7 @@ BUFFERED = 22_000  # chunks that a closed connection can still hold: 128 kB, in 
 SLICE = 64  # chunks or messages, of some ten microseconds each, before other tasks have their turn
 # what servers write into `Content-Encoding` although it encodes nothing: S3's name for its upload format, transfer
 # encodings, charsets, media types
-LABEL = re.compile(
+LABEL = (
     r"identity|none|null|binary|chunked|aws-chunked|[78]-?bit|plain|text|ascii|us-ascii|latin-?1|utf[-_]?(8|16|32)(-?sig|[lb]e)?"
     r"|unicode|iso[-_]?8859[-_]?\d+|windows-?\d+|cp-?\d+|[\w.+-]+/[\w.+-]+"
 )
@@ -65,7 +68,7 @@ def encoding_of(response: httpx.Response) -> str:
     if not value:
         return "identity"
     names = (name.strip().lower() for name in value.split(","))
-    return ", ".join(name for name in names if name and not LABEL.fullmatch(name)) or "identity"
+    return ", ".join(name for name in names if name and not re.fullmatch(LABEL, name)) or "identity"
 
 
 def decoder_for(response: httpx.Response) -> _Identity | _Inflate:

@@ -16,10 +16,10 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from pathlib import Path
 
 import httpx
-from attrs import field, frozen
 
 from aiobench._errors import ConfigurationError
 from aiobench._http.settings import is_this_machine
+from aiobench._values import Value
 
 __all__ = ["ChosenProxy", "default_context", "environment_proxy", "explicit_proxy", "goes_without"]
 
@@ -30,11 +30,10 @@ AUTHORITIES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_B
 KEY_LOG = "SSLKEYLOGFILE"
 
 
-@frozen(eq=False)
-class ChosenProxy:
+class ChosenProxy(Value, frozen=True):
     """A proxy, and the setting that names it."""
 
-    http: httpx.Proxy = field(repr=False)  # may hold a password
+    http: httpx.Proxy
     source: str
 
     def __str__(self) -> str:

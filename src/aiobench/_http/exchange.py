@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import httpx
-from attrs import field, frozen
 
 from aiobench._errors import APITimeoutError
 from aiobench._http.bodies import (
@@ -20,6 +19,7 @@ from aiobench._http.bodies import (
 )
 from aiobench._http.connections import Connections
 from aiobench._http.replies import Reply, connection_error, invalid, safe_cause
+from aiobench._values import Value
 from aiobench._version import __version__
 
 if TYPE_CHECKING:
@@ -32,8 +32,7 @@ __all__ = ["ApiRequest", "Exchange", "file_request", "prepared"]
 USER_AGENT = f"aiobench/{__version__}"
 
 
-@frozen(eq=False)
-class ApiRequest:
+class ApiRequest(Value, frozen=True):
     """A request to the platform that can be sent any number of times.
 
     Attributes:
@@ -44,8 +43,8 @@ class ApiRequest:
     what: str
     method: str
     url: httpx.URL
-    headers: httpx.Headers = field(repr=False)  # with the key
-    content: bytes = field(repr=False)
+    headers: httpx.Headers
+    content: bytes
     is_idempotent: bool = True
 
     def attempt(self, etag: str | None = None) -> httpx.Request:
@@ -81,8 +80,7 @@ def file_request(url: httpx.URL, headers: Mapping[str, str]) -> httpx.Request:
     return httpx.Request("GET", url, headers={"User-Agent": USER_AGENT, "Accept": "*/*", **headers})
 
 
-@frozen(eq=False)
-class Exchange:
+class Exchange(Value, frozen=True):
     """Sends requests to one origin, once each.
 
     Args:
@@ -94,7 +92,7 @@ class Exchange:
 
     _connections: Connections
     _origin: str
-    _key: str = field(repr=False)
+    _key: str
     _max_document: int
 
     async def send(

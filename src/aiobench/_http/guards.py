@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 from weakref import ref
 
-from anyio.lowlevel import current_token
+import anyio
 
 from aiobench._errors import ClientClosedError, ForkedClientError, WrongEventLoopError
+
+if TYPE_CHECKING:
+    import anyio.lowlevel  # noqa: TC004 - anyio imports it itself when it is first used
 
 __all__ = ["Guard"]
 
@@ -48,7 +52,7 @@ class Guard:
             raise ClientClosedError("this client is closed; make a new one")
         if self.is_forked:  # before the loop is looked for: a child forked within one has none that runs
             raise ForkedClientError("this client was used before os.fork(); make a new one in the child process")
-        loop = current_token().native_token
+        loop = anyio.lowlevel.current_token().native_token
         if self._loop is None:
             self._process, self._loop = os.getpid(), ref(loop)
         elif self._loop() is not loop:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from attrs import frozen
-
 from aiobench._http.exchange import ApiRequest
 from aiobench._http.replies import Answer
 from aiobench._http.session import Session
 from aiobench._http.settings import CallOptions
+from aiobench._values import Value
 from aiobench._wire import routes
 from aiobench._wire.heads import ListEntry, job_list
 
@@ -21,8 +20,7 @@ __all__ = ["Platform"]
 T = TypeVar("T")
 
 
-@frozen(eq=False)
-class Platform:
+class Platform(Value, frozen=True):
     """What can be asked of the platform.
 
     Every call raises the errors of `Session.call()`.

@@ -9,7 +9,6 @@ from contextlib import suppress
 from typing import Any, Generic, TypeVar, cast
 
 import httpx
-from attrs import frozen
 
 from aiobench._errors import (
     APIConnectionError,
@@ -27,6 +26,7 @@ from aiobench._errors import (
 )
 from aiobench._http.retries import retry_after
 from aiobench._redaction import excerpt, on_one_line, redacted, without_query
+from aiobench._values import Value
 from aiobench._wire.decoding import MalformedDocumentError, decoded
 
 __all__ = ["Answer", "Reply", "connection_error", "error_of", "invalid", "safe_cause"]
@@ -68,8 +68,7 @@ MISTAKES = (AttributeError, ImportError, NameError, NotImplementedError, TypeErr
 # -- a reply -----------------------------------------------------------------------------------------------------------
 
 
-@frozen(eq=False)
-class Reply:
+class Reply(Value, frozen=True):
     """A reply that was read. `what` describes the request in words."""
 
     what: str
@@ -83,8 +82,7 @@ class Reply:
         return None if found is None else on_one_line(found)
 
 
-@frozen(eq=False)
-class Answer(Generic[T]):
+class Answer(Value, Generic[T], frozen=True):
     """What one good reply says.
 
     Attributes:

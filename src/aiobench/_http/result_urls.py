@@ -12,11 +12,11 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import TypeAlias
 
 import httpx
-from attrs import frozen
 
 from aiobench._errors import UnsafeURLError
 from aiobench._http.settings import is_this_machine
 from aiobench._redaction import without_query
+from aiobench._values import Value
 
 __all__ = ["ResultURLRules", "UnsafeAddressError", "unsafe_url"]
 
@@ -27,7 +27,7 @@ UNICAST = IPv6Network("2000::/3")  # the part of IPv6 that is assigned; `is_glob
 # 6to4, which is out of use (RFC 7526), and documentation (RFC 9637)
 RESERVED_V4 = IPv4Network("192.0.0.0/24"), IPv4Network("192.88.99.0/24")
 RESERVED_V6 = IPv6Network("3fff::/20")
-NUMERIC = re.compile(r"(.*\.)?([0-9]+|0[xX][0-9a-fA-F]*)\.?")
+NUMERIC = r"(.*\.)?([0-9]+|0[xX][0-9a-fA-F]*)\.?"
 HINT = "allow_result_hosts= can name a host for which that is fine"
 
 
@@ -35,8 +35,7 @@ class UnsafeAddressError(Exception):
     """Raised inside a transport when a host has an address from which no results may be fetched."""
 
 
-@frozen(eq=False)
-class ResultURLRules:
+class ResultURLRules(Value, frozen=True):
     """Decides where results may be fetched from.
 
     Attributes:
@@ -72,7 +71,7 @@ class ResultURLRules:
                 raise unsafe_url(text, job_id, f"it is plain http; {HINT}")
         address = _literal(host)
         # 127.1, 0x7f000001: what they mean depends on who reads them
-        if address is None and NUMERIC.fullmatch(host):
+        if address is None and re.fullmatch(NUMERIC, host):
             raise unsafe_url(text, job_id, f"{host} is not a proper address")
         if address is not None and not self._is_allowed(host) and not self._is_fine(address):
             raise unsafe_url(text, job_id, f"{host} is not on the public internet; {HINT}")

@@ -116,7 +116,7 @@ def backoff(attempt: int, random: random.Random) -> float:
 
 # -- what the server asks for ------------------------------------------------------------------------------------------
 
-SECONDS = re.compile(r"\d{1,9}(\.\d{1,9})?", re.ASCII)
+SECONDS = r"[0-9]{1,9}(\.[0-9]{1,9})?"
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
@@ -127,13 +127,13 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     has passed means 0.
     """
     milliseconds = headers.get("retry-after-ms")
-    if milliseconds is not None and SECONDS.fullmatch(milliseconds.strip()):
+    if milliseconds is not None and re.fullmatch(SECONDS, milliseconds.strip()):
         return float(milliseconds) / 1000.0
     value = headers.get("retry-after")
     if value is None:
         return None
     value = value.strip()
-    if SECONDS.fullmatch(value):
+    if re.fullmatch(SECONDS, value):
         return float(value)
     asked = _timestamp(value)
     if asked is None:

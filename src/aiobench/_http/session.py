@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakValueDictionary
 
 import anyio
-import anyio.to_thread
 import httpx
 import msgspec
 
@@ -28,6 +27,8 @@ from aiobench._wire.decoding import MalformedDocumentError
 from aiobench._wire.sizes import AT_ONCE, takes_long
 
 if TYPE_CHECKING:
+    import anyio.to_thread  # noqa: TC004 - anyio imports it itself when it is first used
+
     from aiobench._http.transports import TransportMaker
 
 __all__ = ["MAX_DOCUMENT", "Session"]

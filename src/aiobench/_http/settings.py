@@ -11,10 +11,10 @@ from numbers import Integral, Real
 from operator import index
 
 import httpx
-from attrs import field, frozen
 
 from aiobench._errors import ConfigurationError
 from aiobench._redaction import without_query
+from aiobench._values import Value
 
 __all__ = [
     "DEFAULT_BASE_URL",
@@ -31,19 +31,18 @@ __all__ = [
 
 DEFAULT_BASE_URL = "https://platform-api.aixplain.com"
 KEY_VARIABLES = ("TEAM_API_KEY", "AIXPLAIN_API_KEY")
-SCHEME_OF_THE_KEY = re.compile(r"(authorization\s*:\s*)?(token|bearer)\s+", re.IGNORECASE)
+SCHEME_OF_THE_KEY = r"(?i)(authorization\s*:\s*)?(token|bearer)\s+"
 # headers that aiobench sets itself
 OURS = frozenset({"accept-encoding", "authorization", "content-length", "content-type", "host", "transfer-encoding"})
 
 
-@frozen(eq=False)
-class CallOptions:
+class CallOptions(Value, frozen=True):
     """The call options of one client view; times in seconds."""
 
     timeout: float
     max_retries: int
     max_retry_after: float
-    headers: Mapping[str, str] = field(factory=dict[str, str], repr=False)
+    headers: Mapping[str, str] = {}
 
 
 # -- the key -----------------------------------------------------------------------------------------------------------
@@ -74,7 +73,11 @@ def resolved_api_key(argument: str | None, environ: Mapping[str, str]) -> str:
 
 def _bare_key(text: str) -> str:
     """Return a key without what often gets copied with it: blanks, quotes, the header's scheme."""
-    key = SCHEME_OF_THE_KEY.sub("", _unquoted(text), count=1) if SCHEME_OF_THE_KEY.match(_unquoted(text)) else text
+    key = (
+        re.sub(SCHEME_OF_THE_KEY, "", _unquoted(text), count=1)
+        if re.match(SCHEME_OF_THE_KEY, _unquoted(text))
+        else text
+    )
     return _unquoted(key)
 
 

@@ -9,15 +9,15 @@ import threading
 from collections.abc import Callable
 from functools import cache, partial
 from importlib import import_module
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import anyio
 import httpx
-from attrs import field, frozen
+import msgspec
 
 from aiobench._errors import ConfigurationError, MissingExtraError
 from aiobench._http.environment import ChosenProxy, default_context, environment_proxy, explicit_proxy
+from aiobench._values import Value
 
 if TYPE_CHECKING:
     from aiobench._http.network import AddressCheck
@@ -29,8 +29,7 @@ TransportOption: TypeAlias = Literal["httpx", "aiohttp"] | Callable[[], httpx.As
 LOOKUPS = 8  # threads that look names up and read certificates: not those of the user
 
 
-@frozen(eq=False)
-class TransportMaker:
+class TransportMaker(Value, frozen=True):
     """Creates one-connection transports with the same settings and a shared TLS context.
 
     Attributes:
@@ -39,16 +38,16 @@ class TransportMaker:
     """
 
     option: TransportOption
-    proxy: str | None = field(default=None, repr=False)  # may hold a password
+    proxy: str | None = None
     trust_env: bool = True
     ssl_context: ssl.SSLContext | None = None
     check_addresses: AddressCheck | None = None
     carries_key: bool = True
     allow_plain_http: bool = False
-    _made_context: list[ssl.SSLContext] = field(factory=list, repr=False)
+    _made_context: list[ssl.SSLContext] = msgspec.field(default_factory=list)
     # by lambdas, for anyio imports what these take (20 ms) only when somebody names one
-    _making_context: anyio.Lock = field(factory=lambda: anyio.Lock(), repr=False)  # noqa: PLW0108
-    _threads: anyio.CapacityLimiter = field(factory=lambda: anyio.CapacityLimiter(LOOKUPS), repr=False)
+    _making_context: anyio.Lock = msgspec.field(default_factory=lambda: anyio.Lock())  # noqa: PLW0108
+    _threads: anyio.CapacityLimiter = msgspec.field(default_factory=lambda: anyio.CapacityLimiter(LOOKUPS))
 
     def check(self, url: httpx.URL) -> None:
         """Reject settings that cannot work and import what they need, before the first request.
@@ -63,6 +62,8 @@ class TransportMaker:
                 the key, or the transport option is not one of those there are.
             MissingExtraError: If the transport needs a package that is not installed.
         """
+        from importlib.util import find_spec
+
         if self.option == "aiohttp":
             if find_spec("aiohttp") is None:
                 raise MissingExtraError("transport='aiohttp'", extra="aiohttp")
@@ -110,6 +111,8 @@ class TransportMaker:
 
     def _checked(self, proxy: ChosenProxy, url: httpx.URL) -> ChosenProxy:
         if proxy.http.url.scheme.startswith("socks"):
+            from importlib.util import find_spec
+
             if self.option == "aiohttp":  # would take it for an HTTP proxy, and send it the key
                 raise ConfigurationError("transport='aiohttp' cannot use a SOCKS proxy; transport='httpx' can")
             if self.option == "httpx" and find_spec("socksio") is None:

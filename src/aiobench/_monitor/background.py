@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import anyio
-import anyio.abc
 
 from aiobench.errors import ClientStateError
+
+if TYPE_CHECKING:
+    import anyio.abc  # noqa: TC004 - anyio imports it itself when it is first used
 
 __all__ = ["Background"]
 

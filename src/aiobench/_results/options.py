@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from typing import Literal, TypeAlias, get_args
 
-from attrs import frozen
-
 from aiobench._errors import ConfigurationError, MissingExtraError
+from aiobench._values import Value
 
 __all__ = ["DtypeBackend", "Engine", "ReadOptions"]
 
@@ -17,8 +15,7 @@ Engine: TypeAlias = Literal["pyarrow", "python"]
 """What splits a file into fields, by pandas' names for them."""
 
 
-@frozen
-class ReadOptions:
+class ReadOptions(Value, frozen=True):
     """The caller's options.
 
     Attributes:
@@ -31,13 +28,15 @@ class ReadOptions:
     dtype_backend: DtypeBackend | None = None
     engine: Engine | None = None
 
-    def __attrs_post_init__(self) -> None:
+    def __post_init__(self) -> None:
         """Reject invalid options.
 
         Raises:
             ConfigurationError: If a value is not one of those there are.
             MissingExtraError: If pyarrow is chosen and not installed.
         """
+        from importlib.util import find_spec
+
         for name, value, choices in (
             ("dtype_backend", self.dtype_backend, get_args(DtypeBackend)),
             ("engine", self.engine, get_args(Engine)),

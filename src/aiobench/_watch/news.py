@@ -1,15 +1,13 @@
-"""News of jobs, and the queue where they wait for a consumer that may be slow.
-
-News are named tuples, as every import pays for these classes, and attrs takes ten times as long to make one.
-"""
+"""News of jobs, and the queue where they wait for a consumer that may be slow."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias, Union
+from typing import TYPE_CHECKING, TypeAlias, Union
 
 import anyio
 
+from aiobench._values import Value
 from aiobench._watch.jobs import Job
 
 if TYPE_CHECKING:
@@ -21,21 +19,21 @@ if TYPE_CHECKING:
 __all__ = ["Changed", "Ended", "Interrupted", "Lost", "Moved", "News", "NewsQueue", "Quiet", "Unanswered"]
 
 
-class Ended(NamedTuple):
+class Ended(Value, frozen=True, eq=True):
     """A job has a terminal status."""
 
     job: Job
     snapshot: JobSnapshot
 
 
-class Lost(NamedTuple):
+class Lost(Value, frozen=True, eq=True):
     """A job can no longer be polled."""
 
     job: Job
     error: APIError
 
 
-class Changed(NamedTuple):
+class Changed(Value, frozen=True, eq=True):
     """A job has another status."""
 
     job: Job
@@ -43,28 +41,28 @@ class Changed(NamedTuple):
     status: str
 
 
-class Moved(NamedTuple):
+class Moved(Value, frozen=True, eq=True):
     """A job's progress has changed."""
 
     job: Job
     progress: Progress
 
 
-class Quiet(NamedTuple):
+class Quiet(Value, frozen=True, eq=True):
     """A job has not changed for a long time."""
 
     job: Job
     seconds: float
 
 
-class Unanswered(NamedTuple):
+class Unanswered(Value, frozen=True, eq=True):
     """A request brought no usable reply."""
 
     jobs: tuple[Job, ...]
     error: APIError
 
 
-class Interrupted(NamedTuple):
+class Interrupted(Value, frozen=True, eq=True):
     """A start was interrupted, and the job list does not show what came of it."""
 
     wish: Wish
@@ -96,7 +94,7 @@ class NewsQueue:
         key = (type(news), subject)
         held = self._news.get(key)
         if isinstance(news, Changed) and isinstance(held, Changed):
-            news = news._replace(previous=held.previous)
+            news = Changed(news.job, held.previous, news.status)
             if news.previous == news.status:  # there and back again, unseen
                 del self._news[key]
                 return

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import anyio.lowlevel
+import anyio
 
 from aiobench._http.retries import asked_wait, is_retried
 from aiobench._watch.jobs import Group, WatchedJob
@@ -18,6 +18,8 @@ from aiobench.errors import APIError, APIStatusError, AuthenticationError, Inval
 from aiobench.snapshot import JobSnapshot, snapshot_of
 
 if TYPE_CHECKING:
+    import anyio.lowlevel  # noqa: TC004 - anyio imports it itself when it is first used
+
     from aiobench._http.platform import Platform
     from aiobench._watch.agenda import Agenda
     from aiobench._watch.states import States

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 import anyio
-import anyio.lowlevel
 
 from aiobench._watch.agenda import Agenda
 from aiobench._watch.jobs import Job
@@ -19,6 +18,8 @@ from aiobench._watch.polls import SLICE, Polls
 from aiobench._watch.timing import GAP, Waits
 
 if TYPE_CHECKING:
+    import anyio.lowlevel  # noqa: TC004 - anyio imports it itself when it is first used
+
     from aiobench._http.platform import Platform
     from aiobench._watch.news import NewsQueue
     from aiobench._watch.states import States

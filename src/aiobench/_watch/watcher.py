@@ -42,14 +42,14 @@ class Watcher:
         every_poll: bool,
         now: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
-        move_on_after: Callable[[float], AbstractContextManager[object]] = anyio.move_on_after,
+        move_on_after: Callable[[float], AbstractContextManager[object]] | None = None,
         random: random.Random,
     ) -> None:
         self._job_id = job_id
         self._poll = poll
         self._policy = policy
         self._timeout, self._stall_after, self._every_poll = timeout, stall_after, every_poll
-        self._now, self._sleep, self._move_on_after = now, sleep, move_on_after
+        self._now, self._sleep, self._move_on_after = now, sleep, move_on_after or anyio.move_on_after
         self._waits = Waits(policy, random)
         self._quiet = 0  # polls in a row that changed nothing
         self._due: float | None = None  # None before the first step

@@ -6,9 +6,8 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
-from attrs import frozen
-
 from aiobench._errors import ConfigurationError
+from aiobench._values import Value
 from aiobench._wire.coercion import entries, mapping, text
 from aiobench._wire.decoding import MalformedDocumentError, decoded
 from aiobench._wire.routes import checked_id
@@ -25,8 +24,7 @@ __all__ = [
 ]
 
 
-@frozen(eq=False)
-class BenchmarkDocument:
+class BenchmarkDocument(Value, frozen=True):
     """What a benchmark consists of."""
 
     id: str

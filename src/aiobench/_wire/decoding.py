@@ -20,9 +20,8 @@ __all__ = ["MalformedDocumentError", "decoded", "decoded_as", "finite_number", "
 
 T = TypeVar("T")
 
-ESCAPES = re.compile(
-    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
-    re.DOTALL,
+ESCAPES = (
+    r"(?s)\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)"
 )
 
 
@@ -84,7 +83,7 @@ def _leniently_decoded(body: bytes) -> Any:
     text within an emoji, the replacement character.
     """
     try:
-        text = ESCAPES.sub(_without_halves, body.decode("utf-8-sig"))
+        text = re.sub(ESCAPES, _without_halves, body.decode("utf-8-sig"))
         with suppress(msgspec.MsgspecError):
             return _any.decode(text)
         try:

@@ -16,6 +16,7 @@ from attrs import frozen
 from aiobench._http.transports import TransportOption
 from aiobench._results import lazy_pandas as pd
 from aiobench._results.options import DtypeBackend, Engine
+from aiobench._values import Record
 from aiobench.benchmark import Benchmark as AsyncBenchmark
 from aiobench.client import Client as AsyncClient
 from aiobench.documents import JSON, Explanations, Progress, ScoreDetail, ScoreRow
@@ -977,8 +978,8 @@ class Monitor(StreamFacade[AsyncMonitor]):
         self._close()
 
 
-@frozen
-class Finished(Counterpart):
+@frozen(eq=False, repr=False)
+class Finished(Counterpart, Record):
     """A job has ended: its status is terminal.
 
     Attributes:
@@ -995,8 +996,8 @@ class Finished(Counterpart):
         return AsyncFinished(core_of(self.job), self.snapshot, self.note)
 
 
-@frozen
-class Abandoned(Counterpart):
+@frozen(eq=False, repr=False)
+class Abandoned(Counterpart, Record):
     """Watching a job has ended without a result: its requests are refused, as with 403 and 404.
 
     Attributes:
@@ -1013,8 +1014,8 @@ class Abandoned(Counterpart):
         return AsyncAbandoned(core_of(self.job), self.error, self.note)
 
 
-@frozen
-class StatusChanged(Counterpart):
+@frozen(eq=False, repr=False)
+class StatusChanged(Counterpart, Record):
     """A job's status changed. Not emitted for the first poll or the final status.
 
     Attributes:
@@ -1033,8 +1034,8 @@ class StatusChanged(Counterpart):
         return AsyncStatusChanged(core_of(self.job), self.previous, self.status, self.note)
 
 
-@frozen
-class Progressed(Counterpart):
+@frozen(eq=False, repr=False)
+class Progressed(Counterpart, Record):
     """A job's progress changed. Only emitted for jobs that are polled one by one: job lists show no progress.
 
     Attributes:
@@ -1051,8 +1052,8 @@ class Progressed(Counterpart):
         return AsyncProgressed(core_of(self.job), self.progress, self.note)
 
 
-@frozen
-class Stalled(Counterpart):
+@frozen(eq=False, repr=False)
+class Stalled(Counterpart, Record):
     """A job has not changed for `stall_after` seconds. Emitted once, and again only after a change.
 
     Attributes:
@@ -1069,8 +1070,8 @@ class Stalled(Counterpart):
         return AsyncStalled(core_of(self.job), self.seconds, self.note)
 
 
-@frozen
-class PollFailed(Counterpart):
+@frozen(eq=False, repr=False)
+class PollFailed(Counterpart, Record):
     """A request failed. Its jobs are polled again.
 
     Attributes:
@@ -1085,8 +1086,8 @@ class PollFailed(Counterpart):
         return AsyncPollFailed(tuple(cores_of(self.jobs)), self.error)
 
 
-@frozen
-class JobState(Counterpart):
+@frozen(eq=False, repr=False)
+class JobState(Counterpart, Record):
     """A job that is being watched.
 
     Attributes:
