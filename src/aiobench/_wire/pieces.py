@@ -41,8 +41,16 @@ CLOSED = {ord("["): b',"%s"]' % OPEN.encode(), ord("{"): b',"%s":0}' % OPEN.enco
 def decoded_in_pieces(text: bytes, decode: Callable[[bytes], Any]) -> Any:
     """Decode JSON, so that no call of *decode* takes long.
 
-    Raises what *decode* raises for a piece; it refuses a piece of what is no JSON.
+    Raises what *decode* raises for a piece of what is no JSON: a `ValueError`, whose text then says which piece.
     """
+
+    def decoded(piece: bytes) -> Any:
+        try:
+            return decode(piece)
+        except ValueError as error:
+            error.args = (f"{error}, counted from about byte {start}",)
+            raise
+
     start = 0
     brackets: list[int] = []  # those of the containers that are open
     containers: list[Any] = []  # and themselves, from the outermost
@@ -50,14 +58,14 @@ def decoded_in_pieces(text: bytes, decode: Callable[[bytes], Any]) -> Any:
         end, outside = _cut(text, start)
         piece = b"".join([*(OPENED[each] for each in brackets), b"null," if brackets else b"", text[start:end]])
         if end == len(text):
-            value = decode(piece)
+            value = decoded(piece)
             document = containers[0] if containers else value
             _join(containers, value)
             return document
         kept = _follow(outside, brackets)
         if not brackets:  # a comma behind the document: no JSON, as the decoder will say
-            return decode(piece + b",")
-        value = decode(b"".join([piece, *(CLOSED[each] for each in reversed(brackets))]))
+            return decoded(piece + b",")
+        value = decoded(b"".join([piece, *(CLOSED[each] for each in reversed(brackets))]))
         opened = _opened(value, len(brackets))
         _join(containers, value)
         containers[kept:] = opened[kept:]
