@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import attrs
 import pytest
 
@@ -33,7 +35,7 @@ class Ours(Record):
     ignored: int = attrs.field(default=0, eq=False)
 
 
-VARIANTS = [
+VARIANTS: list[dict[str, Any]] = [
     {"name": "a"},
     {"name": "b"},
     {"name": "a", "size": 4},
@@ -44,27 +46,28 @@ VARIANTS = [
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_records_are_shown_as_attrs_shows_them(variant: dict[str, object]) -> None:
+def test_records_are_shown_as_attrs_shows_them(variant: dict[str, Any]) -> None:
     """Fields that are to be hidden are."""
-    assert repr(Ours(**variant)) == repr(Reference(**variant)).replace("Reference", "Ours")  # type: ignore[arg-type]
+    assert repr(Ours(**variant)) == repr(Reference(**variant)).replace("Reference", "Ours")
 
 
 @pytest.mark.parametrize("one", VARIANTS)
 @pytest.mark.parametrize("other", VARIANTS)
-def test_records_are_compared_as_attrs_compares_them(one: dict[str, object], other: dict[str, object]) -> None:
+def test_records_are_compared_as_attrs_compares_them(one: dict[str, Any], other: dict[str, Any]) -> None:
     """Equal ones have equal hashes; fields that do not count do not."""
-    ours, theirs = [cls(**one) == cls(**other) for cls in (Ours, Reference)]  # type: ignore[arg-type]
+    ours, theirs = [cls(**one) == cls(**other) for cls in (Ours, Reference)]
     assert ours == theirs
     if ours:
-        assert hash(Ours(**one)) == hash(Ours(**other))  # type: ignore[arg-type]
+        assert hash(Ours(**one)) == hash(Ours(**other))
 
 
 def test_records_of_two_classes_differ() -> None:
     """Whatever their fields are: an end is not a pause."""
-    job, snapshot = object(), object()
-    finished, stalled = Finished(job, snapshot), Stalled(job, snapshot)  # type: ignore[arg-type]
+    job: Any = object()
+    snapshot: Any = object()
+    finished, stalled = Finished(job, snapshot), Stalled(job, snapshot)
     assert finished != stalled
-    assert len({finished, stalled, Finished(job, snapshot)}) == 2  # type: ignore[arg-type]
+    assert len({finished, stalled, Finished(job, snapshot)}) == 2
     assert Progress() != "Progress()"
 
 

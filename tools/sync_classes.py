@@ -24,11 +24,8 @@ from sync_source import (
 RENAMED = {"__aenter__": "__enter__", "__aexit__": "__exit__", "__aiter__": "__iter__", "__anext__": "__next__"}
 # Private methods stay inside, and of these the facade has its own or needs none.
 LEFT_OUT = {"__repr__", "__reduce__", "__enter__", "__exit__"}
-BASES = {
-    "ClientBase",
-    "Displayed",
-    "Record",
-}  # facades have bases of their own, with the same meaning; events keep theirs
+# Facades have bases of their own, with the same meaning; events keep theirs.
+BASES = {"ClientBase", "Displayed", "Record"}
 # A task and its event loop are the core's; a transport is handed on to it, and is as asynchronous as it is.
 ASYNC_TYPES = {"Awaitable", "Coroutine"}
 

@@ -73,12 +73,9 @@ def resolved_api_key(argument: str | None, environ: Mapping[str, str]) -> str:
 
 def _bare_key(text: str) -> str:
     """Return a key without what often gets copied with it: blanks, quotes, the header's scheme."""
-    key = (
-        re.sub(SCHEME_OF_THE_KEY, "", _unquoted(text), count=1)
-        if re.match(SCHEME_OF_THE_KEY, _unquoted(text))
-        else text
-    )
-    return _unquoted(key)
+    bare = _unquoted(text)
+    scheme = re.match(SCHEME_OF_THE_KEY, bare)
+    return _unquoted(bare[scheme.end() :] if scheme else text)
 
 
 def _unquoted(text: str) -> str:

@@ -48,7 +48,7 @@ def decoded_in_pieces(text: bytes, decode: Callable[[bytes], Any]) -> Any:
         try:
             return decode(piece)
         except ValueError as error:
-            error.args = (f"{error}, counted from about byte {start}",)
+            error.args = (f"{error}, in the piece that begins at byte {start}",)
             raise
 
     start = 0
