@@ -346,6 +346,7 @@ def test_a_canceled_job_does_not_wait_for_its_model(scheduler: str, executor: st
         assert not backend.cancel(job.id)
         after = client.create_benchmark("c", dataset="words", models=["quick"], metrics=["chrf"]).start()
         assert after.wait(timeout=60, poll=QUICK).status == "completed"
+    assert [path.name for path in (tmp_path / "results").iterdir()] == [f"{after.id}.csv"]  # and nothing half written
     with LocalBackend(tmp_path, **arguments) as backend, backend.sync_client() as client:
         assert client.job(job.id).fetch().status == "canceled"
         with pytest.raises(ConfigurationError, match="there is no job 'nope' in the workspace"):
@@ -373,7 +374,7 @@ def test_a_job_that_waits_for_its_turn_is_canceled_at_once() -> None:
 
 
 def test_a_backend_stops_while_a_model_hangs(tmp_path: Path) -> None:
-    """The job is left to the next start, and its segments that were done are not run again."""
+    """The job is left to the next start, and its segments that were done are not run again, but in its results."""
     gate, seen = threading.Event(), list[str]()
 
     def hangs(source: str) -> str:
@@ -388,9 +389,12 @@ def test_a_backend_stops_while_a_model_hangs(tmp_path: Path) -> None:
         until(lambda: "green 2" in seen)
     gate.set()
     with LocalBackend(tmp_path, **arguments) as backend, backend.sync_client() as client:
-        assert client.job(job.id).wait(timeout=60, poll=QUICK).status == "completed"
+        job = client.job(job.id)
+        assert job.wait(timeout=60, poll=QUICK).status == "completed"
+        frame = job.download_results_as_csv(return_dataframe=True)
 
     assert sorted(seen) == sorted([*DATA["source"], "green 2"])
+    assert frame["source"].tolist() == DATA["source"].tolist()
 
 
 @pytest.mark.parametrize("executor", [0, -1, True, 1.5, "processes"])

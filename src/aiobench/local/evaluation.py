@@ -253,7 +253,7 @@ def _named(data: object) -> str:
 def _evaluation(benchmark: Benchmark, dataset: Dataset, runs: list[list[SegmentResult]], started: float) -> Evaluation:
     from aiobench.local.engine.explain import explain
     from aiobench.local.engine.records import Iteration, Job
-    from aiobench.local.engine.results import write_results
+    from aiobench.local.engine.results import results_file
     from aiobench.local.engine.scores import score_entries, status_of
     from aiobench.local.finished import frame_of, snapshot_of_job
 
@@ -287,5 +287,8 @@ def _evaluation(benchmark: Benchmark, dataset: Dataset, runs: list[list[SegmentR
     )
     with tempfile.TemporaryDirectory(prefix="aiobench-evaluation-") as folder:
         path = Path(folder) / "results.csv"
-        write_results(path, benchmark, dataset, runs, leave_out=[run.model_id for run in benchmark.models])
+        outputs = [run.model_id for run in benchmark.models]
+        with results_file(path, benchmark, dataset, leave_out=outputs) as write:
+            for run, results in zip(benchmark.models, runs, strict=True):
+                write(run, results)
         return Evaluation(snapshot_of_job(job), frame_of(job, path))

@@ -6,64 +6,73 @@ import csv
 import hashlib
 import hmac
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
+    from typing import TypeAlias
 
-    from aiobench.local.datasets import Dataset
-    from aiobench.local.engine.benchmarks import Benchmark
+    from aiobench.local.datasets import Dataset, Segment
+    from aiobench.local.engine.benchmarks import Benchmark, ModelRun
     from aiobench.local.engine.records import SegmentResult
 
-__all__ = ["Signer", "write_results"]
+    Write: TypeAlias = Callable[[ModelRun, Iterable[SegmentResult]], None]
+
+__all__ = ["Signer", "results_file"]
 
 
-def write_results(
-    path: Path,
-    benchmark: Benchmark,
-    dataset: Dataset,
-    runs: Sequence[Sequence[SegmentResult]],
-    *,
-    leave_out: Collection[str] = (),
-) -> None:
-    """Write the results, one row per segment and model (docs/reference/wire.md#results-csv).
+@contextmanager
+def results_file(
+    path: Path, benchmark: Benchmark, dataset: Dataset, *, leave_out: Collection[str] = ()
+) -> Iterator[Write]:
+    """Open a file of results, one row per segment and model (docs/reference/wire.md#results-csv).
 
-    A whole file or none is at the path. The dataset's further columns come last, but for those whose name is taken.
+    It is complete when the block ends: a whole file or none is at the path. The dataset's further columns come last,
+    but for those whose name is taken.
 
     Args:
         path: Where to.
-        benchmark: What was run.
-        dataset: What it was run on.
-        runs: The results of each of the benchmark's models, in its order.
+        benchmark: What is run.
+        dataset: What it is run on.
         leave_out: Further columns of the dataset that do not belong in results, such as predictions.
+
+    Yields:
+        A function that appends results of one of the benchmark's models.
     """
     header = ["segment_id", "Model", "Model_success", "source", "reference", "hypothesis", "topic"]
     header += [scorer.long_name for scorer in benchmark.scorers] + ["credits_used", "runTimeInSecs"]
     further = [column for column in dataset.columns if column not in header and column not in leave_out]
     unfinished = path.with_suffix(".part")
-    with unfinished.open("w", encoding="utf-8", newline="") as lines:
-        writer = csv.writer(lines, lineterminator="\n")
-        writer.writerow(header + further)
-        for model, results in zip(benchmark.models, runs, strict=True):
-            for result in results:
-                segment = dataset.segments[result.segment]
-                writer.writerow(
-                    [
-                        segment.id,
-                        model.label,
-                        result.failure is None,
-                        segment.source,
-                        segment.reference,
-                        result.hypothesis,
-                        segment.topic,
-                        *result.scores,
-                        result.credits,
-                        result.runtime,
-                        *(segment.columns.get(column) for column in further),
-                    ]
-                )
-    unfinished.replace(path)
+    try:
+        with unfinished.open("w", encoding="utf-8", newline="") as lines:
+            writer = csv.writer(lines, lineterminator="\n")
+            writer.writerow(header + further)
+
+            def write(model: ModelRun, results: Iterable[SegmentResult]) -> None:
+                writer.writerows(_row(model, each, dataset.segments[each.segment], further) for each in results)
+
+            yield write
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _row(model: ModelRun, result: SegmentResult, segment: Segment, further: Sequence[str]) -> list[object]:
+    return [
+        segment.id,
+        model.label,
+        result.failure is None,
+        segment.source,
+        segment.reference,
+        result.hypothesis,
+        segment.topic,
+        *result.scores,
+        result.credits,
+        result.runtime,
+        *map(segment.columns.get, further),
+    ]
 
 
 class Signer:

@@ -10,15 +10,18 @@ import threading
 import time
 from concurrent.futures import CancelledError
 from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING
 
 from aiobench.local.engine.explain import explain
 from aiobench.local.engine.records import TERMINAL
-from aiobench.local.engine.results import write_results
+from aiobench.local.engine.results import results_file
 from aiobench.local.engine.scores import score_entries, status_of
 from aiobench.local.engine.segments import Task
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from aiobench.local.datasets import Dataset
     from aiobench.local.engine.benchmarks import Benchmark, ModelRun
     from aiobench.local.engine.executor import Executor
@@ -155,22 +158,30 @@ class Runner:
             raise LookupError(f"dataset {benchmark.dataset_id} is gone or changed since job {job_id} was started")
         _log.info("job %s: running %d models on %s", job_id, len(benchmark.models), dataset.id)
         runs: list[list[SegmentResult]] = []
-        for number, run in enumerate(benchmark.models):
-            runs.append(list(store.results(job_id, number)))
-            if job.iterations[number].status not in TERMINAL:
-                self._iterate(store, job, number, run, dataset, runs[-1])
-        write_results(self._workspace.results(job_id), benchmark, dataset, runs)
+        # Written as the results come, when there is time: at the end, a core per process would be idle meanwhile.
+        with results_file(self._workspace.results(job_id), benchmark, dataset) as write:
+            for number, run in enumerate(benchmark.models):
+                runs.append(list(store.results(job_id, number)))
+                write(run, runs[-1])
+                if job.iterations[number].status not in TERMINAL:
+                    self._iterate(store, job, number, dataset, runs[-1], partial(write, run))
         store.end_job(job_id, "completed", explain(benchmark, dataset, runs))
         _log.info("job %s: completed", job_id)
 
     def _iterate(
-        self, store: Store, job: Job, number: int, run: ModelRun, dataset: Dataset, done: list[SegmentResult]
+        self,
+        store: Store,
+        job: Job,
+        number: int,
+        dataset: Dataset,
+        done: list[SegmentResult],
+        write: Callable[[list[SegmentResult]], None],
     ) -> None:
-        """Run a model on the remaining segments and append their results."""
+        """Run a model on the remaining segments, and append and write their results."""
         unrecorded: list[SegmentResult] = []
         recorded_at = time.monotonic()
         halt = self._halts[job.id]
-        task = self._task(run, job.benchmark, dataset)
+        task = self._task(job.benchmark.models[number], job.benchmark, dataset)
         try:
             with closing(self._executor.results(task, first=len(done), halted=halt.is_set)) as results:
                 for result in results:
@@ -178,8 +189,9 @@ class Runner:
                     unrecorded.append(result)
                     if time.monotonic() - recorded_at >= RECORD_EVERY:
                         store.record(job.id, number, unrecorded)
+                        write(unrecorded)
                         unrecorded, recorded_at = [], time.monotonic()
-                    if halt.wait(self._pause(result)):
+                    if halt.is_set() or (self._executor.is_paced and halt.wait(self._pause(result))):
                         raise _HaltedError
         except CancelledError:
             if halt.is_set():
@@ -187,6 +199,7 @@ class Runner:
             raise  # a cluster that was restarted
         finally:
             store.record(job.id, number, unrecorded)
+        write(unrecorded)
         store.end_iteration(
             job.id, number, status_of(done), score_entries(job.benchmark.scorers, done, dataset.segments)
         )
@@ -198,9 +211,8 @@ class Runner:
         return Task(model, run.configuration, dataset, benchmark.scorers)
 
     def _pause(self, result: SegmentResult) -> float:
-        """Return the seconds until the next segment. Runs on several cores are not slowed down."""
-        least = self._workspace.settings.segment_seconds if self._executor.is_paced else 0.0
-        return max(least - result.runtime, 0.0)
+        """Return the seconds until the next segment."""
+        return max(self._workspace.settings.segment_seconds - result.runtime, 0.0)
 
 
 def _is_full_disk(error: Exception) -> bool:
