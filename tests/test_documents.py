@@ -7,6 +7,7 @@ import io
 import re
 import subprocess
 import sys
+import tomllib
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -246,6 +247,17 @@ def test_files_and_sessions_that_are_named_exist(page: str) -> None:
 
     assert [path for path in paths if not (ROOT / path).exists()] == []
     assert {*sessions} <= {*known}
+
+
+@pytest.mark.parametrize("place", [*PAGES, *SOURCES])
+def test_extras_that_are_named_exist(place: str) -> None:
+    """Whoever installs an extra that a page, a docstring or an error names gets it."""
+    named = re.findall(
+        r"\bextras? `([a-z]+)`|\bextra=\"([a-z]+)\"|aiobench\[([a-z,]+)\]", (ROOT / place).read_text("utf-8")
+    )
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+
+    assert {each for words in named for each in "".join(words).split(",")} <= set(project["optional-dependencies"])
 
 
 def test_what_comments_refer_to_exists() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -65,6 +66,26 @@ def test_wrong_usage_exits_with_2_and_names_the_fault(arguments: list[str], said
     assert code == 2
     assert said in output
     assert "Traceback" not in output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["wait", "j", "--timeout", "soon"], "'soon' is not a duration"),
+        (["scores"], "Missing argument 'JOB'"),
+        (["status", "j", "--nope"], "No such option: --nope"),
+        (["nope"], "No such command 'nope'"),
+    ],
+)
+def test_wrong_usage_is_a_document_where_json_is_asked_for(arguments: list[str], said: str) -> None:
+    """Nothing else is on stdout, so a program that reads it learns what any other error would tell it."""
+    result = CliRunner().invoke(app, [*arguments, "--json"], prog_name="aiobench")
+
+    (error,) = json.loads(result.stdout).values()
+    assert said in error.pop("message")
+    assert error == {"kind": "UsageError", "status": result.exit_code}
+    assert result.exit_code == 2
+    assert said in result.stderr
 
 
 @pytest.mark.parametrize(("absent", "extra"), [("typer", "cli"), ("rich", "cli"), ("starlette", "local")])

@@ -53,6 +53,38 @@ def test_scores_as_json(folder: Folder, environment: dict[str, str]) -> None:
     assert json.loads(done.stdout) == [{"job_id": ID, "Model": model, **averages} for model, averages in SCORES.items()]
 
 
+@pytest.mark.parametrize("ending", ["csv", "parquet", "jsonl", "xlsx", "md", "tex"])
+@pytest.mark.parametrize("command", ["scores", "failures"])
+def test_scores_and_failures_are_saved(folder: Folder, environment: dict[str, str], command: str, ending: str) -> None:
+    """As a row for each job and model, in the format of the file's ending; what answers is saved, and the rest told."""
+    name = f"saved.{ending}"
+    done = folder.run(command, ID, "with-file", "nope", "-o", name, **environment)
+    rows = json.loads(folder.run(command, ID, "with-file", "--json", **environment).stdout)
+
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.startswith(f"aiobench: {len(rows)} rows saved in {name}\naiobench: job nope: HTTP 404")
+    if ending in {"md", "tex"}:
+        text = (folder.work / name).read_text("utf-8")
+        assert [each["Model"] for each in rows if str(each["Model"]) not in text] == []
+    else:
+        read = {"csv": pd.read_csv, "parquet": pd.read_parquet, "xlsx": pd.read_excel}
+        frame = read[ending](folder.work / name) if ending in read else pd.read_json(folder.work / name, lines=True)
+        pd.testing.assert_frame_equal(frame, pd.DataFrame(rows), check_dtype=False)
+
+
+def test_what_is_saved_is_said_in_json(folder: Folder, environment: dict[str, str]) -> None:
+    """The file and its rows, and the jobs that did not answer; no file if none did."""
+    done = folder.run("scores", ID, "nope", "-o", "saved.csv", "--json", **environment)
+    none = folder.run("scores", "nope", "-o", "none.csv", "--json", **environment)
+    bad = folder.run("scores", ID, "-o", "saved.zip", "--json", **environment)
+
+    saved, failed = json.loads(done.stdout), json.loads(none.stdout)
+    assert (saved["path"], saved["rows"], [each["id"] for each in saved["errors"]]) == ("saved.csv", 3, ["nope"])
+    assert (failed["path"], failed["rows"], none.returncode) == (None, 0, 3)
+    assert "'.zip' is unknown" in json.loads(bad.stdout)["error"]["message"]
+    assert [each.name for each in folder.work.iterdir()] == ["saved.csv"]
+
+
 def test_an_unknown_job_is_an_entry_and_the_others_answer(folder: Folder, environment: dict[str, str]) -> None:
     """A job that does not exist is 3, with the nearest known id; the rows of the others are there all the same."""
     wrong = ID[:-1]

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
+from typer.exceptions import TyperException
 
 from aiobench._version import __version__
+from aiobench.cli.output import print_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,6 +48,17 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
 
 class _Commands(TyperGroup):
     """Finds a command in the module of its name."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command; say in JSON, too, that it was used wrongly where JSON was asked for."""
+        as_json = "--json" in ctx.args
+        try:
+            return super().invoke(ctx)
+        except TyperException as error:
+            if as_json:
+                fields = {"kind": "UsageError", "message": error.format_message(), "status": error.exit_code}
+                print_json({"error": fields})
+            raise
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - click's interface
         return [name for group in COMMANDS.values() for name in group]

@@ -9,12 +9,12 @@ from aiobench._files import publish
 from aiobench.errors import ConfigurationError, MissingExtraError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     import pandas as pd
 
-__all__ = ["READ_ENDINGS", "check_target", "publish", "write_frame"]
+__all__ = ["READ_ENDINGS", "check_target", "publish", "write_frame", "write_rows"]
 
 WRITERS: dict[str, Callable[[pd.DataFrame, Path], object]] = {
     ".csv": lambda frame, path: frame.to_csv(path, index=False),
@@ -57,3 +57,10 @@ def write_frame(frame: pd.DataFrame, path: Path) -> None:
         publish(path, lambda part: writer(frame, part))
     except ImportError as error:
         raise MissingExtraError(f"writing {path.suffix} files", extra="export") from error
+
+
+def write_rows(rows: Sequence[Mapping[str, object]], path: Path) -> None:
+    """Write rows as `write_frame()` does a frame."""
+    import pandas as pd
+
+    write_frame(pd.DataFrame(rows), path)

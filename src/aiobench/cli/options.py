@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from difflib import get_close_matches
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
@@ -15,7 +16,18 @@ from aiobench.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["AsJson", "Benchmark", "Jobs", "OptionalJobs", "Quiet", "Timeout", "nearest", "read_ids", "seconds"]
+__all__ = [
+    "AsJson",
+    "Benchmark",
+    "Jobs",
+    "OptionalJobs",
+    "Output",
+    "Quiet",
+    "Timeout",
+    "nearest",
+    "read_ids",
+    "seconds",
+]
 
 DURATION = re.compile(r"\s*(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>s|m|h|d|)\s*", re.IGNORECASE)
 UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -46,6 +58,10 @@ OptionalJobs: TypeAlias = Annotated[list[str] | None, typer.Argument(metavar="JO
 Benchmark: TypeAlias = Annotated[str, typer.Argument(metavar="BENCHMARK", help="The benchmark's id.")]
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 Quiet: TypeAlias = Annotated[bool, typer.Option("--quiet", "-q", help="Print ids alone, one per line.")]
+Output: TypeAlias = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", metavar="FILE", help="Save as .csv, .parquet, .jsonl, .xlsx, .md or .tex."),
+]
 Timeout: TypeAlias = Annotated[
     float | None,
     typer.Option(

@@ -12,6 +12,7 @@ import typer
 from attrs import field, frozen
 
 from aiobench.cli.exits import Exit, error_fields, exit_of, printable, reporting_errors, sentence, worst
+from aiobench.cli.files import check_target, write_rows
 from aiobench.cli.groups import one_error
 from aiobench.cli.options import nearest, read_ids
 from aiobench.cli.output import hint, print_ids, print_json
@@ -19,6 +20,7 @@ from aiobench.cli.signals import run_interruptible
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
+    from pathlib import Path
 
     from rich.table import Table
 
@@ -108,31 +110,60 @@ def show_results(
     rows: Callable[[JobSnapshot], list[dict[str, object]]],
     table: Callable[[JobSnapshot], Table],
     *,
+    output: Path | None,
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Ask for the documents of jobs and show something of each: rows as JSON, or a table.
+    """Ask for the documents of jobs and show something of each: rows as JSON or in a file, or a table.
 
     A job that has not ended shows what there is so far, with a hint.
     """
 
     async def work(client: Client) -> Exit:
+        if output is not None:
+            check_target(output)  # before any request
         answers = await ask_for_snapshots(client, read_ids(jobs))
-        if as_json:
-            print_json([*(row for each in answers.snapshots for row in rows(each)), *answers.error_fields])
-        elif quiet:
+        found = [row for each in answers.snapshots for row in rows(each)]
+        if output is not None:
+            _save(answers, found, output, as_json=as_json, quiet=quiet)
+        elif as_json:
+            print_json([*found, *answers.error_fields])
+        elif not quiet:
+            _show(answers, table)
+        if quiet and not as_json:
             print_ids(each.id for each in answers.snapshots)
-        else:
-            from aiobench.cli.tables import show_table
-            from aiobench.cli.terminal import console_of_stdout
-
-            console = console_of_stdout()
-            for each in answers.snapshots:
-                if not each.is_terminal:
-                    hint(f"job {each.id} has not ended: it is {printable(each.status)}")
-                if len(answers.snapshots) > 1:
-                    console.print(f"Job {each.id}", style="bold", soft_wrap=True)
-                show_table(console, table(each))
         return answers.report(as_json=as_json)
 
     run(work, as_json=as_json)
+
+
+def _save(answers: Answers, rows: list[dict[str, object]], path: Path, *, as_json: bool, quiet: bool) -> None:
+    """Save the rows, unless no job answered, and say so."""
+    if answers.snapshots:
+        write_rows(rows, path)
+    if as_json:
+        saved = {"path": str(path) if answers.snapshots else None, "rows": len(rows)}
+        print_json({**saved, "errors": answers.error_fields} if answers.errors else saved)
+        return
+    if answers.snapshots and not quiet:
+        for each in answers.snapshots:
+            _hint_if_unended(each)
+        hint(f"{len(rows):,} rows saved in {path}")
+
+
+def _show(answers: Answers, table: Callable[[JobSnapshot], Table]) -> None:
+    """Show a table for each job."""
+    from aiobench.cli.tables import show_table
+    from aiobench.cli.terminal import console_of_stdout
+
+    console = console_of_stdout()
+    for each in answers.snapshots:
+        _hint_if_unended(each)
+        if len(answers.snapshots) > 1:
+            console.print(f"Job {each.id}", style="bold", soft_wrap=True)
+        show_table(console, table(each))
+
+
+def _hint_if_unended(snapshot: JobSnapshot) -> None:
+    if not snapshot.is_terminal:
+        hint(f"job {snapshot.id} has not ended: it is {printable(snapshot.status)}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aiobench.cli.options import AsJson, Jobs, Quiet
+from aiobench.cli.options import AsJson, Jobs, Output, Quiet
 from aiobench.cli.running import show_results
 
 if TYPE_CHECKING:
@@ -17,9 +17,9 @@ __all__ = ["EXAMPLE", "command"]
 EXAMPLE = "Example: aiobench failures JOB"
 
 
-def command(jobs: Jobs, *, quiet: Quiet = False, as_json: AsJson = False) -> None:
+def command(jobs: Jobs, *, output: Output = None, quiet: Quiet = False, as_json: AsJson = False) -> None:
     """Show the share of segments that each model failed on, in percent; unknown where the platform does not say."""
-    show_results(jobs, _rows, _table, quiet=quiet, as_json=as_json)
+    show_results(jobs, _rows, _table, output=output, quiet=quiet, as_json=as_json)
 
 
 def _rows(snapshot: JobSnapshot) -> list[dict[str, object]]:

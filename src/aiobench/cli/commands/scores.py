@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aiobench.cli.options import AsJson, Jobs, Quiet
+from aiobench.cli.options import AsJson, Jobs, Output, Quiet
 from aiobench.cli.running import show_results
 
 if TYPE_CHECKING:
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 __all__ = ["EXAMPLE", "command"]
 
-EXAMPLE = "Example: aiobench scores JOB --json"
+EXAMPLE = "Example: aiobench scores JOB -o scores.md"
 
 
-def command(jobs: Jobs, *, quiet: Quiet = False, as_json: AsJson = False) -> None:
+def command(jobs: Jobs, *, output: Output = None, quiet: Quiet = False, as_json: AsJson = False) -> None:
     """Show the average of each metric for each model."""
-    show_results(jobs, _rows, _table, quiet=quiet, as_json=as_json)
+    show_results(jobs, _rows, _table, output=output, quiet=quiet, as_json=as_json)
 
 
 def _rows(snapshot: JobSnapshot) -> list[dict[str, object]]:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from aiobench.cli.exits import reporting_errors
-from aiobench.cli.options import AsJson, Jobs, Quiet
+from aiobench.cli.options import AsJson, Jobs, Output, Quiet
 from aiobench.cli.output import hint, print_ids, print_json
 
 if TYPE_CHECKING:
@@ -26,10 +23,7 @@ COSTS = {"credits_used", "runTimeInSecs"}
 def command(
     jobs: Jobs,
     *,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Save as .csv, .parquet, .jsonl, .xlsx, .md or .tex."),
-    ] = None,
+    output: Output = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
