@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import threading
 import time
 from abc import abstractmethod
@@ -14,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import cloudpickle
 from attrs import evolve, frozen
-from pebble import ProcessExpired, ProcessPool
 
 from aiobench.errors import ConfigurationError, MissingExtraError
 from aiobench.local.engine.awaiting import awaited
 from aiobench.local.engine.executor import Executor, ahead
+from aiobench.local.engine.pool import Call, DiedError, LateError, Pool
 from aiobench.local.engine.records import SegmentResult
 from aiobench.local.engine.segments import Task, failed, longest, run_segment
 from aiobench.local.engine.threads import LOOK, ModelThreads
@@ -121,36 +120,33 @@ class Processes(_Elsewhere):
     """Runs segments in processes on this machine. One that dies or hangs loses its segment and is replaced."""
 
     def __init__(self, count: int) -> None:
-        # Not fork: this process has threads. Of any type: pebble's names only what POSIX has.
-        spawning: Any = multiprocessing.get_context("spawn")
-        self._pool: Any = ProcessPool(max_workers=count, context=spawning)
+        self._pool = Pool(count)
         self.ahead: int = AHEAD * count
 
-    def sender(self, task: Task) -> Callable[[range], Any]:
+    def sender(self, task: Task) -> Callable[[range], Call]:
         """Send batches to the pool, which kills a process that takes too long."""
         run, limit = partial(_run, _packed(task)), longest(task.model)
 
-        def send(indices: range) -> Any:
-            return self._pool.schedule(
-                run, args=(indices.start, task.dataset.segments[indices.start : indices.stop]), timeout=limit
-            )
+        def send(indices: range) -> Call:
+            segments = task.dataset.segments[indices.start : indices.stop]
+            return self._pool.submit(run, indices.start, segments, limit=limit)
 
         return send
 
-    def outcome(self, task: Task, future: Any) -> _Batch:
+    def outcome(self, task: Task, future: Call) -> _Batch:
         """Return a batch, unless its process died or was killed."""
         try:
             batch: _Batch = future.result()
-        except ProcessExpired as error:
-            raise _LostError(f"the process that ran it ended with {error.exitcode}", is_worth_a_try=True) from None
-        except TimeoutError:
+        except DiedError as error:
+            code = "" if error.exit_code is None else f" with {error.exit_code}"
+            raise _LostError(f"the process that ran it ended{code}", is_worth_a_try=True) from None
+        except LateError:
             raise _LostError(f"no output or score within {task.model.timeout:g} s", is_worth_a_try=False) from None
         return batch
 
     def close(self) -> None:
         """Stop the processes."""
-        self._pool.stop()
-        self._pool.join()
+        self._pool.close()
 
 
 class Cluster(_Elsewhere):
