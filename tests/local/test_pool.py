@@ -55,6 +55,7 @@ def test_a_process_that_dies_at_once_loses_its_call_alone(pool: Pool) -> None:
             assert caught.value.exit_code == number
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize("is_reaped", [False, True])
 def test_a_process_that_is_killed_while_it_waits_is_replaced(
     pool: Pool, monkeypatch: pytest.MonkeyPatch, *, is_reaped: bool
@@ -133,6 +134,7 @@ def test_what_cannot_be_sent_is_refused(pool: Pool) -> None:
         pool.submit(print, threading.Lock(), limit=LIMIT)
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize(
     ("what", "exit_code"),
     [
