@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -408,3 +409,23 @@ def test_a_scheduler_that_is_not_there_is_named() -> None:
     """The address is in the error."""
     with pytest.raises(ConfigurationError, match=r"tcp://127\.0\.0\.1:9.*cannot be reached"):
         LocalBackend(executor="tcp://127.0.0.1:9").start()
+
+
+def test_a_script_without_a_guard_comes_to_its_end(tmp_path: Path) -> None:
+    """Its processes import it, and so run it once more: there, no job can run, and the log says what to write."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import pandas as pd\n"
+        "from aiobench.local import LocalBackend\n"
+        "data = pd.DataFrame({'source': ['a'], 'reference': ['A']})\n"
+        "with LocalBackend(datasets={'d': data}, models={'m': str.upper}, executor=1) as backend:\n"
+        "    with backend.sync_client() as client:\n"
+        "        job = client.create_benchmark('b', dataset='d', models=['m'], metrics=['chrf']).start()\n"
+        "        print(job.wait().status)\n",
+        "utf-8",
+    )
+
+    done = subprocess.run([sys.executable, script], capture_output=True, encoding="utf-8", timeout=60, check=True)
+
+    assert done.stdout.split() == ["failed", "completed"]
+    assert "if __name__ == '__main__':" in done.stderr

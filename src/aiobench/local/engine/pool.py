@@ -148,7 +148,7 @@ class Pool:
             try:
                 if process is None:
                     process = _Process()
-            except OSError as error:
+            except Exception as error:  # noqa: BLE001 - no memory, say, or a script that is still being imported
                 call.set_exception(error)
                 continue
             call.run(process)
