@@ -323,11 +323,13 @@ def test_first_start_that_was_killed_is_finished_by_the_next(make_workspace: Cal
     (root / "datasets").rename(root / "datasets.part")
     (root / "datasets.part" / "half").mkdir()
     (root / "workspace.json.part").write_text('{"apiKey": "ha', "utf-8")
+    (root / "results").mkdir(exist_ok=True)
+    (root / "results" / "job.part").write_text("segment_id,Mod", "utf-8")
 
     with LocalBackend(root) as backend:
         assert list(backend.datasets) == ["countries-de", "countries-fr"]
 
-    assert not (root / "datasets.part").exists()
+    assert not list(root.rglob("*.part"))
 
 
 def test_no_log_of_the_process_shows_a_signature(caplog: pytest.LogCaptureFixture) -> None:

@@ -143,6 +143,8 @@ def open_workspace(
             write_demo_datasets(unfinished)
             unfinished.rename(root / "datasets")
         (root / "results").mkdir(exist_ok=True)
+        for unfinished in (root / "results").glob("*.part"):  # of jobs that ran when a backend was killed
+            unfinished.unlink()
         if segment_seconds:
             settings = evolve(settings, segment_seconds=segment_seconds)
         own = own or Catalogue({}, {name: SystemModel.of(name, system) for name, system in SYSTEMS.items()}, {})
