@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -23,6 +24,7 @@ import pytest
 from aiobench import PollPolicy
 from aiobench.errors import ClientStateError, ConfigurationError
 from aiobench.local import LocalBackend
+from aiobench.local.engine import results
 from aiobench.local.engine.store import Store
 from local.killed_jobs import killed_jobs
 
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from aiobench.local.engine.benchmarks import ModelRun
+    from aiobench.local.engine.records import SegmentResult
     from conftest import Platform
 
 
@@ -399,6 +403,33 @@ def test_full_disk_makes_jobs_wait(
         assert "failed" not in waiting
         assert [document["status"] for document in ended] == ["completed"] * 3
         assert [len(platform.rows(document)) for document in ended] == [5] * 3
+
+
+def test_full_disk_under_the_file_of_results_makes_a_job_wait(
+    make_workspace: Callable[..., Path], connect: Callable[[LocalBackend], Platform], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F38: the file is written while the job runs. Where it finds no room, what is recorded stays so, once."""
+    is_full, refusals, real = threading.Event(), queue.SimpleQueue[int](), results._row
+
+    def row(model: ModelRun, result: SegmentResult, *others: Any) -> list[object]:
+        if is_full.is_set() and result.segment == 2:
+            refusals.put(result.segment)
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(model, result, *others)
+
+    monkeypatch.setattr(results, "_row", row)
+    monkeypatch.setattr("aiobench.local.engine.runner.RECORD_EVERY", 0.0)
+    is_full.set()
+    with LocalBackend(make_workspace()) as backend:
+        platform = connect(backend)
+        job = platform.start(platform.create("tiny", ["copy-source"], ["exact-match"]))
+        refusals.get(timeout=30)
+        waiting = platform.job(job)["status"]
+        is_full.clear()
+        ended = platform.until(job, lambda document: document["status"] in {"completed", "failed"})
+
+        assert (waiting, ended["status"]) == ("in_progress", "completed")
+        assert [row["segment_id"] for row in platform.rows(ended)] == [str(number) for number in range(4)]
 
 
 @pytest.mark.parametrize(

@@ -188,8 +188,8 @@ class Runner:
                     done.append(result)
                     unrecorded.append(result)
                     if time.monotonic() - recorded_at >= RECORD_EVERY:
+                        write(unrecorded)  # first: what is recorded once cannot be recorded again after an error
                         store.record(job.id, number, unrecorded)
-                        write(unrecorded)
                         unrecorded, recorded_at = [], time.monotonic()
                     if halt.is_set() or (self._executor.is_paced and halt.wait(self._pause(result))):
                         raise _HaltedError
