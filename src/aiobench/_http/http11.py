@@ -23,6 +23,7 @@ from aiobench._http.network import PIECE
 __all__ = ["Headers", "Http11Connection", "Received", "ReplyBody"]
 
 Headers = Sequence[tuple[bytes, bytes]]
+END = h11.EndOfMessage()
 
 
 class ReplyBody(Protocol):
@@ -56,6 +57,8 @@ class Http11Connection:
         self._keep_idle = keep_idle
         self._idle_since: float | None = None
         self._is_closed = False
+        self._last_headers: Headers = ()
+        self._last_checked: Any = None
         self._h11 = h11.Connection(h11.CLIENT, max_incomplete_event_size=LONGEST_HEAD)
 
     async def exchange(self, method: bytes, target: bytes, headers: Headers, content: AsyncIterable[bytes]) -> Received:
@@ -65,6 +68,7 @@ class Http11Connection:
             httpcore.NetworkError, httpcore.ProtocolError: If no reply comes. Close the connection then.
         """
         await self._send(method, target, headers, content)
+        await self._receive()  # a reply does not begin before its request
         event = await self.next_event()
         early = 0
         while isinstance(event, h11.InformationalResponse):
@@ -80,13 +84,21 @@ class Http11Connection:
         self._idle_since = None
         speak = self._h11.send
         try:
-            pieces = [speak(h11.Request(method=method, target=target, headers=list(headers)))]
+            request = h11.Request(method=method, target=target, headers=self._checked(headers))
+            pieces = [speak(request)]
             pieces += [speak(h11.Data(data=chunk)) async for chunk in content]
-            pieces.append(speak(h11.EndOfMessage()))
+            pieces.append(speak(END))
         except h11.LocalProtocolError as error:
             raise httpcore.LocalProtocolError(str(error)) from error
         with suppress(httpcore.WriteError):  # a server that refuses a request may close early, and its reply says why
             await self._stream.write(b"".join(piece for piece in pieces if piece))
+
+    def _checked(self, headers: Headers) -> Any:
+        """Return headers as h11 has checked them: those of the last request, if they are the same."""
+        if self._last_headers != headers:
+            self._last_checked = h11.Request(method=b"GET", target=b"/", headers=list(headers)).headers
+            self._last_headers = list(headers)
+        return self._last_checked
 
     async def next_event(self) -> h11.Event | type[h11.PAUSED]:
         """Receive what the server sends next.
@@ -96,13 +108,16 @@ class Http11Connection:
         """
         try:
             while (event := self._h11.next_event()) is h11.NEED_DATA:
-                data = await self._stream.read(PIECE)
-                if not data and self._h11.their_state is h11.SEND_RESPONSE:
-                    raise httpcore.RemoteProtocolError("the server closed the connection without a reply")
-                self._h11.receive_data(data)
+                await self._receive()
         except h11.RemoteProtocolError as error:
             raise httpcore.RemoteProtocolError(str(error)) from error
         return cast("h11.Event | type[h11.PAUSED]", event)
+
+    async def _receive(self) -> None:
+        data = await self._stream.read(PIECE)
+        if not data and self._h11.their_state is h11.SEND_RESPONSE:
+            raise httpcore.RemoteProtocolError("the server closed the connection without a reply")
+        self._h11.receive_data(data)
 
     async def finish(self) -> None:
         """Make ready for the next request, or close if the exchange is not complete or its end not clean."""
