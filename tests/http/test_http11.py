@@ -86,6 +86,25 @@ async def test_a_request_goes_out_in_one_piece() -> None:
     assert wire.written == [b"POST /a?b HTTP/1.1\r\nHost: example.com\r\nContent-Length: 4\r\n\r\nabcd"]
 
 
+async def test_each_request_sends_its_own_headers() -> None:
+    """Those of the last request are not checked again if they are the same, and are never sent in place of others."""
+    wire = Wire(*[REPLY] * 5)
+    connection = connected(wire)
+    changing = list(HEADERS)
+    tagged = [*HEADERS, (b"If-None-Match", b'"1"')]
+    for headers in (HEADERS, tagged, list(tagged), HEADERS):
+        await body_of(await connection.exchange(b"GET", b"/", headers, Content()))
+    with pytest.raises(httpcore.LocalProtocolError):
+        await connection.exchange(b"GET", b"/", [*HEADERS, (b"Bad name", b"1")], Content())
+    assert [b"If-None-Match" in each for each in wire.written] == [False, True, True, False]
+
+    connection = connected(wire := Wire(REPLY, REPLY))
+    for name in (b"A", b"B"):
+        changing.append((name, b"1"))  # the caller's own list
+        await body_of(await connection.exchange(b"GET", b"/", changing, Content()))
+    assert [each.count(b": 1") for each in wire.written] == [1, 2]
+
+
 async def test_others_have_their_turn_among_interim_replies() -> None:
     """F34: thousands of them may be received at once."""
     async with counted_turns() as turns:
