@@ -10,7 +10,6 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from aiobench._version import __version__
-from aiobench.cli.output import print_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,6 +55,8 @@ class _Commands(TyperGroup):
             return super().invoke(ctx)
         except TyperException as error:
             if as_json:
+                from aiobench.cli.output import print_json
+
                 fields = {"kind": "UsageError", "message": error.format_message(), "status": error.exit_code}
                 print_json({"error": fields})
             raise
